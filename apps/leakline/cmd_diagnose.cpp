@@ -55,6 +55,7 @@ struct DiagnoseOptions {
     std::optional<Nanoseconds> soak, soak_time;
     ClockChoice clock;
     std::string still_filling = "inconclusive";
+    bool no_holders = false;
 };
 
 // A run without a soak takes seconds, in which half an hour and an hourly sweep would never pass: what is held until
@@ -169,6 +170,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     plan_soak(options);
     plan_clock(options);
     plan_runs(run);
+    run.holders = !options.no_holders;
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
@@ -206,6 +208,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
         output.detail(name);
     };
     observer.progress = [&](double fraction, const std::string& text) { output.progress(stage, text, fraction); };
+    observer.detail = [&](const std::string& text) { output.detail(text); };
     observer.note = [&](const std::string& text) { output.note(text); };
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     output.end_progress();
@@ -286,6 +289,7 @@ Run declare_diagnose(CLI::App& app) {
         ->transform(choice_of<diagnose::Runs>({{"1", diagnose::Runs::one}, {"2", diagnose::Runs::two}}))
         ->type_name("1|2")
         ->default_str("1 with the agent, 2 with heaptrack");
+    lines->add_flag("--no-holders", options->no_holders, "Do not stop the recorded process to find the variable that holds what leaks");
     lines->add_option("--recording", run.recording, "Keep the heap recording in this file")->type_name("FILE");
     add_duration(*lines, "--interval", run.sample_interval, "Time between memory samples");
 

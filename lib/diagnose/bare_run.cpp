@@ -266,7 +266,9 @@ void judge_lines(RunContext& context, LineRecording& lines, const std::vector<Ro
         const double service_s = context.result.resources.tree.recorded_cpu_s;
         if (service_s > 0) context.recorder_share = heap::agent_cpu_s(profile) / service_s;
         // An interpreter's own lines say nothing about the program that it runs.
-        if (!context.no_lines.empty() && !context.extensions) context.result.lines = {};
+        if (context.no_lines.empty() || context.extensions) return;
+        context.result.lines = {};
+        context.result.held_by.reset();
     } catch (const heap::NotRecordable& reason) {
         context.no_lines = no_lines_text(reason);
         context.extensions = false;
@@ -331,6 +333,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
         return !target.gone() && !over_ceiling && !target.exhausted();
     };
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
+    if (lines && !rounds.stopped && !objects.begun()) lines->rounds_end();
     // Memory is judged by the rounds alone: a flat end without traffic would say that growth stopped. A run that ended as decided is
     // not judged again: a few samples more may leave it undecided.
     if (extender.judged() && !rounds.stopped) {

@@ -45,10 +45,11 @@ struct Options {
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Initial rounds that are not judged; nothing: the trend and the lines detect the warm-up.
     std::optional<int> warmup_rounds;
-    bool per_kind = true;                     // blocks of a random mix follow the recorded rounds, for growth per kind of request
-    bool idle = true;                         // time without requests follows the rounds, to see what grows by time
-    std::optional<Runs> runs;                 // nothing: one with the agent, two with heaptrack
-    std::optional<heap::RecordWith> tracker;  // what records the lines; nothing: heap::default_tracker()
+    bool per_kind = true;      // blocks of a random mix follow the recorded rounds, for growth per kind of request
+    bool idle = true;          // time without requests follows the rounds, to see what grows by time
+    bool holders = true;       // the recorded process is stopped twice for a copy of its memory, to see what holds what leaks
+    std::optional<Runs> runs;  // nothing: one with the agent, two with heaptrack
+    std::optional<heap::RecordWith> tracker;                            // what records the lines; nothing: heap::default_tracker()
     Bytes allocation_interval = heap::RecordOptions{}.sample_interval;  // of the agent: mean bytes between samples
     heap::Children children = heap::Children::sum;
     std::string recording;                // where the recording is kept; "" = it is not
@@ -66,6 +67,8 @@ struct Observer {
     std::function<void(double fraction, const std::string& text)> progress;
     // Reports an extension of the run, and why: "8 more rounds: memory grows, ...".
     std::function<void(const std::string& text)> note;
+    // What only somebody who asks for details wants to know.
+    std::function<void(const std::string& text)> detail;
 };
 
 // Throws Error where the run cannot begin (usage, input) or the service cannot be measured at all (system). A service

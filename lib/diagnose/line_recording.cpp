@@ -128,12 +128,14 @@ std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) 
 }  // namespace
 
 LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, const replay::Progress& progress)
-    : context_(context), recorder_(recorder), progress_(progress), pid_(recorder.pid()), allocator_(pid_) {
+    : context_(context), recorder_(recorder), progress_(progress), pid_(recorder.pid()), allocator_(pid_), holders_(context, pid_) {
     if (pid_ <= 0)
         throw heap::NotRecordable(ErrorKind::system, context.options.target.arguments[0],
                                   fmt::format("starts {}, which could not be recorded", context.follow.value_or("the service")),
                                   "give the program itself: leakline diagnose ... -- PROGRAM ARG...");
-    context.result.endpoints.clear();  // of a shorter recording, which this one takes the place of
+    // Of a shorter recording, which this one takes the place of.
+    context.result.endpoints.clear();
+    context.result.held_by.reset();
     recorder_.mark(HeapMark::Kind::interval, "ready", 0);
 }
 
@@ -143,7 +145,10 @@ void LineRecording::idle_mark() { recorder_.mark(HeapMark::Kind::interval, "idle
 void LineRecording::quiet_mark(int number) {
     if (const auto figures = allocator_.read()) recorder_.allocator(figures->used, figures->retained);
     recorder_.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress_.completed);
+    holders_.after_round(number);
 }
+
+void LineRecording::rounds_end() { holders_.after_last_round(); }
 
 void LineRecording::idle_begins() { recorder_.mark(HeapMark::Kind::interval, "idle begins", progress_.completed); }
 void LineRecording::idle_ends() { recorder_.mark(HeapMark::Kind::interval, "idle ends", progress_.completed); }
@@ -165,6 +170,7 @@ HeapProfile LineRecording::judge(const std::vector<Round>& rounds) {
     result.lines = analysis::grow_lines(profile, lines);
     judge_connections(result, profile, lines, mix_, rounds);
     judge_endpoints(result, profile, mix_);
+    result.held_by = holders_.held_by(result.lines, profile);
     // The preflight's warnings about the program are in the result already.
     std::erase_if(result.lines.warnings, [&](const std::string& warning) {
         return std::find(result.warnings.begin(), result.warnings.end(), warning) != result.warnings.end();

@@ -113,6 +113,7 @@ std::optional<Verdict> PartTrials::run(const Part& part, int rounds, LeakSignatu
     run.rounds.replay = replay::for_selected(run.rounds.replay, {log});
     run.rounds.rounds = rounds;
     run.per_kind = false;
+    run.holders = false;
     run.idle = leak_->partly_by_time();
     if (int& requests = run.rounds.replay.requests_per_connection; leak_->kind() == LeakSignature::Kind::connections && requests == 0)
         requests = kRequestsPerConnection;

@@ -76,6 +76,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         return !gone && !exhausted && !(ceiling && now->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE)) > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
+    if (!rounds.stopped) lines.rounds_end();
     context.recorded_s = to_seconds(system_clock().monotonic() - origin);
     context.recorded_replay = rounds.stats;
     if (const auto fault = analysis::traffic_fault(rounds.stats); fault && !gone && !exhausted && !context.stopped())

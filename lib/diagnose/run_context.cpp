@@ -19,6 +19,10 @@ void RunContext::stage(const std::string& name) const {
     if (observer_.stage) observer_.stage(name);
 }
 
+void RunContext::detail(const std::string& text) const {
+    if (observer_.detail) observer_.detail(text);
+}
+
 void RunContext::progress(double fraction, const std::string& text) const {
     if (observer_.progress) observer_.progress(fraction, text);
 }

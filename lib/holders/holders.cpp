@@ -16,6 +16,7 @@
 #include "holders/internal/memory_image.hpp"
 #include "holders/internal/roots.hpp"
 #include "system/clock.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::holders {
 
@@ -26,6 +27,8 @@ constexpr std::size_t kMaxLostKinds = 10;
 // The program's file first: DebugInfo takes thread-local variables from that.
 std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const SystemRoots& roots) {
     const std::string folder = fmt::format("{}/{}", roots.proc, image.process);
+    const bool runs = executable_of(image.process) == image.executable;
+    const std::string root = runs ? folder + "/root" : "";
     std::vector<debuginfo::MappedFile> files;
     const Mapping* before = nullptr;
     for (const Mapping& mapping : image.mappings) {
@@ -33,7 +36,7 @@ std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const Syst
         if (mapping.is_file() && !files.empty() && files.back().name == mapping.path)
             files.back().end = mapping.end;
         else if (mapping.is_file())
-            files.push_back({mapping.path, folder + "/root" + mapping.path, mapping.begin, mapping.end, mapping.offset});
+            files.push_back({mapping.path, root + mapping.path, mapping.begin, mapping.end, mapping.offset});
         else if (bss && !files.empty() && files.back().end == mapping.begin)
             files.back().end = mapping.end;
         before = mapping.is_file() ? &mapping : nullptr;
@@ -41,7 +44,7 @@ std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const Syst
     const auto is_program = [&](const debuginfo::MappedFile& file) { return file.name == image.executable; };
     std::stable_partition(files.begin(), files.end(), is_program);
     // Also if it has been replaced or deleted since.
-    if (!files.empty() && is_program(files.front())) files.front().path = folder + "/exe";
+    if (runs && !files.empty() && is_program(files.front())) files.front().path = folder + "/exe";
     return files;
 }
 
@@ -64,16 +67,22 @@ void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderRepo
 
 }  // namespace
 
-HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoots& roots) {
+Snapshot::Snapshot(int pid, const std::stop_token& stop, const SystemRoots& roots)
+    : image_(std::make_unique<MemoryImage>(copy_process(pid, stop, roots))), roots_(roots), taken_(system_clock().monotonic()) {}
+
+Snapshot::~Snapshot() = default;
+Snapshot::Snapshot(Snapshot&&) noexcept = default;
+Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
+
+HolderReport Snapshot::holders(const HolderOptions& options) const {
     const Nanoseconds started = system_clock().monotonic();
+    const MemoryImage& image = *image_;
     HolderReport report;
-    report.process = pid;
-    options.progress("copying memory");
-    const MemoryImage image = copy_process(pid, options.stop, roots);
+    report.process = image.process;
     report.command = image.executable;
     report.copied = image.copied;
     report.paused = image.paused;
-    debuginfo::DebugInfo names(files_of(image, roots));
+    debuginfo::DebugInfo names(files_of(image, roots_));
     options.progress("finding blocks");
     HeapBlocks heap = find_blocks(image);
     if (heap.allocator == HeapBlocks::Allocator::glibc) report.allocator = "glibc";
@@ -102,6 +111,14 @@ HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoo
     return report;
 }
 
+HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoots& roots) {
+    const Nanoseconds started = system_clock().monotonic();
+    options.progress("copying memory");
+    HolderReport report = Snapshot(pid, options.stop, roots).holders(options);
+    report.took = system_clock().monotonic() - started;
+    return report;
+}
+
 HolderReport growth_between(const HolderReport& before, HolderReport after, Nanoseconds since) {
     using Key = std::tuple<Holder::Root, std::string, std::string, std::string, std::string>;
     const auto key = [](const Holder& holder) { return Key{holder.root, holder.path, holder.type, holder.function, holder.thread}; };
@@ -120,6 +137,8 @@ HolderReport growth_between(const HolderReport& before, HolderReport after, Nano
                      [](const Holder& a, const Holder& b) { return *a.growth_bytes > *b.growth_bytes; });
     after.since = since;
     after.growth_bytes = difference(after.bytes, before.bytes);
+    after.growth_lost_bytes = difference(after.lost_bytes, before.lost_bytes);
+    after.growth_lost_blocks = difference(after.lost_blocks, before.lost_blocks);
     after.paused = std::max(before.paused, after.paused);
     return after;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string_view>
 
@@ -21,7 +22,29 @@ struct HolderOptions {
     std::function<void(std::string_view stage)> progress = [](std::string_view) {};
 };
 
-// Throws Error{system} if the process is not running, may not be traced, is traced already, or if its copy does not fit into memory.
+class MemoryImage;
+
+// The memory of a process at one moment, to be looked into later. Immutable: any thread may read.
+class Snapshot {
+  public:
+    // Throws Error{system} if the process is not running, may not be traced, is traced already, or if its copy does not fit into memory.
+    // Once a stop is requested, memory is missing from the copy.
+    Snapshot(int pid, const std::stop_token& stop, const SystemRoots& roots = {});
+    ~Snapshot();
+    Snapshot(Snapshot&&) noexcept;
+    Snapshot& operator=(Snapshot&&) noexcept;
+
+    Nanoseconds taken() const { return taken_; }  // by the monotonic clock
+    // Names come from the files of the process; if it has ended since, from those at the same paths for us.
+    HolderReport holders(const HolderOptions& options) const;
+
+  private:
+    std::unique_ptr<const MemoryImage> image_;
+    SystemRoots roots_;
+    Nanoseconds taken_{};
+};
+
+// Of a snapshot that is taken now; throws as Snapshot does.
 HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoots& roots = {});
 
 // after, with the growth of each holder since before; largest growth first. Both of one process. A holder is the same if its variable, path and

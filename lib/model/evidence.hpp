@@ -10,6 +10,7 @@
 #include "model/connections.hpp"
 #include "model/coverage.hpp"
 #include "model/follows.hpp"
+#include "model/holders.hpp"
 #include "model/internal/soak.hpp"
 #include "model/lines.hpp"
 #include "model/request.hpp"
@@ -74,7 +75,8 @@ struct Evidence {
     std::vector<EndpointGrowth> endpoints;  // largest first; empty if the traffic is of one kind
     std::optional<std::string> followed;    // the executable that was recorded, if the command started another program; not in reports
     std::optional<ConnectionGrowth> connections;  // nothing if the blocks of traffic could not determine it
-    std::optional<CollectedHeap> collected;       // nothing if the runtime of the service does not count its objects
+    std::optional<HeldBy> held_by;           // of what the lines leak, in the recorded run; nothing if no holder accounts for most of it
+    std::optional<CollectedHeap> collected;  // nothing if the runtime of the service does not count its objects
     Coverage coverage;
     // Why the run was extended before it was judged, once per extension: "after 8 rounds: ...".
     std::vector<std::string> retries;

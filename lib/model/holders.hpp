@@ -97,8 +97,18 @@ struct HolderReport {
     std::vector<LostKind> lost;                // largest first
     std::optional<Nanoseconds> since;          // time between two snapshots
     std::optional<std::int64_t> growth_bytes;  // of all blocks
-    std::vector<Holder> holders;               // largest first; by growth if there were two snapshots
+    std::optional<std::int64_t> growth_lost_bytes, growth_lost_blocks;
+    std::vector<Holder> holders;  // largest first; by growth if there were two snapshots
     std::vector<std::string> warnings;
+};
+
+// What holds most of the memory that leaked between two snapshots.
+struct HeldBy {
+    std::optional<Holder> holder;  // nothing: most of it is lost
+    // Lost since the first snapshot, if there is no holder.
+    std::uint64_t lost_blocks = 0;
+    Bytes lost_bytes = 0;
+    bool lost_in_cycles = false;  // most of what is lost are objects that keep each other alive
 };
 
 }  // namespace leakline

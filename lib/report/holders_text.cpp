@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/quantities.hpp"
+#include "report/internal/holder_words.hpp"
 #include "report/internal/renderers.hpp"
 #include "report/internal/terminal_text.hpp"
 
@@ -37,33 +38,6 @@ std::string lost_text(const LostKind& kind) {
     if (!kind.field.empty()) what += "::" + kind.field;
     if (kind.blocks > kind.count) what += fmt::format(" ({} blocks)", format_count(kind.blocks));
     return fmt::format("  {:>10}  {}", size_text(kind.bytes), what);
-}
-
-// "global app::cache", "local service.state_->records_ in main".
-std::string variable_text(const Holder& holder) {
-    const std::string name = holder.path.empty() ? "" : " " + holder.path;
-    switch (holder.root) {
-        case Holder::Root::local:
-            return fmt::format("local{}{}{}", holder.path.empty() ? " without a name" : name, holder.function.empty() ? "" : " in ",
-                               holder.function);
-        case Holder::Root::stack: return fmt::format("stack of thread {}{}", holder.thread, name);
-        case Holder::Root::thread_data: return fmt::format("data of libraries for thread {}{}", holder.thread, name);
-        case Holder::Root::mapping: return fmt::format("memory that the program has mapped itself, at{}", name);
-        case Holder::Root::registers: return fmt::format("registers of thread {}", holder.thread);
-        case Holder::Root::damaged_heap: return "damaged part of the heap" + name;
-        case Holder::Root::global:
-        case Holder::Root::thread_local_variable: break;
-    }
-    return std::string(root_name(holder.root)) + name;
-}
-
-std::string contents_text(const std::string& type, const std::optional<std::uint64_t>& elements) {
-    const std::string count = elements ? format_count(*elements) + (type.starts_with("std::string") ? " characters"
-                                                                    : *elements == 1                ? " element"
-                                                                                                    : " elements")
-                                       : "";
-    if (type.empty() || count.empty()) return type + count;
-    return type + ", " + count;
 }
 
 // Rows that do not fit are cut, not wrapped: names of templates are long, and their beginning says most.

@@ -122,6 +122,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
                                      format_signed_bytes(static_cast<double>(summary.top->growth_bytes)),
                                      growth_class_name(summary.top->growth_class), xml_text(utf8_head(trim(summary.top->source), 300))));
     if (!summary.top_note.empty()) fact("", xml_text(summary.top_note));
+    if (!summary.held_by.empty()) fact("Held by", html_cut(summary.held_by));
     if (!diagnosis.lines.unavailable.empty()) fact("Lines", xml_text(diagnosis.lines.unavailable));
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) fact(&words == &endpoints.front() ? "By endpoint" : "", html_cut(words));

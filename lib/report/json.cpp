@@ -310,13 +310,6 @@ void put(Writer& out, const Prerequisites& result) {
     });
 }
 
-void put(Writer& out, const BlockKind& kind) {
-    out.where_any("class", kind.name);
-    out("block_bytes", kind.block_size);
-    out("blocks", kind.blocks);
-    out("bytes", kind.bytes);
-}
-
 void put(Writer& out, const LostKind& kind) {
     out("cycle", kind.cycle);
     out.where_any("type", kind.type);
@@ -325,34 +318,6 @@ void put(Writer& out, const LostKind& kind) {
     out("count", kind.count);
     out("blocks", kind.blocks);
     out("bytes", kind.bytes);
-}
-
-void put(Writer& out, const Holder& holder) {
-    out("root", root_name(holder.root));
-    out("path", holder.path);
-    out("type", holder.type);
-    out("elements", holder.elements);
-    out.where_any("function", holder.function);
-    out.where_any("thread", holder.thread);
-    out.where_any("module", holder.module);
-    out("file", holder.file);
-    out("line", holder.line);
-    out("bytes", holder.bytes);
-    out("blocks", holder.blocks);
-    if (holder.shared_bytes > 0) {
-        out("shared_bytes", holder.shared_bytes);
-        out("shared_with", holder.shared_with);
-    }
-    out.where_any("growth_bytes", holder.growth_bytes);
-    out.where_any("growth_elements", holder.growth_elements);
-    out.list("parts", holder.parts, [](Writer& item, const HolderPart& part) {
-        item("path", part.path);
-        item("type", part.type);
-        item("elements", part.elements);
-        item("objects", part.objects);
-        item("bytes", part.bytes);
-    });
-    if (!holder.kinds.empty()) out.list("kinds", holder.kinds, [](Writer& item, const BlockKind& kind) { put(item, kind); });
 }
 
 void put(Writer& out, const HolderReport& report) {
@@ -371,7 +336,7 @@ void put(Writer& out, const HolderReport& report) {
     });
     out.where_any("since_s", report.since);
     out.where_any("growth_bytes", report.growth_bytes);
-    out.list("holders", report.holders, [](Writer& item, const Holder& holder) { put(item, holder); });
+    out("holders", report.holders);
     out("warnings", report.warnings);
 }
 

@@ -168,6 +168,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         if (!summary.top_note.empty()) row("", summary.top_note);
         row("growth through it",
             signed_bytes(summary.top->growth_bytes) + ", " + std::string(growth_class_name(summary.top->growth_class)));
+        if (!summary.held_by.empty()) row("held by", plain(summary.held_by));
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) row(&words == &endpoints.front() ? "by endpoint" : "", plain(words));

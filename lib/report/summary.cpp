@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/quantities.hpp"
+#include "report/internal/holder_words.hpp"
 
 namespace leakline::report {
 
@@ -169,6 +170,7 @@ Summary summarize(const Diagnosis& diagnosis) {
     if (diagnosis.verdict == Verdict::invalid) return summary;
     const LineReport& lines = diagnosis.lines;
     summary.top = reported_line(diagnosis);
+    if (summary.top != nullptr && diagnosis.held_by) summary.held_by = held_by_text(*diagnosis.held_by);
     if (summary.top != nullptr) summary.table = table_of(lines, summary.top->at);
     const bool is_headline = lines.headline && summary.top == &lines.headline->line;
     if (is_headline) summary.top_note = headline_note(*lines.headline);

@@ -114,6 +114,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
         if (top.bytes_per_hour_by_time)
             text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour over time through this line, independent of requests");
         if (!summary.top_note.empty()) text.field("", summary.top_note);
+        if (!summary.held_by.empty()) text.field("held by", summary.held_by);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);

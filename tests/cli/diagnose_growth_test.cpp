@@ -57,9 +57,10 @@ int line_with(const std::string& program, const std::string& text) {
 }  // namespace
 
 TEST_CASE("a leak by a timer follows time, has no price per request, and is not restated at the log's rate") {
-    const auto [outcome, report] = diagnose("timer", "0", {"--memory-limit", "512MiB", "--max-growth", "100MiB/h"});
+    const auto [outcome, report] = diagnose("timer", "0", {"--memory-limit", "512MiB", "--max-growth", "100MiB/h", "--no-holders"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
+    CHECK_FALSE(report.contains("held_by"));
     CHECK(report["verdict"] == "leak");
     CHECK(report["follows"] == "time");
     CHECK(report["trend"]["bytes_per_request"].is_null());
@@ -71,6 +72,26 @@ TEST_CASE("a leak by a timer follows time, has no price per request, and is not 
     CHECK(hourly > 0.7e9);
     CHECK(report["projected_bytes_per_hour"]["estimate"] == hourly);
     CHECK(report["trend"]["time_to_limit_h"]["estimate"].get<double>() < 1);
+}
+
+TEST_CASE("the variable that holds a leak is named, and blocks that nothing holds are lost") {
+    for (const char* tracker : {"heaptrack", "agent"}) {
+        CAPTURE(tracker);
+        const auto [held, report] = diagnose("leak", "0", {"--still-filling", "leak", "--tracker", tracker});
+        INFO(held.out << held.err);
+        REQUIRE(report.contains("held_by"));
+        const json& holder = report["held_by"]["holder"];
+        CHECK(holder["path"] == "(anonymous namespace)::kept");
+        CHECK(holder["type"].get<std::string>().starts_with("std::deque<"));
+        CHECK(holder["line"] == line_with("growth_modes.cpp", "std::deque<Kept> kept"));
+        CHECK(held.out.find("  held by          global (anonymous namespace)::kept (std::deque<") != std::string::npos);
+    }
+    const auto [lost, report] = diagnose("lost", "0", kOnlyLeaks);
+    INFO(lost.out << lost.err);
+    REQUIRE(report.contains("held_by"));
+    CHECK_FALSE(report["held_by"].contains("holder"));
+    CHECK(report["held_by"]["lost_blocks"].get<int>() > 1000);
+    CHECK(lost.out.find("  held by          nothing: ") != std::string::npos);
 }
 
 TEST_CASE("a short run of growth per request is a leak or a cache that is still filling; a shell that starts the service hides no line") {

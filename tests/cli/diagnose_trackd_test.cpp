@@ -134,6 +134,10 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
 
     CHECK(outcome.out.find("track_user_behavior.cpp:" + std::to_string(top["line"].get<int>())) != std::string::npos);
     CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents") != std::string::npos);
+    REQUIRE(diagnosis.contains("held_by"));
+    CHECK(diagnosis["held_by"]["holder"]["path"].get<std::string>().ends_with("event_cache.mode_->records_"));
+    CHECK(diagnosis["held_by"]["holder"]["type"] == "std::list<leakline::service::CachedEvents>");
+    CHECK(outcome.out.find("\n  held by          ") != std::string::npos);
     CHECK(read_file(text).find("event_cache.append(") != std::string::npos);
     CHECK(read_file(markdown).find("event_cache.append(") != std::string::npos);
 }

@@ -111,6 +111,9 @@ TEST_CASE("a record that is moved into a map is told at the line of the emplace,
     CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(32 + 264 + 16 + 23).epsilon(.1));
     CHECK(line["lines"].get<int>() >= 1);
     CHECK(run.outcome.out.find("by_id.emplace(id, std::move(order))") != std::string::npos);
+    REQUIRE(run.report.contains("held_by"));
+    CHECK(run.report["held_by"]["holder"]["path"] == "by_id");
+    CHECK(run.report["held_by"]["holder"]["type"].get<std::string>().starts_with("std::unordered_map<std::string, Order"));
 }
 
 TEST_CASE("an entry for each user, and a pool of connections, are no leak") {

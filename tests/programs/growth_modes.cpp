@@ -1,5 +1,6 @@
 // A small HTTP service whose memory grows in a known way: growth_modes PORT MODE [N].
 //   leak      one block of 256 bytes per request
+//   lost      one block of 256 bytes per request, without a pointer to it
 //   timer     8 KiB every 20 ms, independent of requests
 //   both      the two together
 //   lru       a block of 256 bytes per request, of which the newest N are kept
@@ -39,6 +40,7 @@ std::mutex lock;
 std::string mode;
 std::size_t bound = 0, requests = 0;
 char* swinging = nullptr;
+char* volatile newest = nullptr;
 
 char* filled(std::size_t bytes) {
     char* block = static_cast<char*>(std::malloc(bytes));
@@ -75,6 +77,10 @@ void on_request() {
         if (requests % 100 != 0) return;
         std::free(swinging);
         swinging = filled(1 + (requests * 2654435761u >> 7) % bound);
+        return;
+    }
+    if (mode == "lost") {
+        newest = filled(256);
         return;
     }
     if (mode == "none" || mode == "timer" || (mode == "late" && requests <= bound)) return;

@@ -30,6 +30,21 @@ std::vector<Case> every_verdict() {
     leak.growth.split.bytes_per_request = leak.trend.bytes_per_request;
     cases.push_back({"leak", leak});
 
+    Diagnosis held = leak;
+    Holder& holder = held.held_by.emplace().holder.emplace();
+    holder.path = "cache";
+    holder.type = "std::list";
+    holder.elements = 1000;
+    holder.bytes = 2048;
+    holder.file = "cache.cpp";
+    holder.line = 12;
+    cases.push_back({"leak that a variable holds", held});
+
+    Diagnosis lost = leak;
+    lost.held_by.emplace().lost_blocks = 6000;
+    lost.held_by->lost_bytes = 6'000'000;
+    cases.push_back({"leak that nothing holds", lost});
+
     Diagnosis by_lines = leak;  // memory as a whole does not show it
     by_lines.trend.verdict = Trend::inconclusive;
     by_lines.trend.bytes_per_request = Interval{0, -410, 410};
@@ -128,6 +143,7 @@ TEST_CASE("every format says the same verdict, growth and limit") {
             CHECK(page.find(summary.verdict) != std::string::npos);
             CHECK(page.find(summary.growth) != std::string::npos);
             CHECK(page.find(summary.detectable) != std::string::npos);
+            if (!summary.held_by.empty()) CHECK(page.find(summary.held_by) != std::string::npos);
             if (!summary.limit.empty()) CHECK(page.find(summary.limit) != std::string::npos);
         }
         CHECK(rendered(d, "svg").find(summary.verdict) != std::string::npos);
@@ -159,6 +175,7 @@ TEST_CASE("every format says the same verdict, growth and limit") {
 
         // What is written is read back the same.
         CHECK(summarize(read_diagnosis(rendered(d, "json"), "x.json")).growth == summary.growth);
+        CHECK(summarize(read_diagnosis(rendered(d, "json"), "x.json")).held_by == summary.held_by);
     }
 }
 

@@ -52,6 +52,30 @@ TEST_CASE("text says the verdict and the decisive reason in its first line, and 
     }
 }
 
+TEST_CASE("text says under the top line what holds the leak") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    Holder& holder = diagnosis.held_by.emplace().holder.emplace();
+    holder.root = Holder::Root::local;
+    holder.path = "service.cache";
+    holder.function = "app::run(int, char**)";
+    holder.type = "std::list<app::Event>";
+    holder.elements = 1;
+    holder.bytes = 2048;
+    holder.file = "src/cache.cpp";
+    holder.line = 12;
+    RenderOptions options;
+    options.width = 200;
+    CHECK(contains(render("text", diagnosis, options),
+                   "\n  held by          local service.cache in app::run (std::list<app::Event>, 1 element, 2 KiB)  src/cache.cpp:12\n"));
+    diagnosis.held_by = HeldBy{{}, 12'000, 12'000 * 256, false};
+    CHECK(contains(render("text", diagnosis, options),
+                   "\n  held by          nothing: 12,000 blocks (2.93 MiB) are not reachable; a free is missing\n"));
+    diagnosis.held_by->lost_in_cycles = true;
+    CHECK(contains(render("text", diagnosis, options), "are not reachable; objects keep each other alive\n"));
+    diagnosis.verdict = Verdict::invalid;
+    CHECK_FALSE(contains(render("text", diagnosis, options), "held by"));
+}
+
 TEST_CASE("no report says 'no leak' without saying above what") {
     Diagnosis diagnosis = test::sample_diagnosis();
     diagnosis.verdict = Verdict::no_leak;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/per_connection.hpp"
+#include "diagnose/internal/holder_snapshots.hpp"
 #include "diagnose/internal/rounds.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "heap/recorder.hpp"
@@ -28,12 +29,13 @@ class LineRecording {
     int pid() const { return pid_; }  // the recorded process, or with the agent the first of them
     void idle_mark();
     void quiet_mark(int number);  // after round `number`
+    void rounds_end();            // after the mark of the last round, before anything else is requested
     // Two marks without a request between them: growth there follows time.
     void idle_begins();
     void idle_ends();
     // After the rounds, while the service runs: blocks of a random mix.
     void record_mix(const RoundPlan& plan, const RoundsResult& rounds);
-    // After the service has ended: fills in the result's lines, connections and endpoints. Throws as Recorder::finish does.
+    // After the service has ended: fills in the result's lines, connections, endpoints and what holds the leak. Throws as Recorder::finish does.
     HeapProfile judge(const std::vector<Round>& rounds);
 
   private:
@@ -42,6 +44,7 @@ class LineRecording {
     const replay::Progress& progress_;
     const int pid_;
     memory::GlibcHeap allocator_;
+    HolderSnapshots holders_;
     MixedBlocks mix_;
 };
 

@@ -67,6 +67,7 @@ class RunContext {
     std::vector<std::string> not_longer;
 
     void stage(const std::string& name) const;
+    void detail(const std::string& text) const;
     void progress(double fraction, const std::string& text) const;
     // Reports that the run is extended, and why; show_round repeats the reason.
     void longer(const std::string& what, const std::string& why);

@@ -50,6 +50,7 @@ constexpr Words<LineTable::Origin> words(LineTable::Origin) {
     return {LineTable::Origin::observed,
             [](LineTable::Origin origin) -> std::string_view { return origin == LineTable::Origin::observed ? "observed" : "recording"; }};
 }
+constexpr Words<Holder::Root> words(Holder::Root) { return {Holder::Root::damaged_heap, root_name}; }
 constexpr Words<Runtime> words(Runtime) { return {Runtime::perl, runtime_name}; }
 constexpr Words<Growth::Per> words(Growth::Per) {
     return {Growth::Per::hour, [](Growth::Per per) -> std::string_view { return per == Growth::Per::request ? "request" : "hour"; }};
@@ -381,6 +382,52 @@ void fields(A& a, In<A, OomKill>& kill) {
 }
 
 template <class A>
+void fields(A& a, In<A, HolderPart>& part) {
+    a("path", part.path);
+    a("type", part.type);
+    a("elements", part.elements);
+    a("objects", part.objects);
+    a("bytes", part.bytes);
+}
+
+template <class A>
+void fields(A& a, In<A, BlockKind>& kind) {
+    a.where_any("class", kind.name);
+    a("block_bytes", kind.block_size);
+    a("blocks", kind.blocks);
+    a("bytes", kind.bytes);
+}
+
+template <class A>
+void fields(A& a, In<A, Holder>& holder) {
+    a("root", holder.root);
+    a("path", holder.path);
+    a("type", holder.type);
+    a("elements", holder.elements);
+    a.where_any("function", holder.function);
+    a.where_any("thread", holder.thread);
+    a.where_any("module", holder.module);
+    a("file", holder.file);
+    a("line", holder.line);
+    a("bytes", holder.bytes);
+    a("blocks", holder.blocks);
+    a.where_any("shared_bytes", holder.shared_bytes);
+    a.where_any("shared_with", holder.shared_with);
+    a.where_any("growth_bytes", holder.growth_bytes);
+    a.where_any("growth_elements", holder.growth_elements);
+    a("parts", holder.parts);
+    a.where_any("kinds", holder.kinds);
+}
+
+template <class A>
+void fields(A& a, In<A, HeldBy>& held_by) {
+    a.where_any("holder", held_by.holder);
+    a.where_any("lost_blocks", held_by.lost_blocks);
+    a.where_any("lost_bytes", held_by.lost_bytes);
+    a("lost_in_cycles", held_by.lost_in_cycles);
+}
+
+template <class A>
 void fields(A& a, In<A, EndpointGrowth>& endpoint) {
     a("endpoint", endpoint.endpoint);
     a("bytes_per_request", endpoint.bytes_per_request);
@@ -567,6 +614,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a.where_any("oom_kill", diagnosis.oom_kill);
     a.where_any("soak", diagnosis.soak);
     a.where_any("endpoints", diagnosis.endpoints);
+    a.where_any("held_by", diagnosis.held_by);
     a.where_any("connections", diagnosis.connections);
     a.where_any("live_objects", diagnosis.collected);
     a("coverage", diagnosis.coverage);

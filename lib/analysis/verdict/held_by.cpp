@@ -1,0 +1,60 @@
+#include "analysis/verdict/held_by.hpp"
+
+#include <algorithm>
+
+namespace leakline::analysis {
+
+namespace {
+
+constexpr double kLeastShare = 0.5, kMostShare = 2;
+constexpr double kOverhead = 32;  // bytes that malloc adds to a block at most
+
+// Growth of a line from the first mark at or after begin_s to the last at or before end_s.
+double growth_at_marks(const LineReport& lines, const LineGrowth& line, double begin_s, double end_s) {
+    constexpr double kSame_s = 1e-6;
+    if (line.live_at_marks.size() != lines.mark_seconds.size()) return static_cast<double>(line.growth_bytes);
+    const auto& seconds = lines.mark_seconds;
+    const auto first = std::lower_bound(seconds.begin(), seconds.end(), begin_s - kSame_s) - seconds.begin();
+    const auto after = std::upper_bound(seconds.begin(), seconds.end(), end_s + kSame_s) - seconds.begin();
+    if (after <= first) return 0;
+    return line.live_at_marks[static_cast<std::size_t>(after) - 1] - line.live_at_marks[static_cast<std::size_t>(first)];
+}
+
+}  // namespace
+
+LeakedMemory leaked_between(const LineReport& lines, double begin_s, double end_s) {
+    LeakedMemory leaked;
+    const double window_begin = to_seconds(lines.window_begin), window_end = to_seconds(lines.window_end);
+    if (end_s <= begin_s || end_s <= window_begin || window_end <= window_begin) return leaked;
+    const double earlier = begin_s < window_begin ? (end_s - begin_s) / (end_s - window_begin) : 1;
+    const double of_window = (end_s - begin_s) / (window_end - window_begin);
+    for (const LineGrowth& line : lines.lines) {
+        if (!line.leaking) continue;
+        leaked.bytes += earlier * growth_at_marks(lines, line, begin_s, end_s);
+        leaked.blocks += of_window * static_cast<double>(line.live_last_blocks - line.live_first_blocks);
+    }
+    return leaked;
+}
+
+std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory& leaked) {
+    const double least = kLeastShare * leaked.bytes, most = kMostShare * leaked.bytes + kOverhead * std::max(0.0, leaked.blocks);
+    const auto explains = [&](const std::optional<std::int64_t>& bytes) {
+        return bytes && *bytes > 0 && static_cast<double>(*bytes) >= least && static_cast<double>(*bytes) <= most;
+    };
+    if (leaked.bytes <= 0) return std::nullopt;
+    HeldBy result;
+    for (const Holder& holder : growth.holders) {
+        if (!explains(holder.growth_bytes)) continue;
+        if (result.holder) return std::nullopt;
+        result.holder = holder;
+    }
+    const bool lost = explains(growth.growth_lost_bytes);
+    if (lost == result.holder.has_value()) return std::nullopt;  // neither, or both
+    if (!lost) return result;
+    result.lost_bytes = static_cast<Bytes>(*growth.growth_lost_bytes);
+    result.lost_blocks = static_cast<std::uint64_t>(std::max<std::int64_t>(0, growth.growth_lost_blocks.value_or(0)));
+    result.lost_in_cycles = !growth.lost.empty() && growth.lost.front().cycle;
+    return result;
+}
+
+}  // namespace leakline::analysis

@@ -1,0 +1,26 @@
+// Whether one variable holds what the lines leak: compares the growth of both between the same two moments of a run.
+// Pure functions, safe from any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "model/holders.hpp"
+#include "model/lines.hpp"
+
+namespace leakline::analysis {
+
+// Growth of all lines that leak.
+struct LeakedMemory {
+    double bytes = 0;  // as requested
+    double blocks = 0;
+};
+
+// Between two times since the start of the recording. If its window begins later, growth before that is assumed to be as fast.
+LeakedMemory leaked_between(const LineReport& lines, double begin_s, double end_s);
+
+// growth: by holders::growth_between, of the same time. The holder whose growth is at least half of what leaked and no more than twice as
+// much; or what was lost, if that is. Nothing if there is none, or several: a cache that fills up meanwhile can grow by as much.
+std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory& leaked);
+
+}  // namespace leakline::analysis

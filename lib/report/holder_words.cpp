@@ -1,0 +1,53 @@
+#include "report/internal/holder_words.hpp"
+
+#include <fmt/format.h>
+
+#include "base/quantities.hpp"
+#include "base/utf8.hpp"
+#include "model/words.hpp"
+
+namespace leakline::report {
+
+std::string variable_text(const Holder& holder) {
+    const std::string name = holder.path.empty() ? "" : " " + holder.path;
+    switch (holder.root) {
+        case Holder::Root::local:
+            return fmt::format("local{}{}{}", holder.path.empty() ? " without a name" : name, holder.function.empty() ? "" : " in ",
+                               short_function(holder.function));
+        case Holder::Root::stack: return fmt::format("stack of thread {}{}", holder.thread, name);
+        case Holder::Root::thread_data: return fmt::format("data of libraries for thread {}{}", holder.thread, name);
+        case Holder::Root::mapping: return fmt::format("memory that the program has mapped itself, at{}", name);
+        case Holder::Root::registers: return fmt::format("registers of thread {}", holder.thread);
+        case Holder::Root::damaged_heap: return "damaged part of the heap" + name;
+        case Holder::Root::global:
+        case Holder::Root::thread_local_variable: break;
+    }
+    return std::string(root_name(holder.root)) + name;
+}
+
+std::string contents_text(const std::string& type, const std::optional<std::uint64_t>& elements) {
+    const std::string count = elements ? format_count(*elements) + (type.starts_with("std::string") ? " characters"
+                                                                    : *elements == 1                ? " element"
+                                                                                                    : " elements")
+                                       : "";
+    if (type.empty() || count.empty()) return type + count;
+    return type + ", " + count;
+}
+
+std::string held_by_text(const HeldBy& held_by) {
+    constexpr std::size_t kLongestType = 120;  // names of templates can be very long, and their beginning says most
+    if (!held_by.holder) {
+        const bool one = held_by.lost_blocks == 1;
+        const std::string what = fmt::format("nothing: {} block{} ({}) {} not reachable; ", format_count(held_by.lost_blocks),
+                                             one ? "" : "s", format_bytes(static_cast<double>(held_by.lost_bytes)), one ? "is" : "are");
+        return what + (held_by.lost_in_cycles ? "objects keep each other alive" : "a free is missing");
+    }
+    const Holder& holder = *held_by.holder;
+    const std::string contents = contents_text(utf8_cut(holder.type, kLongestType), holder.elements);
+    std::string text = fmt::format("{} ({}{}{})", variable_text(holder), contents, contents.empty() ? "" : ", ",
+                                   format_bytes(static_cast<double>(holder.bytes)));
+    if (!holder.file.empty()) text += fmt::format("  {}:{}", holder.file, holder.line);
+    return text;
+}
+
+}  // namespace leakline::report

@@ -1,0 +1,81 @@
+#include <doctest/doctest.h>
+
+#include "analysis/verdict/held_by.hpp"
+
+using namespace leakline;
+using namespace leakline::analysis;
+
+namespace {
+
+HolderReport growth_of(std::initializer_list<std::int64_t> holders, std::int64_t lost = 0) {
+    HolderReport report;
+    for (const std::int64_t bytes : holders) {
+        Holder& holder = report.holders.emplace_back();
+        holder.path = "holder " + std::to_string(report.holders.size());
+        holder.growth_bytes = bytes;
+    }
+    report.growth_lost_bytes = lost;
+    report.growth_lost_blocks = lost / 100;
+    return report;
+}
+
+// One line of 1000 B in 10 blocks a mark, a mark each second from 2 s.
+LineReport steady_leak() {
+    LineReport report;
+    report.window_begin = std::chrono::seconds(2);
+    report.window_end = std::chrono::seconds(6);
+    report.mark_seconds = {2, 3, 4, 5, 6};
+    LineGrowth line;
+    line.leaking = true;
+    line.live_at_marks = {1000, 2000, 3000, 4000, 5000};
+    line.growth_bytes = 4000;
+    line.live_first_blocks = 10;
+    line.live_last_blocks = 50;
+    report.lines = {line, line};
+    report.lines[1].leaking = false;
+    return report;
+}
+
+}  // namespace
+
+TEST_CASE("what the lines leak is counted between two marks, and by its pace where the window begins later") {
+    const LineReport lines = steady_leak();
+    CHECK(leaked_between(lines, 3, 5).bytes == 2000);
+    CHECK(leaked_between(lines, 3, 5).blocks == doctest::Approx(20));
+    CHECK(leaked_between(lines, 1, 6).bytes == doctest::Approx(5000));
+    CHECK(leaked_between(lines, 5, 3).bytes == 0);
+    CHECK(leaked_between(lines, 0, 1).bytes == 0);
+    CHECK(leaked_between(LineReport(), 0, 1).bytes == 0);
+}
+
+TEST_CASE("the holder that grew by about as much as leaked is named, not a larger cache that filled up meanwhile") {
+    const LeakedMemory leaked{10'000, 100};
+    CHECK(what_holds(growth_of({500, 11'000}), leaked)->holder->path == "holder 2");
+    CHECK(what_holds(growth_of({90'000, 11'000}), leaked)->holder->path == "holder 2");
+    CHECK(what_holds(growth_of({5'000}), leaked).has_value());
+    CHECK_FALSE(what_holds(growth_of({4'999}), leaked).has_value());
+    // 100 B blocks with malloc's overhead.
+    CHECK(what_holds(growth_of({23'200}), leaked).has_value());
+    CHECK_FALSE(what_holds(growth_of({23'201}), leaked).has_value());
+    CHECK_FALSE(what_holds(growth_of({-10'000}), leaked).has_value());
+    CHECK_FALSE(what_holds(growth_of({}), leaked).has_value());
+}
+
+TEST_CASE("where several would explain the leak, none is named") {
+    const LeakedMemory leaked{10'000, 100};
+    CHECK_FALSE(what_holds(growth_of({9'000, 8'000}), leaked).has_value());
+    CHECK_FALSE(what_holds(growth_of({9'000}, 8'000), leaked).has_value());
+    CHECK_FALSE(what_holds(growth_of({9'000}), {}).has_value());
+}
+
+TEST_CASE("a leak that nothing holds is lost blocks, or cycles") {
+    HolderReport growth = growth_of({100}, 9'500);
+    const auto lost = what_holds(growth, {10'000, 100});
+    REQUIRE(lost.has_value());
+    CHECK_FALSE(lost->holder.has_value());
+    CHECK(lost->lost_blocks == 95);
+    CHECK(lost->lost_bytes == 9'500);
+    CHECK_FALSE(lost->lost_in_cycles);
+    growth.lost.emplace_back().cycle = true;
+    CHECK(what_holds(growth, {10'000, 100})->lost_in_cycles);
+}
