@@ -348,3 +348,27 @@ TEST_CASE("memory alone in a run of few requests may be a cache, and workers hol
     workers.series.value[1] = 150 * kMiB;
     CHECK(verdict_of(workers) == Verdict::leak);
 }
+
+TEST_CASE("a line that grew to the end in too few rounds to be significant asks for more of them") {
+    Diagnosis few = measured(Trend::growing, true);
+    LineGrowth& line = few.lines.lines[0];
+    line.leaking = false;
+    line.growth_class = GrowthClass::linear;
+    line.live_first_bytes = 0;
+    line.live_last_bytes = line.live_peak_bytes = line.growth_bytes = static_cast<std::int64_t>(few.series.value[1] - few.series.value[0]);
+    few.lines.mark_requests = {0, 200'000};
+    few.lines.mark_seconds = {0, 5};
+    Diagnosis freed = few;
+    const auto more = analysis::longer_recording(few);
+    REQUIRE(more.has_value());
+    CHECK(more->requests == 400'000);
+    CHECK(more->why.find("track.cpp:31 grew to the end of the run, by ") == 0);
+    analysis::judge(few);
+    CHECK(few.verdict == Verdict::inconclusive);
+    CHECK(few.reasons[0].ends_with("chance is not excluded: rerun with more rounds (--rounds)"));
+
+    freed.lines.lines[0].live_last_bytes = 0;
+    CHECK_FALSE(analysis::longer_recording(freed).has_value());
+    analysis::judge(freed);
+    CHECK(freed.reasons[0].find("stopped growing or were freed") != std::string::npos);
+}

@@ -89,6 +89,7 @@ std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy
                                      line_reason(main_leaking_line(facts))),
                          true};
     }
+    if (const LineGrowth* const line = undecided_growth(facts)) return LongerRun{2 * recorded, undecided_growth_words(*line), true};
     if (cache_has_filled(facts) || !lines_matter(facts) || lines_leak(facts)) return std::nullopt;
     return LongerRun{2 * recorded,
                      fmt::format("{}, but by only {} in total", line_reason(main_leaking_line(facts)), format_bytes(facts.leaking_bytes)),

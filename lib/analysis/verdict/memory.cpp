@@ -33,7 +33,15 @@ const LineGrowth* line_causing_growth(const Evidence& evidence) {
     return growth > 0 && sum * longer >= kExplainingShare * growth ? most : nullptr;
 }
 
+// It held its highest level at the end.
+bool grows_to_the_end(const LineGrowth& line) {
+    constexpr double kNearlyAll = 0.95;
+    return line.growth_class == GrowthClass::linear &&
+           static_cast<double>(line.live_last_bytes) >= kNearlyAll * static_cast<double>(line.live_peak_bytes);
+}
+
 std::string behind_words(const LineGrowth& line) {
+    if (grows_to_the_end(line)) return undecided_growth_words(line) + ": rerun with more rounds (--rounds)";
     return fmt::format(
         "memory grew until the end of the first run, but in the recorded run the heap bytes that explain it ({}, up to {}) stopped growing or "
         "were freed, as in a cache that a timer cleans: rerun with longer rounds (--min-round)",
@@ -41,6 +49,17 @@ std::string behind_words(const LineGrowth& line) {
 }
 
 }  // namespace
+
+const LineGrowth* undecided_growth(const Facts& facts) {
+    if (!facts.memory_grows() || !facts.leaking.empty()) return nullptr;
+    const LineGrowth* const line = line_causing_growth(facts.evidence);
+    return line != nullptr && grows_to_the_end(*line) ? line : nullptr;
+}
+
+std::string undecided_growth_words(const LineGrowth& line) {
+    return fmt::format("{} grew to the end of the run, by {}, but in so few rounds that chance is not excluded", short_place(line.at),
+                       format_bytes(static_cast<double>(line.growth_bytes)));
+}
 
 bool without_lines(const Evidence& evidence) {
     // A soak whose memory is flat at both speeds has no recorded run, and neither has a service whose first process only launches,

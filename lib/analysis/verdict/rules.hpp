@@ -75,6 +75,10 @@ bool cache_has_filled(const Facts& facts);
 bool sessions_have_filled(const Evidence& evidence);
 // What leaks follows connections, but for such details as kDetail allows: more requests decide nothing.
 bool connections_decide(const Facts& facts);
+// A line that explains the growth of memory and grew to the end, in too few rounds to be significant: samples of blocks are noisy. Null:
+// there is none.
+const LineGrowth* undecided_growth(const Facts& facts);
+std::string undecided_growth_words(const LineGrowth& line);
 // Lines of such a cache do not leak: they filled up, and then stayed flat. Says so in the warnings.
 void take_filled_caches(Evidence& evidence);
 // Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
