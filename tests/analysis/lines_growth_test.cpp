@@ -159,3 +159,16 @@ TEST_CASE("a line that starts late leaks if it grows in each of the last four ro
     CHECK(shape({0, 0, 0, 0, 100, 200, 300, 300}) != "linear");  // it stopped
     CHECK(shape({0, 0, 0, 400, 600, 700, 750, 770}) == "filling then flat");
 }
+
+TEST_CASE("the last round may be slower by the noise of samples, where bytes are estimated from them") {
+    // 64 KiB between samples, about 160 of them a round: by chance the first rounds are alike, and the last is 15 % lower.
+    const std::vector<double> x = {0, 10'000, 20'000, 30'000, 40'000, 50'000, 60'000};
+    std::vector<double> bytes = {0};
+    for (const double round : {10.6e6, 10.5e6, 10.7e6, 10.6e6, 10.5e6, 9.0e6}) bytes.push_back(bytes.back() + round);
+    const std::vector<double> blocks(x.size(), 1);
+    CHECK(judge_growth(x, bytes, blocks).growth_class != GrowthClass::linear);
+    CHECK(judge_growth(x, bytes, blocks, 65536).growth_class == GrowthClass::linear);
+    // A cache that is full does not grow at all.
+    bytes.back() = bytes[bytes.size() - 2];
+    CHECK(judge_growth(x, bytes, blocks, 65536).growth_class != GrowthClass::linear);
+}

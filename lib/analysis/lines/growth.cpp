@@ -65,14 +65,15 @@ bool slows_down(std::span<const double> rate) {
 }
 
 // Grows in every round, to the end, at no falling rate.
-bool is_steady(const Rates& rates) {
+bool is_steady(const Rates& rates, double sample_bytes) {
     const std::vector<double>& rate = rates.rate;
     if (*std::min_element(rate.begin(), rate.end()) <= 0) return false;
     if (slows_down(rate)) return false;
     // Robust: the last round is not among those that it is compared with.
     const std::span<const double> before(rate.data(), rate.size() - 1);
     const double usual = median({before.begin(), before.end()});
-    const double slack = std::max(kLastRoundSlack * usual, 3.5 * robust_spread(before));
+    const double by_chance = 3 * std::sqrt(sample_bytes * std::max(usual, 0.0) / rates.width.back());
+    const double slack = std::max({kLastRoundSlack * usual, 3.5 * robust_spread(before), by_chance});
     return rate.back() >= usual - std::min(slack, 0.5 * usual);
 }
 
@@ -128,7 +129,7 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
 
 }  // namespace
 
-GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks) {
+GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks, double sample_bytes) {
     GrowthJudgment judgment;
     if (x.size() < 2) return judgment;
     if (std::all_of(bytes.begin(), bytes.end(), [&](double b) { return b == bytes.front(); })) {
@@ -141,7 +142,7 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
     for (std::size_t together = 1; together == 1 || (x.size() - 1) / together >= kMinGroups; ++together) {
         ++tried;
         const Rates rates = rates_of(x, bytes, together);
-        if (!is_steady(rates)) continue;
+        if (!is_steady(rates, sample_bytes)) continue;
         const double p = std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried));
         if (p > kCandidate) continue;
         judgment.p_value = p;
@@ -154,7 +155,7 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
     if (start > 0 && bytes.size() - start > kMinLateIncrements) {
         const Rates rates = rates_of(x.subspan(start), bytes.subspan(start), 1);
         const double p = std::min(1.0, chance(rates, bytes_of_one_block(bytes, blocks)) * static_cast<double>(tried + start));
-        if (is_steady(rates) && p <= kCandidate) {
+        if (is_steady(rates, sample_bytes) && p <= kCandidate) {
             judgment.p_value = p;
             judgment.growth_class = GrowthClass::linear;
             return judgment;

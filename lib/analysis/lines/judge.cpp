@@ -47,7 +47,8 @@ Interval scaled(const Interval& interval, double factor) {
 
 }  // namespace
 
-Judge::Judge(const Window& window, const Axes& axes) : window_(window), axes_(axes), spans_(spans_of(window, axes)) {}
+Judge::Judge(const Window& window, const Axes& axes, double sample_bytes)
+    : window_(window), axes_(axes), spans_(spans_of(window, axes)), sample_bytes_(sample_bytes) {}
 
 GrowthClass Judge::level_class(const SiteHistory& site) const {
     // The last mark before any request was answered: what was allocated until then is start-up, not traffic.
@@ -87,9 +88,9 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     const bool by_request = !levels.requests.empty();
     const std::vector<double>& x = by_request ? levels.requests : levels.seconds;
     // Requests and time are two tests: the better result counts, corrected for both (Bonferroni).
-    GrowthJudgment judgment = judge_growth(x, levels.bytes, levels.blocks);
+    GrowthJudgment judgment = judge_growth(x, levels.bytes, levels.blocks, sample_bytes_);
     if (by_request) {
-        const GrowthJudgment by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks);
+        const GrowthJudgment by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks, sample_bytes_);
         if (by_time.p_value < judgment.p_value) judgment = by_time;
         judgment.p_value = std::min(1.0, 2 * judgment.p_value);
     }

@@ -211,7 +211,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         report.mark_requests.push_back(profile.marks[m].requests);
     }
 
-    const Judge judge(window, axes);
+    const Judge judge(window, axes, profile.sampling ? static_cast<double>(profile.sampling->interval) : 0);
     const std::vector<std::int64_t> entries = kept_entries(profile, attribution, histories.traces);
     std::vector<std::uint32_t> site_of_line;
     std::vector<Tested> tested;

@@ -36,7 +36,7 @@ const LineGrowth* line_causing_growth(const Evidence& evidence) {
 // It held its highest level at the end.
 bool grows_to_the_end(const LineGrowth& line) {
     constexpr double kNearlyAll = 0.95;
-    return line.growth_class == GrowthClass::linear &&
+    return (line.growth_class == GrowthClass::linear || line.growth_class == GrowthClass::unclear) &&
            static_cast<double>(line.live_last_bytes) >= kNearlyAll * static_cast<double>(line.live_peak_bytes);
 }
 

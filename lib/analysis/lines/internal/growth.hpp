@@ -24,7 +24,11 @@ struct GrowthJudgment {
 // rounds (a deque's 512 bytes), rounds are put together in twos, threes, ... as long as four groups remain; p
 // is then corrected for the number of groupings (Bonferroni). A line that was exactly level at first is also judged from where it
 // began to grow, if four rounds or more remain; p is corrected for the choice of the beginning.
-GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks);
+//
+// sample_bytes: mean bytes between the samples that bytes are estimated from, 0 where all blocks are known. The last rounds may be slower by
+// three standard deviations of a Poisson number of samples.
+GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks,
+                            double sample_bytes = 0);
 
 // Mean increment of bytes per unit of x with the 95 % interval of Student's t; nothing for fewer than 3
 // marks.

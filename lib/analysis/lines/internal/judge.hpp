@@ -13,7 +13,8 @@ namespace leakline::analysis {
 // Holds references to window and axes. Safe from any thread.
 class Judge {
   public:
-    Judge(const Window& window, const Axes& axes);
+    // sample_bytes: as for judge_growth.
+    Judge(const Window& window, const Axes& axes, double sample_bytes);
 
     // Fills in class, rates and payload of line, whose growth_bytes is set. Returns the raw p-value of the
     // test for growth; nothing for a container that doubles, which is judged by its steps: line.leaking is set
@@ -30,6 +31,7 @@ class Judge {
     const Window& window_;
     const Axes& axes_;
     Spans spans_;
+    double sample_bytes_;
 };
 
 }  // namespace leakline::analysis
