@@ -382,8 +382,8 @@ void record(void* block, std::size_t size, const void* frame) {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
         const std::uint64_t* frames = thread.frames;
-        const bool python_runs = python::is_running();
-        unsigned depth = capture_stack(frame, thread.frames, python_runs ? kMaxNativeFrames : kMaxFrames);
+        const void* const python_frame = python::innermost_frame();
+        unsigned depth = capture_stack(frame, thread.frames, python_frame != nullptr ? kMaxNativeFrames : kMaxFrames);
         unsigned skipped = 0;
         // Skip the frames of our own operator new.
         while (depth > 1 && frames[0] >= own_begin && frames[0] < own_end) ++frames, --depth, ++skipped;
@@ -395,7 +395,8 @@ void record(void* block, std::size_t size, const void* frame) {
             if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(segment.header->unseen_frees);
             samples.thin_when_nearly_full(thread.random);
             const std::uint64_t interval = SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval;
-            if (python_runs) depth = python::put_functions(thread.frames + skipped, depth, kMaxFrames - skipped, stacks);
+            if (python_frame != nullptr)
+                depth = python::put_functions(python_frame, thread.frames + skipped, depth, kMaxFrames - skipped, stacks);
             const std::uint32_t stack = stacks.find(frames, depth);
             if (stack == 0) count(segment.header->lost_stacks);
             count(segment.header->sampled);

@@ -23,28 +23,16 @@ using SystemCall = long (*)(long, long, long, long, long, long, long);
 constinit unwind::Next<SystemCall> next_syscall("syscall");
 
 LEAKLINE_SLOW void* slow_malloc(size_t size) {
-    const bool chosen = choose(size);
-    void* const block = real.malloc(size);
-    if (chosen) record(block, size, LEAKLINE_FRAME);
-    return block;
+    return allocated(size, LEAKLINE_FRAME, [&] { return real.malloc(size); });
 }
 LEAKLINE_SLOW void* slow_calloc(size_t number, size_t size) {
-    const bool chosen = choose(number * size);
-    void* const block = real.calloc(number, size);
-    if (chosen) record(block, number * size, LEAKLINE_FRAME);
-    return block;
+    return allocated(number * size, LEAKLINE_FRAME, [&] { return real.calloc(number, size); });
 }
 LEAKLINE_SLOW void* slow_memalign(size_t alignment, size_t size) {
-    const bool chosen = choose(size);
-    void* const block = real.memalign(alignment, size);
-    if (chosen) record(block, size, LEAKLINE_FRAME);
-    return block;
+    return allocated(size, LEAKLINE_FRAME, [&] { return real.memalign(alignment, size); });
 }
 LEAKLINE_SLOW void* slow_aligned_alloc(size_t alignment, size_t size) {
-    const bool chosen = choose(size);
-    void* const block = real.aligned_alloc(alignment, size);
-    if (chosen) record(block, size, LEAKLINE_FRAME);
-    return block;
+    return allocated(size, LEAKLINE_FRAME, [&] { return real.aligned_alloc(alignment, size); });
 }
 LEAKLINE_SLOW int slow_posix_memalign(void** block, size_t alignment, size_t size) {
     const bool chosen = choose(size);
@@ -53,16 +41,10 @@ LEAKLINE_SLOW int slow_posix_memalign(void** block, size_t alignment, size_t siz
     return error;
 }
 LEAKLINE_SLOW void* slow_valloc(size_t size) {
-    const bool chosen = choose(size);
-    void* const block = real.valloc(size);
-    if (chosen) record(block, size, LEAKLINE_FRAME);
-    return block;
+    return allocated(size, LEAKLINE_FRAME, [&] { return real.valloc(size); });
 }
 LEAKLINE_SLOW void* slow_pvalloc(size_t size) {
-    const bool chosen = choose(size);
-    void* const block = real.pvalloc(size);
-    if (chosen) record(block, size, LEAKLINE_FRAME);
-    return block;
+    return allocated(size, LEAKLINE_FRAME, [&] { return real.pvalloc(size); });
 }
 LEAKLINE_SLOW void* slow_realloc(void* old, size_t size) {
     return reallocated(old, size, true, LEAKLINE_FRAME, [&] { return real.realloc(old, size); });

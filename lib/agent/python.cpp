@@ -46,13 +46,6 @@ Field at(const void* object, int place) {
 // Bounds the walk over frames that are damaged.
 constexpr unsigned kMaxVisited = 4096;
 
-const void* innermost_frame() {
-    if (layout == nullptr) return nullptr;
-    const void* from = thread_state_of_python();
-    if (from != nullptr && layout->c_frame >= 0) from = at<const void*>(from, layout->c_frame);
-    return from != nullptr ? at<const void*>(from, layout->current) : nullptr;
-}
-
 // ---- names
 
 constexpr std::size_t kLongestName = 512;
@@ -147,16 +140,10 @@ template <Domain D>
 struct Hooks {
     static Allocator& real() { return real_allocators[D]; }
     LEAKLINE_SLOW static void* slow_malloc(void* context, std::size_t size) {
-        const bool chosen = choose(size);
-        void* const block = real().malloc(context, size);
-        if (chosen) record(block, size, LEAKLINE_FRAME);
-        return block;
+        return allocated(size, LEAKLINE_FRAME, [&] { return real().malloc(context, size); });
     }
     LEAKLINE_SLOW static void* slow_calloc(void* context, std::size_t number, std::size_t size) {
-        const bool chosen = choose(number * size);
-        void* const block = real().calloc(context, number, size);
-        if (chosen) record(block, number * size, LEAKLINE_FRAME);
-        return block;
+        return allocated(number * size, LEAKLINE_FRAME, [&] { return real().calloc(context, number, size); });
     }
     LEAKLINE_SLOW static void* slow_realloc(void* context, void* old, std::size_t size) {
         return reallocated(old, size, size <= kLargestSmall, LEAKLINE_FRAME, [&] { return real().realloc(context, old, size); });
@@ -246,11 +233,14 @@ PythonState begin() {
     return PythonState::known;
 }
 
-bool is_running() { return innermost_frame() != nullptr; }
+const void* innermost_frame() {
+    if (layout == nullptr) return nullptr;
+    const void* from = thread_state_of_python();
+    if (from != nullptr && layout->c_frame >= 0) from = at<const void*>(from, layout->c_frame);
+    return from != nullptr ? at<const void*>(from, layout->current) : nullptr;
+}
 
-unsigned put_functions(std::uint64_t* frames, unsigned depth, unsigned limit, StackTable& stacks) {
-    const void* frame = innermost_frame();
-    if (frame == nullptr) return depth;
+unsigned put_functions(const void* frame, std::uint64_t* frames, unsigned depth, unsigned limit, StackTable& stacks) {
     unsigned kept = 0;
     const auto is_within = [](std::uint64_t address, std::uint64_t begin, std::uint64_t end) { return begin < address && address <= end; };
     for (unsigned i = 0; i < depth && !is_within(frames[i], evaluation_begin, evaluation_end); ++i)

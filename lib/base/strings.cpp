@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/utf8.hpp"
 
 namespace leakline {
@@ -61,6 +64,10 @@ std::string printable(std::string_view text) {
         text.remove_prefix(hidden == 0 ? character : hidden);
     }
     return out;
+}
+
+void add_once(std::vector<std::string>& list, std::string text) {
+    if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(std::move(text));
 }
 
 }  // namespace leakline

@@ -16,5 +16,7 @@ std::string_view trim(std::string_view text);
 std::string_view file_name(std::string_view path);
 // The characters of text that a terminal, a log or a CI annotation can show: control characters become "\xNN".
 std::string printable(std::string_view text);
+// Appends text unless the list has it already: a warning that several runs give is shown once.
+void add_once(std::vector<std::string>& list, std::string text);
 
 }  // namespace leakline

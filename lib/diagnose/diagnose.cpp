@@ -156,10 +156,7 @@ void record_until_decided(RunContext& context) {
     const std::vector<std::string> warnings = result.warnings;
     // A longer bare run was for memory alone: what lines grow by is counted, and shows in the rounds that were planned.
     int again = 0;
-    for (int rounds = context.extensions || !context.no_lines.empty()
-                          ? kMinRounds
-                          : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);
-         ;) {
+    for (int rounds = context.extensions ? kMinRounds : std::min(static_cast<int>(result.rounds.size()), context.options.rounds.rounds);;) {
         if (!std::exchange(recorded, false)) run_recorded(context, rounds);
         if (context.stopped() || result.failed() || result.oom_kill) return;
         if (context.options.retries && again++ >= *context.options.retries) return;
@@ -205,8 +202,7 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
         return;
     }
     std::vector<std::string> once;
-    for (std::string& warning : again.warnings)
-        if (std::find(once.begin(), once.end(), warning) == once.end()) once.push_back(std::move(warning));
+    for (std::string& warning : again.warnings) add_once(once, std::move(warning));
     again.warnings = std::move(once);
     result = std::move(again);
     if (!context.one_run) return;

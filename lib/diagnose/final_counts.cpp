@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/strings.hpp"
+
 namespace leakline::diagnose {
 
 namespace {
@@ -34,9 +36,7 @@ Resources final_counts(RunContext& context, MeasuredTarget& target, const analys
         resources = judged_counts(target, options);
         resources.tree = std::move(tree);
     }
-    std::vector<std::string>& warnings = context.result.warnings;
-    for (std::string& warning : target.resource_warnings())
-        if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
+    for (std::string& warning : target.resource_warnings()) add_once(context.result.warnings, std::move(warning));
     return resources;
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "analysis/trend/trend.hpp"
+#include "base/strings.hpp"
 #include "system/clock.hpp"
 #include "system/stop.hpp"
 
@@ -130,9 +131,7 @@ Resources MeasuredTarget::resources() const {
 std::optional<memory::MemoryLimit> MeasuredTarget::put_under_limit(RunContext& context, Command& command) {
     if (!context.options.memory_limit) return std::nullopt;
     memory::MemoryLimit limit = memory::MemoryLimit::create(*context.options.memory_limit);
-    std::vector<std::string>& warnings = context.result.warnings;
-    if (!limit.warning().empty() && std::find(warnings.begin(), warnings.end(), limit.warning()) == warnings.end())
-        warnings.push_back(limit.warning());
+    if (!limit.warning().empty()) add_once(context.result.warnings, limit.warning());
     limit.put_on(command);
     return limit;
 }

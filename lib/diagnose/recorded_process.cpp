@@ -1,6 +1,5 @@
 #include "diagnose/internal/recorded_process.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -8,6 +7,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "diagnose/internal/service_process.hpp"
 #include "heap/preflight.hpp"
 #include "system/executables.hpp"
@@ -51,10 +51,8 @@ void take_preflight(RunContext& context, heap::Preflight preflight) {
     context.tracker = context.options.tracker.value_or(heap::default_tracker(preflight));
     const bool python = preflight.python && context.tracker == heap::RecordWith::agent;
     context.no_lines = python ? std::string() : std::move(preflight.no_lines);
-    if (python) return;                                            // nobody wants lines of the interpreter's own code
-    std::vector<std::string>& warnings = context.result.warnings;  // a soak comes here twice
-    for (std::string& warning : preflight.warnings)
-        if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
+    if (python) return;  // nobody wants lines of the interpreter's own code
+    for (std::string& warning : preflight.warnings) add_once(context.result.warnings, std::move(warning));  // a soak comes here twice
 }
 
 void find_recorded_process(RunContext& context, MeasuredTarget& target) {

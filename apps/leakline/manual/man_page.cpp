@@ -12,7 +12,8 @@ namespace leakline::cli {
 
 namespace {
 
-// Text of a page: "-" would become a hyphen that cannot be searched for or copied, and a line that begins with a dot a request.
+// Escapes text for roff, which prints "-" as a hyphen that cannot be searched for or copied, and takes a line that begins with a dot for a
+// command.
 std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {

@@ -15,10 +15,10 @@ namespace leakline::agent::python {
 // Looks for CPython in the program, and puts the hooks before its allocators. Call before the interpreter starts. Returns what was found.
 PythonState begin();
 
-// Whether the calling thread executes Python functions.
-bool is_running();
-// Replaces the interpreter's part of a stack (return addresses, innermost first) by the Python functions that the calling thread executes:
+// The innermost Python function that the calling thread executes; null: none.
+const void* innermost_frame();
+// Replaces the interpreter's part of a stack (return addresses, innermost first) by the Python functions from innermost_frame() outwards:
 // what native code of a library the innermost one calls comes first. Returns the new depth, at most `limit`. With the agent's lock held.
-unsigned put_functions(std::uint64_t* frames, unsigned depth, unsigned limit, StackTable& stacks);
+unsigned put_functions(const void* innermost, std::uint64_t* frames, unsigned depth, unsigned limit, StackTable& stacks);
 
 }  // namespace leakline::agent::python

@@ -21,6 +21,15 @@ inline bool is_due(std::size_t size) {
 
 inline bool may_be_sample(const void* block) { return __builtin_expect(address_filter.may_be_sample(block), 0); }
 
+// A call that is due: allocates, and records the block if it is chosen. frame: LEAKLINE_FRAME of the hook.
+template <typename Call>
+[[gnu::always_inline]] inline void* allocated(std::size_t size, const void* frame, Call call) {
+    const bool chosen = choose(size);
+    void* const block = call();
+    if (chosen) record(block, size, frame);
+    return block;
+}
+
 // The old block's sample is removed before the call: afterwards another thread may have the address. counts: this allocator, and not one
 // that it calls, counts blocks of this size.
 template <typename Call>

@@ -78,10 +78,17 @@ std::optional<std::string_view> collected_runtime(const Evidence& evidence) {
 
 namespace {
 
+bool is_interpreter(std::string_view command) {
+    static constexpr std::array<std::string_view, 5> kInterpreters = {"python", "ruby", "php", "perl", "beam"};
+    const std::string_view program = program_of(command);
+    return collected_program(program) ||
+           std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view name) { return program.starts_with(name); });
+}
+
 bool interpreted(const Evidence& evidence) {
     const auto& processes = evidence.resources.tree.processes;
-    return has_no_lines(evidence.command) || std::any_of(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
-               return process.recorded && has_no_lines(process.name);
+    return is_interpreter(evidence.command) || std::any_of(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
+               return process.recorded && is_interpreter(process.name);
            });
 }
 
@@ -97,13 +104,6 @@ std::string outside_words(const Evidence& evidence) {
 }
 
 }  // namespace
-
-bool has_no_lines(std::string_view command) {
-    static constexpr std::array<std::string_view, 5> kInterpreters = {"python", "ruby", "php", "perl", "beam"};
-    const std::string_view program = program_of(command);
-    return collected_program(program) ||
-           std::any_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view name) { return program.starts_with(name); });
-}
 
 std::optional<std::string> near_detection_limit(const TrendVerdict& trend) {
     const double growth = trend.slope_bytes_per_hour.estimate, detectable = trend.detectable_bytes_per_hour.value_or(0);

@@ -75,9 +75,6 @@ std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy
 // replay.completed.
 std::optional<std::string> objects_undecided(const Evidence& so_far, const Policy& policy = {});
 
-// The command starts a runtime whose own memory has no lines (java, node, python, ...): the recorded run need not be long.
-bool has_no_lines(std::string_view command);
-
 // A run that could not detect a leak of this many bytes per request is inconclusive: one request of the sample traffic,
 // if it leaks, keeps about that much.
 inline constexpr double kTooCoarseBytesPerRequest = 1024;
