@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/quantities.hpp"
+#include "report/internal/json_audit_fields.hpp"
 #include "report/internal/json_fields.hpp"
 #include "report/internal/renderers.hpp"
 

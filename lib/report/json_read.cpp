@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "report/internal/json_audit_fields.hpp"
 #include "report/internal/json_fields.hpp"
 
 namespace leakline::report {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/quantities.hpp"
+#include "report/internal/json_audit_fields.hpp"
 #include "report/internal/json_fields.hpp"
 #include "report/json_read.hpp"
 #include "report/report.hpp"
