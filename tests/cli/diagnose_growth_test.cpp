@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "heap/tracker.hpp"
-#include "support/binary.hpp"
+#include "support/diagnosed.hpp"
 #include "support/get_log.hpp"
 #include "system/executables.hpp"
 #include "system/temporary_directory.hpp"
@@ -17,26 +17,15 @@ using nlohmann::json;
 
 namespace {
 
-struct Diagnosed {
-    Outcome outcome;
-    json report;
-};
-
 using Words = std::vector<std::string>;
+
+const std::string kSources = PROGRAM_SOURCES;
 
 Diagnosed diagnose_service(const Words& service, const Words& options) {
     const TemporaryDirectory directory;
-    const std::string log = write_get_log(directory.path()), report = directory.path() + "/report.json";
-    Words words = {"diagnose", "--traffic", log, "--rounds", "5", "--min-round", "300ms", "-o", report};
-    words.insert(words.end(), options.begin(), options.end());
-    words.emplace_back("--");
-    words.insert(words.end(), service.begin(), service.end());
-    Diagnosed result;
-    result.outcome = run_binary("leakline", words);
-    INFO(result.outcome.out << result.outcome.err);
-    REQUIRE(std::filesystem::exists(report));
-    result.report = json::parse(read_file(report));
-    return result;
+    Words all = {"--rounds", "5", "--min-round", "300ms"};
+    all.insert(all.end(), options.begin(), options.end());
+    return test::diagnose_service(write_get_log(directory.path()), all, service);
 }
 
 Diagnosed diagnose(const std::string& mode, const std::string& bound, const Words& options) {
@@ -45,14 +34,6 @@ Diagnosed diagnose(const std::string& mode, const std::string& bound, const Word
 
 // Where growth is known to be a leak, the run need not outlast caches.
 const Words kOnlyLeaks = {"--still-filling", "leak"};
-
-// The number of the line of a program of ours that has this text.
-int line_with(const std::string& program, const std::string& text) {
-    const std::string source = read_file(std::string(PROGRAM_SOURCES) + program);
-    const std::size_t at = source.find(text);
-    REQUIRE(at != source.npos);
-    return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
 
 }  // namespace
 
@@ -83,7 +64,7 @@ TEST_CASE("the variable that holds a leak is named, and blocks that nothing hold
         const json& holder = report["held_by"]["holder"];
         CHECK(holder["path"] == "(anonymous namespace)::kept");
         CHECK(holder["type"].get<std::string>().starts_with("std::deque<"));
-        CHECK(holder["line"] == line_with("growth_modes.cpp", "std::deque<Kept> kept"));
+        CHECK(holder["line"] == line_with(kSources + "growth_modes.cpp", "std::deque<Kept> kept"));
         CHECK(held.out.find("  held by          global (anonymous namespace)::kept (std::deque<") != std::string::npos);
     }
     const auto [lost, report] = diagnose("lost", "0", kOnlyLeaks);
@@ -123,7 +104,7 @@ TEST_CASE("a Rust service's leak is the line of its own source, demangled") {
     CHECK(outcome.code == 1);
     const json& line = report["headline_line"];
     CHECK(line["file"].get<std::string>().ends_with("rust_service.rs"));
-    CHECK(line["line"] == line_with("rust_service.rs", "// RECORD"));
+    CHECK(line["line"] == line_with(kSources + "rust_service.rs", "// RECORD"));
     CHECK(line["function"].get<std::string>().find("rust_service::keep_record") != std::string::npos);
     CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(300).epsilon(.02));
 }

@@ -3,12 +3,9 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "support/binary.hpp"
+#include "support/diagnosed.hpp"
 #include "support/get_log.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -23,31 +20,10 @@ using Words = std::vector<std::string>;
 const std::string kSource = LEAKLINE_SOURCE_DIR;
 const std::string kService = kSource + "/tests/programs/python_service.py", kFlask = kSource + "/testdata/python/tracking_service.py";
 
-struct Diagnosed {
-    Outcome outcome;
-    json report;
-};
-
 Diagnosed diagnose(const std::string& log, const Words& options, const Words& service) {
-    const TemporaryDirectory directory;
-    const std::string report = directory.path() + "/report.json";
-    Words words = {"diagnose", "--traffic", log, "--min-round", "700ms", "-o", report};
-    words.insert(words.end(), options.begin(), options.end());
-    words.emplace_back("--");
-    words.insert(words.end(), service.begin(), service.end());
-    Diagnosed result;
-    result.outcome = run_binary("leakline", words);
-    INFO(result.outcome.out << result.outcome.err);
-    REQUIRE(std::filesystem::exists(report));
-    result.report = json::parse(read_file(report));
-    return result;
-}
-
-int line_with(const std::string& file, const std::string& text) {
-    const std::string source = read_file(file);
-    const std::size_t at = source.find(text);
-    REQUIRE(at != source.npos);
-    return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    Words all = {"--min-round", "700ms"};
+    all.insert(all.end(), options.begin(), options.end());
+    return diagnose_service(log, all, service);
 }
 
 bool has_module(const char* name) { return run_binary("/usr/bin/python3", {"-c", std::string("import ") + name}).code == 0; }

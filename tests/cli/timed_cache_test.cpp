@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.hpp"
-#include "support/binary.hpp"
+#include "support/diagnosed.hpp"
 #include "support/get_log.hpp"
 #include "system/executables.hpp"
 #include "system/temporary_directory.hpp"
@@ -18,9 +18,7 @@ using nlohmann::json;
 
 namespace {
 
-struct Diagnosed {
-    Outcome outcome;
-    json report;
+struct Swept : Diagnosed {
     bool swept = false;  // in each of its runs
 };
 
@@ -32,20 +30,15 @@ std::vector<std::string> command_of(const std::string& kind) {
 }
 
 // The clock runs so fast that half an hour passes in a fraction of a round, and growth is a leak at once: no run needs an extension.
-Diagnosed diagnose(const std::string& kind, bool leak) {
+Swept diagnose(const std::string& kind, bool leak) {
     const TemporaryDirectory directory;
-    const std::string report = directory.path() + "/report.json", sweeps = directory.path() + "/sweeps";
-    std::vector<std::string> words = {"diagnose", "--traffic", write_get_log(directory.path()), "-o", report};
-    words.insert(words.end(),
-                 {"--time-scale", "18000", "--rounds", "6", "--min-round", "400ms", "--pace", "5000/s", "--still-filling", "leak", "--"});
-    for (const std::string& word : command_of(kind)) words.push_back(word);
-    if (leak) words.emplace_back("leak");
-    words.push_back("log=" + sweeps);
-    Diagnosed result;
-    result.outcome = run_binary("leakline", words);
-    INFO(result.outcome.out << result.outcome.err);
-    REQUIRE(std::filesystem::exists(report));
-    result.report = json::parse(read_file(report));
+    const std::string sweeps = directory.path() + "/sweeps";
+    std::vector<std::string> service = command_of(kind);
+    if (leak) service.emplace_back("leak");
+    service.push_back("log=" + sweeps);
+    Swept result{diagnose_service(
+        write_get_log(directory.path()),
+        {"--time-scale", "18000", "--rounds", "6", "--min-round", "400ms", "--pace", "5000/s", "--still-filling", "leak"}, service)};
     result.swept = std::filesystem::exists(sweeps);
     if (!result.swept) return result;
     const std::string counts = read_file(sweeps);
@@ -73,7 +66,7 @@ bool has(const json& list, const std::string& text) {
 
 TEST_CASE("a cache that is cleaned after half an hour is no leak by a clock that runs 18000 times as fast") {
     for (const std::string& kind : kinds()) {
-        const Diagnosed diagnosed = diagnose(kind, false);
+        const Swept diagnosed = diagnose(kind, false);
         INFO(kind << ": " << diagnosed.outcome.out << diagnosed.outcome.err);
         CHECK(diagnosed.report["verdict"] == "no_leak");
         CHECK(diagnosed.swept);
@@ -83,7 +76,7 @@ TEST_CASE("a cache that is cleaned after half an hour is no leak by a clock that
 
 TEST_CASE("the same cache with a leak behind it is a leak") {
     for (const std::string& kind : kinds()) {
-        const Diagnosed diagnosed = diagnose(kind, true);
+        const Swept diagnosed = diagnose(kind, true);
         INFO(kind << ": " << diagnosed.outcome.out << diagnosed.outcome.err);
         CHECK(diagnosed.report["verdict"] == "leak");
         CHECK(diagnosed.swept);

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/request_jsonl.hpp"
-#include "support/binary.hpp"
+#include "support/diagnosed.hpp"
 #include "system/output_file.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -51,33 +51,20 @@ std::string write_log(const TemporaryDirectory& directory, bool reads = false) {
 // Where growth is known to be a leak, the run need not outlast caches.
 const std::vector<std::string> kOnlyLeaks = {"--still-filling", "leak"};
 
-struct Diagnosed {
-    Outcome outcome;
-    json report;
-    std::string verdict() const { return report["verdict"]; }
-};
-
-Diagnosed diagnose(const TemporaryDirectory& directory, const std::string& log, const std::string& mode,
-                   std::vector<std::string> more = {}) {
-    const std::string report = directory.path() + "/report.json";
-    std::vector<std::string> arguments = {"diagnose", "--traffic",    log,    "--rounds", "6",   "--min-round",
-                                          "100ms",    "--quiet-time", "50ms", "-o",       report};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    arguments.insert(arguments.end(), {"--", TRAFFIC_SERVICE, "{port}", mode});
-    Diagnosed diagnosed{run_binary("leakline", arguments), {}};
-    INFO(diagnosed.outcome.out << diagnosed.outcome.err);
-    diagnosed.report = json::parse(read_file(report));
-    return diagnosed;
+Diagnosed diagnose(const std::string& log, const std::string& mode, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> options = {"--rounds", "6", "--min-round", "100ms", "--quiet-time", "50ms"};
+    options.insert(options.end(), more.begin(), more.end());
+    return diagnose_service(log, options, {TRAFFIC_SERVICE, "{port}", mode});
 }
 
 }  // namespace
 
 TEST_CASE("a leak per connection is found, with its line and its bytes per connection") {
     const TemporaryDirectory directory;
-    const Diagnosed run = diagnose(directory, write_log(directory), "connection", kOnlyLeaks);
+    const Diagnosed run = diagnose(write_log(directory), "connection", kOnlyLeaks);
     INFO(run.outcome.out);
     CHECK(run.outcome.code == 1);
-    CHECK(run.verdict() == "leak");
+    CHECK(run.report["verdict"] == "leak");
     REQUIRE(run.report["connections"]["leaks"] == true);
     CHECK(run.report["connections"]["bytes_per_connection"]["estimate"].get<double>() == doctest::Approx(8192).epsilon(.1));
     CHECK(run.report["connections"]["lines"][0]["function"].get<std::string>().starts_with("keep_of_connection"));
@@ -88,22 +75,22 @@ TEST_CASE("a leak per connection is found, with its line and its bytes per conne
 TEST_CASE("an entry for each identifier is a leak per request, although the log has each identifier once") {
     const TemporaryDirectory directory;
     const std::string log = write_log(directory);
-    const Diagnosed run = diagnose(directory, log, "id", kOnlyLeaks);
+    const Diagnosed run = diagnose(log, "id", kOnlyLeaks);
     INFO(run.outcome.out);
-    CHECK(run.verdict() == "leak");
+    CHECK(run.report["verdict"] == "leak");
     CHECK(run.report["replay"]["fresh"] == json{"header X-Request-Id", "field request_id"});
     CHECK(run.report["connections"]["leaks"] == false);
     CHECK(run.outcome.out.find("new values in each round: header X-Request-Id, field request_id") != std::string::npos);
-    const Diagnosed as_recorded = diagnose(directory, log, "id", {"--no-fresh"});
-    CHECK(as_recorded.verdict() != "leak");
+    const Diagnosed as_recorded = diagnose(log, "id", {"--no-fresh"});
+    CHECK(as_recorded.report["verdict"] != "leak");
     CHECK_FALSE(as_recorded.report["replay"].contains("fresh"));
 }
 
 TEST_CASE("a record that is moved into a map is told at the line of the emplace, with the sum of what passes through it") {
     const TemporaryDirectory directory;
-    const Diagnosed run = diagnose(directory, write_log(directory), "order", kOnlyLeaks);
+    const Diagnosed run = diagnose(write_log(directory), "order", kOnlyLeaks);
     INFO(run.outcome.out);
-    CHECK(run.verdict() == "leak");
+    CHECK(run.report["verdict"] == "leak");
     const json& line = run.report["headline_line"];
     CHECK(line["source"].get<std::string>().find("// RECORD") != std::string::npos);
     CHECK(line["leaking"] == true);
@@ -121,18 +108,18 @@ TEST_CASE("an entry for each user, and a pool of connections, are no leak") {
     const std::string log = write_log(directory);
     for (const char* mode : {"user", "pool"}) {
         CAPTURE(mode);
-        const Diagnosed run = diagnose(directory, log, mode);
+        const Diagnosed run = diagnose(log, mode);
         INFO(run.outcome.out);
-        CHECK(run.verdict() != "leak");
+        CHECK(run.report["verdict"] != "leak");
         CHECK(run.report["connections"]["leaks"] == false);
     }
 }
 
 TEST_CASE("a service that looks identifiers up gets those of the log, and its leak by others is found") {
     const TemporaryDirectory directory;
-    const Diagnosed run = diagnose(directory, write_log(directory, true), "lookup", kOnlyLeaks);
+    const Diagnosed run = diagnose(write_log(directory, true), "lookup", kOnlyLeaks);
     INFO(run.outcome.out);
-    CHECK(run.verdict() == "leak");
+    CHECK(run.report["verdict"] == "leak");
     CHECK(run.report["replay"]["not_fresh"] == json{"GET /items/*"});
     CHECK(run.report["coverage"]["recorded_identifiers"] == json{"GET /items/*"});
     CHECK(run.report["coverage"]["not_served"].empty());
