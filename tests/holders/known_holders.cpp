@@ -57,7 +57,7 @@ struct Link {
 };
 struct TreeNode {
     TreeNode *left, *right;
-    long value;
+    long depth;  // small: in a program that is not position-independent, numbers below 2^32 can be addresses of its heap
 };
 struct Entry {
     Entry* next;
@@ -109,7 +109,7 @@ std::string make_text(int i) { return std::string(60, 'x') + std::to_string(i); 
 
 void insert(TreeNode*& at, unsigned value, int depth) {
     if (at == nullptr)
-        at = new TreeNode{nullptr, nullptr, value};
+        at = new TreeNode{nullptr, nullptr, depth};
     else
         insert(value >> depth & 1 ? at->left : at->right, value, depth + 1);
 }
