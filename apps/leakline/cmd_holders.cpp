@@ -52,9 +52,7 @@ Run declare_holders(CLI::App& app) {
         output->open();
         output->options().lost = arguments->lost;
         holders::HolderOptions options;
-        // What is compared has to be in both snapshots, at any rank.
-        constexpr std::size_t kMaxCompared = 1000;
-        options.most = arguments->since > Nanoseconds::zero() ? kMaxCompared : output->options().top;
+        options.most = arguments->since > Nanoseconds::zero() ? holders::kMaxCompared : output->options().top;
         options.stop = interruption.stop;
         options.progress = [&](std::string_view stage) { output->progress("holders", stage); };
         HolderReport report = holders::find_holders(arguments->pid, options);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/strings.hpp"
 #include "debuginfo/internal/state.hpp"
@@ -122,6 +123,22 @@ void DebugInfo::State::read_symbols(Module& module) {
     std::stable_sort(module.objects.begin(), module.objects.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
 }
 
+// False if the file cannot be read.
+bool DebugInfo::State::read_thread_locals(Module& module) {
+    // libdwfl adds the bias of addresses to offsets.
+    GElf_Addr bias = 0;
+    if (::dwfl_module_getelf(module.handle, &bias) == nullptr) return false;
+    if (std::exchange(module.thread_locals_read, true)) return true;
+    const int count = ::dwfl_module_getsymtab(module.handle);
+    for (int i = 1; i < count; ++i) {
+        GElf_Sym symbol;
+        const char* name = ::dwfl_module_getsym(module.handle, i, &symbol, nullptr);
+        if (name == nullptr || GELF_ST_TYPE(symbol.st_info) != STT_TLS || symbol.st_shndx == SHN_UNDEF) continue;
+        module.thread_locals.push_back({symbol.st_value >= bias ? symbol.st_value - bias : symbol.st_value, symbol.st_size, name});
+    }
+    return true;
+}
+
 bool DebugInfo::has_debug_info(std::uint64_t address) {
     Module* const module = state_->module_at(address);
     return module != nullptr && state_->debug_info_of(*module) != nullptr;
@@ -154,15 +171,19 @@ std::optional<std::string> DebugInfo::class_of_vtable(std::uint64_t address) {
     return name.starts_with(kStart) ? std::optional(name.substr(kStart.size())) : std::nullopt;
 }
 
+void DebugInfo::State::describe(Variable& variable, std::size_t module, Dwarf_Die& die) {
+    variable.type = type_attribute(module, die);
+    if (const char* file = ::dwarf_decl_file(&die)) variable.file = file;
+    int line = 0;
+    if (::dwarf_decl_line(&die, &line) == 0) variable.line = static_cast<std::uint32_t>(std::max(line, 0));
+}
+
 std::optional<Variable> DebugInfo::State::variable(std::size_t module, Dwarf_Off place) {
     Dwarf_Die die;
     if (::dwarf_offdie(modules[module].debug_info, place, &die) == nullptr) return std::nullopt;
     Variable variable;
     variable.name = modules[module].index->full_name(die);
-    variable.type = type_attribute(module, die);
-    if (const char* file = ::dwarf_decl_file(&die)) variable.file = file;
-    int line = 0;
-    if (::dwarf_decl_line(&die, &line) == 0) variable.line = static_cast<std::uint32_t>(std::max(line, 0));
+    describe(variable, module, die);
     return variable;
 }
 
@@ -184,21 +205,15 @@ DebugInfo::ThreadLocalBlock DebugInfo::thread_local_block() const { return state
 std::optional<Variable> DebugInfo::thread_local_at(std::uint64_t offset) {
     for (Module& module : state_->modules) {
         if (!module.main_program) continue;
-        // Its symbol says where it starts; libdwfl adds the bias of addresses to the offset.
-        GElf_Addr bias = 0;
-        if (::dwfl_module_getelf(module.handle, &bias) == nullptr) return std::nullopt;
-        const int count = ::dwfl_module_getsymtab(module.handle);
+        if (!state_->read_thread_locals(module)) return std::nullopt;
+        // Its symbol says where it starts.
         Variable found;
         found.address = offset;
-        for (int i = 1; i < count; ++i) {
-            GElf_Sym symbol;
-            const char* name = ::dwfl_module_getsym(module.handle, i, &symbol, nullptr);
-            if (name == nullptr || GELF_ST_TYPE(symbol.st_info) != STT_TLS || symbol.st_shndx == SHN_UNDEF) continue;
-            const std::uint64_t start = symbol.st_value >= bias ? symbol.st_value - bias : symbol.st_value;
-            if (start > offset || offset - start >= symbol.st_size) continue;
-            found.address = start;
-            found.name = demangle(name);
-        }
+        for (const Module::ThreadLocal& each : module.thread_locals)
+            if (each.offset <= offset && offset - each.offset < each.size) {
+                found.address = each.offset;
+                found.name = demangle(each.name.c_str());
+            }
         ModuleIndex* const index = state_->index_of(module);
         const auto place = index == nullptr ? std::nullopt : index->thread_local_at(found.address);
         auto variable = place ? state_->variable(state_->number_of(module), *place) : std::nullopt;

@@ -181,12 +181,8 @@ std::vector<Variable> DebugInfo::locals_of(const StackFrame& frame) {
             if (!address || name == nullptr) continue;
             Variable variable;
             variable.name = name;
-            variable.type = state_->type_attribute(state_->number_of(*module), child);
             variable.address = *address;
-            Dwarf_Die origin = child;
-            if (const char* file = ::dwarf_decl_file(&origin)) variable.file = file;
-            int line = 0;
-            if (::dwarf_decl_line(&origin, &line) == 0) variable.line = static_cast<std::uint32_t>(std::max(line, 0));
+            state_->describe(variable, state_->number_of(*module), child);
             variables.push_back(std::move(variable));
         } while (::dwarf_siblingof(&child, &child) == 0);
     }

@@ -177,25 +177,18 @@ std::optional<Dwarf_Off> ModuleIndex::class_named(std::string_view name) {
     return std::nullopt;
 }
 
-std::optional<Dwarf_Off> ModuleIndex::variable_at(std::uint64_t address) {
-    auto found = variables_.find(address);
-    if (found == variables_.end() && !functions_read_) {
+std::optional<Dwarf_Off> ModuleIndex::variable_in(const Variables& variables, std::uint64_t place) {
+    auto found = variables.find(place);
+    if (found == variables.end() && !functions_read_) {
         functions_read_ = true;
         read_units(Inside::functions);
-        found = variables_.find(address);
+        found = variables.find(place);
     }
-    return found == variables_.end() ? std::nullopt : std::optional(found->second);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<Dwarf_Off> ModuleIndex::thread_local_at(std::uint64_t offset) {
-    auto found = thread_locals_.find(offset);
-    if (found == thread_locals_.end() && !functions_read_) {
-        functions_read_ = true;
-        read_units(Inside::functions);
-        found = thread_locals_.find(offset);
-    }
-    return found == thread_locals_.end() ? std::nullopt : std::optional(found->second);
-}
+std::optional<Dwarf_Off> ModuleIndex::variable_at(std::uint64_t address) { return variable_in(variables_, address); }
+std::optional<Dwarf_Off> ModuleIndex::thread_local_at(std::uint64_t offset) { return variable_in(thread_locals_, offset); }
 
 std::string ModuleIndex::scope_name(std::uint32_t scope) const {
     std::string name;

@@ -25,6 +25,16 @@ bool referred(Dwarf_Die& die, Dwarf_Die& to) {
     return ::dwarf_attr_integrate(&die, DW_AT_type, &attribute) != nullptr && ::dwarf_formref_die(&attribute, &to) != nullptr;
 }
 
+// What a chain of typedefs and qualifiers stands for; nothing where it has no end.
+std::optional<Dwarf_Die> without_aliases(Dwarf_Die die) {
+    for (int i = 0; is_alias(::dwarf_tag(&die)); ++i) {
+        Dwarf_Die next;
+        if (i == kMaxTypedefs || !referred(die, next)) return std::nullopt;
+        die = next;
+    }
+    return die;
+}
+
 std::optional<std::uint64_t> number(Dwarf_Die& die, unsigned name) {
     Dwarf_Attribute attribute;
     Dwarf_Word value = 0;
@@ -47,18 +57,14 @@ TypeId DebugInfo::State::add(Type type) {
 }
 
 TypeId DebugInfo::State::type_of(std::size_t module, Dwarf_Die& die) {
-    Dwarf_Die real = die;
-    for (int i = 0; is_alias(::dwarf_tag(&real)); ++i) {
-        Dwarf_Die next;
-        if (i == kMaxTypedefs || !referred(real, next)) return 0;
-        real = next;
-    }
-    const auto [place, fresh] = ids[module].try_emplace(::dwarf_dieoffset(&real), 0);
+    auto real = without_aliases(die);
+    if (!real) return 0;
+    const auto [place, fresh] = ids[module].try_emplace(::dwarf_dieoffset(&*real), 0);
     if (!fresh) return place->second;
     const auto id = static_cast<TypeId>(types.size());
     place->second = id;
     types.emplace_back();
-    pending.emplace_back(module, ::dwarf_dieoffset(&real));
+    pending.emplace_back(module, ::dwarf_dieoffset(&*real));
     read.push_back(false);
     return id;
 }
@@ -149,9 +155,8 @@ void DebugInfo::State::read_array(Type& type, std::size_t module, Dwarf_Die& die
     type.target = type_attribute(module, die);
     Dwarf_Die element;
     if (!referred(die, element)) return;
-    Dwarf_Die real = element;
-    for (int i = 0; i < kMaxTypedefs && is_alias(::dwarf_tag(&real)) && referred(real, element); ++i) real = element;
-    const std::uint64_t each = size_of(real);
+    auto real = without_aliases(element);
+    const std::uint64_t each = real ? size_of(*real) : 0;
     type.count = each == 0 ? 0 : type.size / each;
 }
 

@@ -22,9 +22,6 @@ constexpr int kFirstRound = 2;
 // Of the process, so that copies are quick and two of them fit into memory.
 constexpr Bytes kLargestProcess = Bytes{1} << 30;
 
-// A holder need not be among the largest at first.
-constexpr std::size_t kMostCompared = 1000;
-
 std::optional<double> time_of_round(const HeapProfile& profile, int number) {
     const std::string label = fmt::format("round {}", number);
     for (const HeapMark& mark : profile.marks)
@@ -69,7 +66,7 @@ std::optional<HeldBy> HolderSnapshots::held_by(const LineReport& lines, const He
     if (!begin_s || !end_s) return std::nullopt;
     context_.stage("finding what holds the growth");
     holders::HolderOptions options;
-    options.most = kMostCompared;
+    options.most = holders::kMaxCompared;
     options.stop = context_.stop();
     try {
         const HolderReport before = first_->holders(options);

@@ -4,11 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/quantities.hpp"
-#include "base/strings.hpp"
 #include "system/child_process.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
@@ -81,16 +79,9 @@ void RunContext::service_exited(const Child& child, const Launch& launch, const 
 
 std::optional<Bytes> memory_ceiling(const Options& options) {
     if (options.max_memory) return options.max_memory;
-    const auto text = read_small_file("/proc/meminfo");
-    if (!text) return std::nullopt;
-    for (const std::string_view line : split(*text, '\n')) {
-        if (!line.starts_with("MemAvailable:")) continue;
-        const std::string_view digits = trim(line.substr(13));
-        Bytes kib = 0;
-        std::from_chars(digits.data(), digits.data() + digits.size(), kib);
-        return static_cast<Bytes>(kMemoryShare * 1024 * static_cast<double>(kib));
-    }
-    return std::nullopt;
+    const std::optional<Bytes> available = available_memory();
+    if (!available) return std::nullopt;
+    return static_cast<Bytes>(kMemoryShare * static_cast<double>(*available));
 }
 
 bool pass_idle_time(const RunContext& context, const std::function<void()>& begins) {

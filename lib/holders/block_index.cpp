@@ -10,6 +10,12 @@ constexpr std::uint64_t kLargestGap = 1 << 20;  // within a span: 256 entries of
 
 }  // namespace
 
+bool contain(std::span<const Range> ranges, std::uint64_t address) {
+    const auto after =
+        std::upper_bound(ranges.begin(), ranges.end(), address, [](std::uint64_t at, const Range& range) { return at < range.begin; });
+    return after != ranges.begin() && address < (after - 1)->end;
+}
+
 BlockIndex::BlockIndex(std::vector<Block> blocks) : blocks_(std::move(blocks)) {
     if (blocks_.empty()) return;
     lowest_ = blocks_.front().address;

@@ -16,6 +16,7 @@ using debuginfo::TypeId;
 namespace {
 
 constexpr int kMaxSteps = 24;          // steps from a root
+constexpr double kLeastShare = 0.001;  // of all bytes; roots with less are left out
 constexpr double kWorthAStep = 0.05;   // of what a group holds: less is not followed
 constexpr double kEnoughToGoOn = 0.5;  // if the members together hold less, the group itself is named
 constexpr double kWorthAPart = 0.1;    // of what a container holds
@@ -24,28 +25,19 @@ constexpr std::size_t kMaxParts = 8, kMaxKinds = 4;
 
 class Description {
   public:
-    Description(const Heap& heap, const Roots& roots, const std::vector<NamedRoot>& named, const DescribeOptions& options,
-                const std::stop_token& stop)
-        : image_(heap.image),
-          index_(heap.index),
-          graph_(heap.graph),
-          roots_(roots),
-          named_(named),
-          names_(heap.names),
-          options_(options),
-          stop_(stop),
-          members_(heap) {}
+    Description(const Heap& heap, const Roots& roots, const std::vector<NamedRoot>& named, std::size_t most, const std::stop_token& stop)
+        : heap_(heap), index_(heap.index), graph_(heap.graph), roots_(roots), named_(named), most_(most), stop_(stop), members_(heap) {}
 
     std::vector<Holder> run() {
         Bytes all = 0;
         for (const Block& block : index_.blocks()) all += block.size;
-        least_ = static_cast<Bytes>(static_cast<double>(all) * options_.least_share);
+        least_ = static_cast<Bytes>(static_cast<double>(all) * kLeastShare);
         std::vector<std::size_t> order;
         for (std::size_t root = 0; root < roots_.roots.size(); ++root)
             if (graph_.owned_bytes(root) > 0 && graph_.owned_bytes(root) >= least_) order.push_back(root);
         std::stable_sort(order.begin(), order.end(),
                          [&](std::size_t a, std::size_t b) { return graph_.owned_bytes(a) > graph_.owned_bytes(b); });
-        if (order.size() > options_.most) order.resize(options_.most);
+        if (order.size() > most_) order.resize(most_);
         std::vector<std::uint32_t> domains(roots_.roots.size(), 0);
         for (const std::size_t root : order) domains[root] = members_.new_domain();
         for (BlockId block = 0; block < index_.size(); ++block)
@@ -73,7 +65,7 @@ class Description {
             keep(std::move(holder), domain);
             return;
         }
-        if (group.type == 0) group.type = type_of_words(root, names_);
+        if (group.type == 0) group.type = type_of_words(root, heap_.names);
         descend(holder, group, domain, kMaxSteps);
     }
 
@@ -100,7 +92,7 @@ class Description {
         for (const Share& share : shares) {
             if (!is_worth_it(share)) continue;
             Holder next = so_far;
-            next.path = joined(so_far.path, share.path, "");
+            next.path = joined(so_far.path, share.path);
             next.type = share.type_name;
             next.elements.reset();
             // A block whose form is not known is a part of what it leads to: the buffer of a container, for one.
@@ -121,7 +113,7 @@ class Description {
             }
             // One object behind a pointer, or the only element of a container.
             next.path += share.kind == FormMember::Kind::container ? "[]" : next.path.empty() || next.path.ends_with("->") ? "" : "->";
-            if (const std::string name = names_.type(share.groups.front().type).name; !name.empty()) next.type = name;
+            if (const std::string name = heap_.names.type(share.groups.front().type).name; !name.empty()) next.type = name;
             descend(next, share.groups.front(), share.domain, steps - 1);
         }
     }
@@ -131,11 +123,10 @@ class Description {
             if (members_.domain_of(block) == from) members_.put(block, to);
     }
 
-    static std::string joined(const std::string& path, const std::string& member, const std::string& prefix) {
-        const std::string before = prefix + path;
-        if (member.empty()) return before;
-        const bool glued = before.empty() || before.ends_with("->") || member.starts_with('[') || member.starts_with('+');
-        return before + (glued ? "" : ".") + member;
+    static std::string joined(const std::string& path, const std::string& member) {
+        if (member.empty()) return path;
+        const bool glued = path.empty() || path.ends_with("->") || member.starts_with('[') || member.starts_with('+');
+        return path + (glued ? "" : ".") + member;
     }
 
     // What the elements of a container hold most of it with.
@@ -150,7 +141,7 @@ class Description {
             if (static_cast<double>(part.bytes) < kWorthAPart * static_cast<double>(holder.bytes) || holder.parts.size() >= kMaxParts)
                 continue;
             HolderPart named;
-            named.path = joined(inner, part.path, "");
+            named.path = joined(inner, part.path);
             named.type = part.type_name;
             if (part.kind == FormMember::Kind::container || part.kind == FormMember::Kind::text || part.linked)
                 named.elements = part.elements;
@@ -167,18 +158,36 @@ class Description {
             std::vector<BlockId> blocks;
             for (BlockId block = 0; block < index_.size(); ++block)
                 if (members_.domain_of(block) == domain) blocks.push_back(block);
-            holder.kinds = kinds_of(blocks, image_, index_, names_, kMaxKinds);
+            holder.kinds = kinds_of(blocks);
         }
         holders_.push_back(std::move(holder));
     }
 
-    const MemoryImage& image_;
+    // By the class of their virtual table, else by size; largest first.
+    std::vector<BlockKind> kinds_of(const std::vector<BlockId>& blocks) {
+        std::map<std::pair<std::uint64_t, Bytes>, BlockKind> kinds;  // by table or size
+        for (const BlockId block : blocks) {
+            const std::string& name = heap_.forms.class_of(index_[block].address).name;
+            const std::uint64_t table = name.empty() ? 0 : heap_.image.word(index_[block].address).value_or(0);
+            BlockKind& kind = kinds[{table, name.empty() ? index_[block].size : 0}];
+            if (kind.blocks == 0) kind.name = debuginfo::short_type_name(name);
+            kind.block_size = index_[block].size;
+            ++kind.blocks;
+            kind.bytes += index_[block].size;
+        }
+        std::vector<BlockKind> sorted;
+        for (auto& [key, kind] : kinds) sorted.push_back(std::move(kind));
+        std::stable_sort(sorted.begin(), sorted.end(), [](const BlockKind& a, const BlockKind& b) { return a.bytes > b.bytes; });
+        if (sorted.size() > kMaxKinds) sorted.resize(kMaxKinds);
+        return sorted;
+    }
+
+    const Heap& heap_;
     const BlockIndex& index_;
     const Graph& graph_;
     const Roots& roots_;
     const std::vector<NamedRoot>& named_;
-    debuginfo::DebugInfo& names_;
-    const DescribeOptions& options_;
+    const std::size_t most_;
     const std::stop_token& stop_;
     ObjectMembers members_;
     Bytes least_ = 0;
@@ -188,31 +197,9 @@ class Description {
 
 }  // namespace
 
-std::vector<Holder> describe_roots(const Heap& heap, const Roots& roots, const std::vector<NamedRoot>& named,
-                                   const DescribeOptions& options, const std::stop_token& stop) {
-    return Description(heap, roots, named, options, stop).run();
-}
-
-std::vector<BlockKind> kinds_of(const std::vector<BlockId>& blocks, const MemoryImage& image, const BlockIndex& index,
-                                debuginfo::DebugInfo& names, std::size_t most) {
-    std::map<std::pair<std::uint64_t, Bytes>, BlockKind> kinds;  // by table or size
-    std::map<std::uint64_t, std::string> classes;                // by the word that an object begins with
-    for (const BlockId block : blocks) {
-        const std::uint64_t table = image.word(index[block].address).value_or(0);
-        const auto [known, fresh] = classes.try_emplace(table);
-        if (fresh) known->second = debuginfo::short_type_name(names.class_of_vtable(table).value_or(""));
-        const bool named = !known->second.empty();
-        BlockKind& kind = kinds[{named ? table : 0, named ? 0 : index[block].size}];
-        kind.name = known->second;
-        kind.block_size = index[block].size;
-        ++kind.blocks;
-        kind.bytes += index[block].size;
-    }
-    std::vector<BlockKind> sorted;
-    for (auto& [key, kind] : kinds) sorted.push_back(std::move(kind));
-    std::stable_sort(sorted.begin(), sorted.end(), [](const BlockKind& a, const BlockKind& b) { return a.bytes > b.bytes; });
-    if (sorted.size() > most) sorted.resize(most);
-    return sorted;
+std::vector<Holder> describe_roots(const Heap& heap, const Roots& roots, const std::vector<NamedRoot>& named, std::size_t most,
+                                   const std::stop_token& stop) {
+    return Description(heap, roots, named, most, stop).run();
 }
 
 }  // namespace leakline::holders

@@ -45,7 +45,7 @@ class Walk {
 
     HeapBlocks run() {
         const auto read = [&](std::uint64_t address, void* to, std::size_t size) { return image_.read(address, to, size); };
-        const auto layout = find_layout(image_.maps, read);
+        const auto layout = find_layout(image_.mappings, read);
         if (!layout) return std::move(found_);
         layout_ = *layout;
         found_.allocator = HeapBlocks::Allocator::glibc;
@@ -208,7 +208,7 @@ class Walk {
             std::uint64_t next = 0;  // behind the last chunk found
             for (const auto& run : region.runs)
                 for (std::uint64_t page = run.begin; page < run.end; page += kPage) {
-                    if (page < next || is_within(heaps, page)) continue;
+                    if (page < next || contain(heaps, page)) continue;
                     const std::uint64_t chunk = mapped_chunk_at(page, region.mapping.end);
                     if (chunk == 0) continue;
                     const std::uint64_t size = size_at(chunk);
@@ -222,12 +222,6 @@ class Walk {
         if (sum < known)
             found_.warnings.push_back(fmt::format("{} in large blocks were not found", format_bytes(static_cast<double>(known - sum))));
         std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
-    }
-
-    static bool is_within(const std::vector<Range>& ranges, std::uint64_t address) {
-        const auto after =
-            std::upper_bound(ranges.begin(), ranges.end(), address, [](std::uint64_t at, const Range& range) { return at < range.begin; });
-        return after != ranges.begin() && address < (after - 1)->end;
     }
 
     // Damaged headers can make a chunk reach over others.
@@ -246,27 +240,20 @@ class Walk {
         return found != found_.blocks.end() && found->address == address ? &*found : nullptr;
     }
 
-    // address: of a block or, for chunks, of its header plus 16. Ends where the list leaves the blocks of that size.
-    void add_list(std::uint64_t address, std::uint64_t size) {
-        for (std::size_t steps = 0; address != 0 && steps < found_.blocks.size(); ++steps) {
-            const Block* block = block_at(address);
+    // to_block: from where its links lead to the blocks. Ends where the list leaves the blocks of that size.
+    void add_list(std::uint64_t link, std::uint64_t to_block, std::uint64_t size) {
+        for (std::size_t steps = 0; link != 0 && steps < found_.blocks.size(); ++steps) {
+            const Block* block = block_at(link + to_block);
             if (block == nullptr || block->size != size) return;
-            free_.push_back(address);
-            address = layout_.follow(address, word(address));
+            free_.push_back(block->address);
+            link = layout_.follow(block->address, word(block->address));
         }
     }
 
     void add_fast_bins(const Arena& arena) {
         for (int i = 0; i < kFastBins; ++i) {
             const std::uint64_t size = kSmallestChunk + 16 * static_cast<std::uint64_t>(i) - 8;
-            // Fast bins link chunks, not blocks.
-            std::uint64_t chunk = arena.fast_bin(i);
-            for (std::size_t steps = 0; chunk != 0 && steps < found_.blocks.size(); ++steps) {
-                const Block* block = block_at(chunk + kHeader);
-                if (block == nullptr || block->size != size) break;
-                free_.push_back(block->address);
-                chunk = layout_.follow(block->address, word(block->address));
-            }
+            add_list(arena.fast_bin(i), kHeader, size);  // fast bins link chunks, not blocks
         }
     }
 
@@ -290,7 +277,7 @@ class Walk {
                 for (std::uint64_t i = 0; i < form.lists; ++i) {
                     const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
                     const Block* first = head == 0 ? nullptr : block_at(head);
-                    if (first != nullptr) add_list(head, first->size);
+                    if (first != nullptr) add_list(head, 0, first->size);
                 }
             }
     }

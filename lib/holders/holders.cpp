@@ -99,9 +99,7 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     const Graph graph(image, index, found, ownership, options.stop);
     const Heap all{image, index, names, forms, ownership, graph};
     options.progress("naming holders");
-    DescribeOptions describe;
-    describe.most = options.most;
-    report.holders = describe_roots(all, found, named, describe, options.stop);
+    report.holders = describe_roots(all, found, named, options.most, options.stop);
     report.lost_blocks = graph.lost_blocks();
     report.lost_bytes = graph.lost_bytes();
     report.lost = lost_kinds(all, kMaxLostKinds);

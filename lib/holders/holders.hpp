@@ -16,6 +16,9 @@
 
 namespace leakline::holders {
 
+// For growth_between(): what is compared has to be in both reports, at any rank.
+inline constexpr std::size_t kMaxCompared = 1000;
+
 struct HolderOptions {
     std::size_t most = 20;  // roots that are looked into, those with most bytes
     std::stop_token stop;   // once requested, what follows is left out; see HolderReport::warnings

@@ -94,21 +94,13 @@ void copy_runs(int pid, MemoryImage::Region& region, const std::stop_token& stop
         }
 }
 
-// What this machine can still give us; all there is where that is not known.
-Bytes available_memory(const SystemRoots& roots) {
-    const auto text = read_small_file(roots.proc + "/meminfo");
-    const auto value = text ? status_value(*text, "MemAvailable") : std::nullopt;
-    const auto kib = value ? parse_number(value->substr(0, value->find(' '))) : std::nullopt;
-    return kib ? *kib * 1024 : ~Bytes{0};
-}
-
 class Copying {
   public:
     Copying(int pid, const std::stop_token& stop, const SystemRoots& roots) : pid_(pid), stop_(stop), roots_(roots) {}
 
     MemoryImage run() {
         add_regions();
-        const Bytes available = available_memory(roots_);
+        const Bytes available = available_memory(roots_).value_or(~Bytes{0});
         if (image_.copied > available / 4 * 3)
             throw Error(ErrorKind::system, fmt::format("process {}", pid_),
                         fmt::format("its memory is copied, which takes {}; {} are available",
@@ -146,7 +138,6 @@ class Copying {
         const auto maps = read_small_file(folder() + "/maps");
         if (!maps) throw Error(ErrorKind::system, fmt::format("process {}", pid_), "is not running");
         ProcFile pagemap(folder() + "/pagemap");
-        image_.maps = *maps;
         image_.mappings = parse_mappings(*maps);
         image_.copied = image_.left_out = 0;
         std::size_t next = 0;

@@ -213,24 +213,22 @@ class Search {
         if (is_tracker(module)) return;
         const bool own = module == image_.executable || names_.has_debug_info(region.mapping.begin);
         Root* last = nullptr;
+        bool last_has_symbol = false;
         for_each_pointer({region.mapping.begin, region.mapping.end}, [&](const RootWord& word) {
             if (is_taken(word.address)) return;
             const auto symbol = names_.data_symbol(word.address);
             const std::uint64_t begin = symbol ? symbol->address : word.address;
-            const bool same =
-                last != nullptr && (symbol ? last->begin == begin : last->module.empty() && word.address - last->end <= kNearby);
+            const bool same = last != nullptr && (symbol ? last->begin == begin : !last_has_symbol && word.address - last->end <= kNearby);
             if (!same) {
                 found_.roots.push_back(root_of(Root::Kind::global, {begin, symbol ? symbol->address + symbol->size : word.address}));
                 found_.phases.push_back(!own ? kLibraryGlobals : symbol && is_pointer(*symbol) ? kGlobalPointers : kGlobals);
                 last = &found_.roots.back();
-                if (symbol) last->module = module;  // for the time being: whether it has a symbol
+                last->module = module;
+                last_has_symbol = symbol.has_value();
             }
             if (!symbol) last->end = word.address + 8;
             last->words.push_back(word);
         });
-        for (Root& root : found_.roots)
-            if (root.kind == Root::Kind::global && root.begin >= region.mapping.begin && root.begin < region.mapping.end)
-                root.module = module;
     }
 
     bool is_pointer(const debuginfo::DataSymbol& symbol) {
@@ -239,11 +237,7 @@ class Search {
         return !variable || names_.type(variable->type).kind == debuginfo::Type::Kind::pointer;
     }
 
-    bool is_taken(std::uint64_t address) const {
-        const auto after =
-            std::upper_bound(taken_.begin(), taken_.end(), address, [](std::uint64_t at, const Range& range) { return at < range.begin; });
-        return after != taken_.begin() && address < (after - 1)->end;
-    }
+    bool is_taken(std::uint64_t address) const { return contain(taken_, address); }
 
     void add_mappings() {
         for (const auto& region : image_.regions) {

@@ -1,11 +1,9 @@
 #include "memory/glibc_arenas.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <cstring>
-#include <string>
+#include <string_view>
 #include <vector>
-
-#include "base/strings.hpp"
 
 namespace leakline::memory::glibc {
 
@@ -15,37 +13,27 @@ constexpr std::uint64_t kArenaToBins[] = {112, 104};
 // Most bins (those of large sizes) are empty in any program: they point to themselves, unlike anything else in libc.
 constexpr int kMinEmptyBins = 24;
 
-struct Region {
-    std::uint64_t begin = 0, end = 0;
-};
+bool is_named(const Mapping& mapping, std::string_view part) { return mapping.path.find(part) != std::string::npos; }
 
-// The writable part of libc in /proc/PID/maps, with the anonymous .bss that follows it.
-std::vector<Region> libc_data(std::string_view maps) {
-    std::vector<Region> regions;
+// The writable part of libc, with the anonymous .bss that follows it.
+std::vector<Mapping> libc_data(std::span<const Mapping> mappings) {
+    std::vector<Mapping> found;
     bool after_libc = false;
-    for (const std::string_view line : split(maps, '\n')) {
-        // 7f01c4000000-7f01c4021000 rw-p 001d0000 fe:00 1234   /usr/lib/x86_64-linux-gnu/libc.so.6
-        Region region;
-        const char* end = line.data() + line.size();
-        const auto first = std::from_chars(line.data(), end, region.begin, 16);
-        if (first.ec != std::errc{} || first.ptr == end) continue;
-        const auto second = std::from_chars(first.ptr + 1, end, region.end, 16);
-        if (second.ec != std::errc{} || region.end <= region.begin) continue;
-        const bool libc = line.ends_with("/libc.so.6") || (line.find("/libc-2.") != std::string_view::npos && line.ends_with(".so"));
-        const bool anonymous = line.find('/') == std::string_view::npos && line.find('[') == std::string_view::npos;
-        const bool writable = line.find(" rw-p ") != std::string_view::npos;
-        if (writable && (libc || (after_libc && anonymous)) && region.end - region.begin < (1u << 20)) regions.push_back(region);
+    for (const Mapping& mapping : mappings) {
+        const bool libc = mapping.path.ends_with("/libc.so.6") || (is_named(mapping, "/libc-2.") && mapping.path.ends_with(".so"));
+        const bool data = mapping.readable && mapping.writable && !mapping.executable && !mapping.shared;
+        if (data && (libc || (after_libc && mapping.path.empty())) && mapping.size() < (1u << 20)) found.push_back(mapping);
         after_libc = libc;
     }
-    return regions;
+    return found;
 }
 
-// A copy of a region, by address.
+// A copy of a mapping, by address.
 class Image {
   public:
-    Image(Region region, std::vector<char> bytes) : region_(region), bytes_(std::move(bytes)) {}
-    std::uint64_t begin() const { return region_.begin; }
-    std::uint64_t end() const { return region_.begin + bytes_.size(); }
+    Image(std::uint64_t begin, std::vector<char> bytes) : begin_(begin), bytes_(std::move(bytes)) {}
+    std::uint64_t begin() const { return begin_; }
+    std::uint64_t end() const { return begin_ + bytes_.size(); }
     std::uint64_t word(std::uint64_t address) const { return read<std::uint64_t>(address); }
     std::uint32_t half(std::uint64_t address) const { return read<std::uint32_t>(address); }
 
@@ -56,7 +44,7 @@ class Image {
         if (address >= begin() && address + sizeof value <= end()) std::memcpy(&value, bytes_.data() + (address - begin()), sizeof value);
         return value;
     }
-    Region region_;
+    std::uint64_t begin_;
     std::vector<char> bytes_;
 };
 
@@ -94,15 +82,17 @@ bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins, const ReadMe
     return false;
 }
 
-std::optional<Layout> find_layout(std::string_view maps, const ReadMemory& read) {
+std::optional<Layout> find_layout(std::span<const Mapping> mappings, const ReadMemory& read) {
+    const auto is_mapped = [&](std::string_view part) {
+        return std::any_of(mappings.begin(), mappings.end(), [&](const Mapping& mapping) { return is_named(mapping, part); });
+    };
     Layout layout;
     // Since 2.34 the file has the library's name, without its version.
-    layout.masked_links =
-        maps.find("/libc-2.") == maps.npos || maps.find("/libc-2.32") != maps.npos || maps.find("/libc-2.33") != maps.npos;
-    for (const Region& region : libc_data(maps)) {
-        std::vector<char> bytes(region.end - region.begin);
-        if (!read(region.begin, bytes.data(), bytes.size())) continue;
-        const Image image(region, std::move(bytes));
+    layout.masked_links = !is_mapped("/libc-2.") || is_mapped("/libc-2.32") || is_mapped("/libc-2.33");
+    for (const Mapping& mapping : libc_data(mappings)) {
+        std::vector<char> bytes(mapping.size());
+        if (!read(mapping.begin, bytes.data(), bytes.size())) continue;
+        const Image image(mapping.begin, std::move(bytes));
         if (layout.mmapped_bytes == 0) layout.mmapped_bytes = find_mmapped_bytes(image);
         for (std::uint64_t bins = image.begin() + 112; layout.bins == 0 && bins + kStateEnd <= image.end(); bins += 8) {
             // The last bin, of sizes near 2^63, is empty in every program.

@@ -18,9 +18,10 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string_view>
+#include <span>
 
 #include "base/quantities.hpp"
+#include "system/mappings.hpp"
 
 namespace leakline::memory::glibc {
 
@@ -46,8 +47,8 @@ struct Layout {
     std::uint64_t follow(std::uint64_t address, std::uint64_t word) const { return masked_links ? word ^ address >> 12 : word; }
 };
 
-// maps: the text of /proc/PID/maps. Nothing for a process without glibc, or before its first malloc.
-std::optional<Layout> find_layout(std::string_view maps, const ReadMemory& read);
+// mappings: all of the process. Nothing for a process without glibc, or before its first malloc.
+std::optional<Layout> find_layout(std::span<const Mapping> mappings, const ReadMemory& read);
 // Whether the ring of arenas leads back to its start: a wrong address would not.
 bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins, const ReadMemory& read);
 

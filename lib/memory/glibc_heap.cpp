@@ -10,6 +10,7 @@
 
 #include "base/quantities.hpp"
 #include "system/clock.hpp"
+#include "system/mappings.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline::memory {
@@ -40,7 +41,7 @@ void GlibcHeap::locate() {
     const auto maps = read_small_file(folder_ + "/maps");
     if (!maps) return;
     pagemap_ = ProcFile(folder_ + "/pagemap");  // reopened after an exec: it shows the memory at the time of opening
-    layout_ = find_layout(*maps, reader());
+    layout_ = find_layout(parse_mappings(*maps), reader());
 }
 
 // One reading: its time limit, and the pages that it has copied. Chunks that were freed together are close together, and

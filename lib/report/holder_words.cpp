@@ -25,21 +25,22 @@ std::string variable_text(const Holder& holder) {
     return std::string(root_name(holder.root)) + name;
 }
 
+std::string count_text(std::uint64_t count, std::string_view what) {
+    return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
+}
+
 std::string contents_text(const std::string& type, const std::optional<std::uint64_t>& elements) {
-    const std::string count = elements ? format_count(*elements) + (type.starts_with("std::string") ? " characters"
-                                                                    : *elements == 1                ? " element"
-                                                                                                    : " elements")
-                                       : "";
-    if (type.empty() || count.empty()) return type + count;
-    return type + ", " + count;
+    if (!elements) return type;
+    const std::string count = type.starts_with("std::string") ? format_count(*elements) + " characters" : count_text(*elements, "element");
+    return type.empty() ? count : type + ", " + count;
 }
 
 std::string held_by_text(const HeldBy& held_by) {
     constexpr std::size_t kLongestType = 120;  // names of templates can be very long, and their beginning says most
     if (!held_by.holder) {
         const bool one = held_by.lost_blocks == 1;
-        const std::string what = fmt::format("nothing: {} block{} ({}) {} not reachable; ", format_count(held_by.lost_blocks),
-                                             one ? "" : "s", format_bytes(static_cast<double>(held_by.lost_bytes)), one ? "is" : "are");
+        const std::string what = fmt::format("nothing: {} ({}) {} not reachable; ", count_text(held_by.lost_blocks, "block"),
+                                             format_bytes(static_cast<double>(held_by.lost_bytes)), one ? "is" : "are");
         return what + (held_by.lost_in_cycles ? "objects keep each other alive" : "a free is missing");
     }
     const Holder& holder = *held_by.holder;

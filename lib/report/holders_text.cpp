@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "report/internal/holder_words.hpp"
 #include "report/internal/renderers.hpp"
 #include "report/internal/terminal_text.hpp"
@@ -16,10 +17,6 @@ constexpr std::size_t kIndent = 13;  // the column of sizes
 
 std::string size_text(Bytes bytes) { return format_bytes(static_cast<double>(bytes)); }
 
-std::string counted(std::uint64_t count, std::string_view what) {
-    return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
-}
-
 std::string kind_text(const BlockKind& kind) {
     const std::string size = size_text(kind.bytes);
     if (!kind.name.empty()) return fmt::format("{} {} ({})", format_count(kind.blocks), kind.name, size);
@@ -31,10 +28,10 @@ std::string kind_text(const BlockKind& kind) {
 std::string lost_text(const LostKind& kind) {
     std::string what;
     if (!kind.cycle)
-        what = kind.type.empty() ? counted(kind.count, "block") + " of " + size_text(kind.block_size)
+        what = kind.type.empty() ? count_text(kind.count, "block") + " of " + size_text(kind.block_size)
                                  : format_count(kind.count) + " x " + kind.type;
     else
-        what = counted(kind.count, "cycle") + " through " + (kind.type.empty() ? "blocks of unknown type" : kind.type);
+        what = count_text(kind.count, "cycle") + " through " + (kind.type.empty() ? "blocks of unknown type" : kind.type);
     if (!kind.field.empty()) what += "::" + kind.field;
     if (kind.blocks > kind.count) what += fmt::format(" ({} blocks)", format_count(kind.blocks));
     return fmt::format("  {:>10}  {}", size_text(kind.bytes), what);
@@ -47,7 +44,6 @@ void add_row(TerminalText& text, const std::string& row) {
 }
 
 void add_holder(TerminalText& text, const HolderReport& report, const Holder& holder) {
-    const std::string place = holder.file.empty() ? "" : fmt::format(" <- {}:{}", holder.file, holder.line);
     const std::string size =
         report.since ? format_signed_bytes(static_cast<double>(holder.growth_bytes.value_or(0))) : size_text(holder.bytes);
     text.line();
@@ -63,7 +59,9 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
                                 100 * static_cast<double>(holder.bytes) / static_cast<double>(report.bytes));
     }
     add_row(text, contents);
-    if (!place.empty()) add_row(text, TerminalText::cut_front(place.substr(1), static_cast<std::size_t>(text.options().width) - kIndent));
+    if (!holder.file.empty())
+        add_row(text, TerminalText::cut_front(fmt::format("<- {}:{}", holder.file, holder.line),
+                                              static_cast<std::size_t>(text.options().width) - kIndent));
     if (holder.root == Holder::Root::thread_local_variable || holder.root == Holder::Root::local) add_row(text, "thread " + holder.thread);
     for (const HolderPart& part : holder.parts) {
         const std::string what = contents_text(part.type, part.elements);
@@ -78,9 +76,8 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
 
 std::string holders_text(const HolderReport& report, const RenderOptions& options) {
     TerminalText text(options);
-    const std::string command = report.command.substr(report.command.rfind('/') + 1);
-    std::string head =
-        fmt::format("{} (pid {}): {} in {} heap blocks", command, report.process, size_text(report.bytes), format_count(report.blocks));
+    std::string head = fmt::format("{} (pid {}): {} in {} heap blocks", file_name(report.command), report.process, size_text(report.bytes),
+                                   format_count(report.blocks));
     if (report.growth_bytes)
         head += fmt::format(", {} in {}", format_signed_bytes(static_cast<double>(*report.growth_bytes)), format_duration(*report.since));
     text.line(terminal_safe(head));
@@ -90,7 +87,8 @@ std::string holders_text(const HolderReport& report, const RenderOptions& option
     for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);
     if (shown < report.holders.size()) text.line(fmt::format("\nand {} more (--top)", report.holders.size() - shown));
     text.line();
-    text.line(fmt::format("{:>{}}  lost: {}{}", size_text(report.lost_bytes), kIndent - 2, counted(report.lost_blocks, "unreachable block"),
+    text.line(fmt::format("{:>{}}  lost: {}{}", size_text(report.lost_bytes), kIndent - 2,
+                          count_text(report.lost_blocks, "unreachable block"),
                           report.lost_blocks > 0 && !options.lost ? " (listed by --lost)" : ""));
     if (options.lost)
         for (const LostKind& kind : report.lost) add_row(text, lost_text(kind));

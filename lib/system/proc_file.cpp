@@ -72,6 +72,13 @@ std::optional<ProcessStat> read_stat(int pid, const SystemRoots& roots) {
     return text ? parse_stat(*text) : std::nullopt;
 }
 
+std::optional<Bytes> available_memory(const SystemRoots& roots) {
+    const auto text = read_small_file(roots.proc + "/meminfo");
+    const auto value = text ? status_value(*text, "MemAvailable") : std::nullopt;
+    const auto kib = value ? parse_number(value->substr(0, value->find(' '))) : std::nullopt;
+    return kib ? std::optional(*kib * 1024) : std::nullopt;
+}
+
 std::string executable_of(int pid) {
     std::error_code ignored;
     return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", ignored).string();

@@ -38,6 +38,8 @@ std::optional<std::string> read_small_file(const std::string& path);
 
 // /proc/PID/stat; nothing where the process is gone.
 std::optional<ProcessStat> read_stat(int pid, const SystemRoots& roots = {});
+// What the machine can still give to programs (MemAvailable in /proc/meminfo); nothing where that is not known.
+std::optional<Bytes> available_memory(const SystemRoots& roots = {});
 // Where /proc/PID/exe leads; empty where the process is gone or another user's.
 std::string executable_of(int pid);
 

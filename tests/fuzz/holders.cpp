@@ -71,7 +71,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     add_region(image, kHeap, heap_size, "[heap]");
     add_region(image, kMapped, heap_size, "");
     add_region(image, kLibrary, kLibrarySize, "/lib/libc.so.6");
-    image.maps = "7f0000000000-7f0000002000 rw-p 00000000 fe:00 1 /lib/libc.so.6\n";
     std::memcpy(image.regions[0].bytes.data(), data, std::min<std::size_t>(size, heap_size));
     std::memcpy(image.regions[1].bytes.data(), data, std::min<std::size_t>(size, heap_size));
     put_arena(image, input, heap_size);
@@ -98,7 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(blocks == index.size());
     Bytes all = 0, held = 0;
     for (const Block& block : index.blocks()) all += block.size;
-    for (const Holder& holder : describe_roots({image, index, names, forms, ownership, graph}, roots, named, {}, {})) held += holder.bytes;
+    for (const Holder& holder : describe_roots({image, index, names, forms, ownership, graph}, roots, named, 20, {})) held += holder.bytes;
     require(held <= all);
     return 0;
 }

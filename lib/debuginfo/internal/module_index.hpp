@@ -35,20 +35,23 @@ class ModuleIndex {
         std::uint64_t hash = 0;      // of the full name
     };
     enum class Inside { namespaces, functions };
+    using Variables = std::unordered_map<std::uint64_t, Dwarf_Off>;
 
     void read_units(Inside inside);
     void read_children(Dwarf_Die& die, std::uint32_t scope, Inside inside, int depth);
     void add_class(Dwarf_Die& die, std::uint32_t scope);
     void add_variable(Dwarf_Die& die);
+    // variables: one of this index's own. What stands in functions is read where nothing else is at that place.
+    std::optional<Dwarf_Off> variable_in(const Variables& variables, std::uint64_t place);
     std::uint32_t scope_around(Dwarf_Off offset) const;
     std::optional<Dwarf_Off> class_within(Dwarf_Off outer, std::string_view name);
     std::string scope_name(std::uint32_t scope) const;
 
     Dwarf* debug_info_;
-    std::vector<Scope> scopes_;                                   // by begin
-    std::unordered_map<std::uint64_t, Dwarf_Off> classes_;        // by the hash of the full name; definitions
-    std::unordered_map<std::uint64_t, Dwarf_Off> variables_;      // by address
-    std::unordered_map<std::uint64_t, Dwarf_Off> thread_locals_;  // by offset
+    std::vector<Scope> scopes_;                             // by begin
+    std::unordered_map<std::uint64_t, Dwarf_Off> classes_;  // by the hash of the full name; definitions
+    Variables variables_;                                   // by address
+    Variables thread_locals_;                               // by offset
     bool functions_read_ = false;
 };
 

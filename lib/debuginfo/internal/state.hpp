@@ -25,6 +25,10 @@ struct Module {
         std::uint64_t address = 0, size = 0;  // in the process
         int symbol = 0;                       // of libdwfl's table
     };
+    struct ThreadLocal {
+        std::uint64_t offset = 0, size = 0;  // from the start of the file's block
+        std::string name;
+    };
 
     std::string name;
     std::uint64_t begin = 0, end = 0;  // in the process
@@ -33,6 +37,8 @@ struct Module {
 
     bool symbols_read = false;
     std::vector<Object> objects;  // by address
+    bool thread_locals_read = false;
+    std::vector<ThreadLocal> thread_locals;  // in the order of the symbol table
     bool debug_info_read = false;
     Dwarf* debug_info = nullptr;
     Dwarf_Addr bias = 0;  // added to addresses of debug_info
@@ -55,6 +61,7 @@ struct DebugInfo::State {
 
     Module* module_at(std::uint64_t address);
     void read_symbols(Module& module);
+    bool read_thread_locals(Module& module);
     ModuleIndex* index_of(Module& module);
     Dwarf* debug_info_of(Module& module);
     std::size_t number_of(const Module& module) const { return static_cast<std::size_t>(&module - modules.data()); }
@@ -69,6 +76,8 @@ struct DebugInfo::State {
     void read_array(Type& type, std::size_t module, Dwarf_Die& die);
 
     std::optional<Variable> variable(std::size_t module, Dwarf_Off place);
+    // Its type, and where it is declared.
+    void describe(Variable& variable, std::size_t module, Dwarf_Die& die);
 };
 
 }  // namespace leakline::debuginfo

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct Block {
 struct Range {
     std::uint64_t begin = 0, end = 0;
 };
+// ranges: by address, without overlap.
+bool contain(std::span<const Range> ranges, std::uint64_t address);
 
 // Finds the block that an address lies in: one table entry per page, then a search among the blocks of that page.
 class BlockIndex {

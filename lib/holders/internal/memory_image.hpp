@@ -49,7 +49,6 @@ class MemoryImage {
 
     std::vector<Region> regions;            // writable private mappings by address
     std::vector<Mapping> mappings;          // all
-    std::string maps;                       // /proc/PID/maps
     std::vector<StoppedThread> threads;     // the main thread first
     std::vector<std::string> thread_names;  // of threads, in their order
     std::string executable;                 // as the process was started; empty if that is not known
