@@ -118,18 +118,18 @@ function(leakline_test name)
   endif()
 endfunction()
 
-# leakline_fuzz(NAME SOURCE f.cpp LINK targets...)
+# leakline_fuzz(NAME SOURCE f.cpp LINK targets... [SEEDS folders...])
 #   tests/fuzz/f.cpp defines LLVMFuzzerTestOneInput. By default it is linked with a runner that replays the corpus in
-#   testdata/fuzz/NAME, and seeded mutations of it, as a ctest entry; with LEAKLINE_LIBFUZZER it is a libFuzzer program.
+#   testdata/fuzz/NAME and in SEEDS, and seeded mutations of it, as a ctest entry; with LEAKLINE_LIBFUZZER it is a libFuzzer program.
 function(leakline_fuzz name)
-  cmake_parse_arguments(arg "" "SOURCE" "LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "SOURCE" "LINK;SEEDS" ${ARGN})
   add_executable(fuzz_${name} ${arg_SOURCE})
   target_link_libraries(fuzz_${name} PRIVATE leakline_settings leakline_warnings ${arg_LINK})
   if(LEAKLINE_LIBFUZZER)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
     target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_runner.cpp)
-    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/testdata/fuzz/${name})
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/testdata/fuzz/${name} ${arg_SEEDS})
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
   endif()
 endfunction()

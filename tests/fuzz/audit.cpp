@@ -1,5 +1,5 @@
-// Any bytes as what an audit parses itself: a compilation database, stored facts, comments. (Python goes through the reader's own
-// tests: tree-sitter takes any bytes.)
+// Any bytes as what an audit reads: a compilation database, stored facts, comments, a Python module. Facts are judged by all
+// rules.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
