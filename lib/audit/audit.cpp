@@ -13,6 +13,7 @@
 
 #include "audit/internal/clang_reader.hpp"
 #include "audit/internal/facts_cache.hpp"
+#include "audit/internal/paths.hpp"
 #include "audit/internal/python_reader.hpp"
 #include "audit/internal/rules.hpp"
 #include "audit/internal/sources.hpp"
@@ -27,7 +28,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMostReasons = 4;
+constexpr std::size_t kMaxReasons = 4;
 constexpr const char* kPythonMissing = "this build has no Python grammar";
 constexpr const char* kPythonFix = "apt-get install libtree-sitter-dev npm, then scripts/setup.sh and build again";
 
@@ -52,31 +53,28 @@ std::string joined(const std::vector<std::string>& parts) {
     return text;
 }
 
-void read_clang(const ClangUnit& unit, const std::vector<std::string>& roots, FactsCache& cache, Outcome& outcome) {
-    const std::string key = joined({"clang", clang_library(), unit.file, unit.directory}) + joined(unit.arguments) + joined(roots);
+// From the cache, or read and put there.
+template <class Read>
+void read_through(FactsCache& cache, const std::string& key, Outcome& outcome, const Read& read) {
     if (auto facts = cache.find(key)) {
         outcome.facts = *std::move(facts);
         outcome.cached = true;
         return;
     }
-    ReadUnit read = read_clang_unit(unit, roots);
-    cache.keep(key, read);
-    outcome.facts = std::move(read.facts);
+    ReadUnit unit = read();
+    cache.keep(key, unit);
+    outcome.facts = std::move(unit.facts);
+}
+
+void read_clang(const ClangUnit& unit, const std::vector<std::string>& roots, FactsCache& cache, Outcome& outcome) {
+    const std::string key = joined({"clang", clang_library(), unit.file, unit.directory}) + joined(unit.arguments) + joined(roots);
+    read_through(cache, key, outcome, [&] { return read_clang_unit(unit, roots); });
 }
 
 void read_module(const std::string& file, FactsCache& cache, Outcome& outcome) {
     const std::string module = module_name(file);
     const std::string key = joined({"python", file, module});
-    if (auto facts = cache.find(key)) {
-        outcome.facts = *std::move(facts);
-        outcome.cached = true;
-        return;
-    }
-    ReadUnit read;
-    read.facts = read_python(read_file(file), file, module);
-    read.files = {file};
-    cache.keep(key, read);
-    outcome.facts = std::move(read.facts);
+    read_through(cache, key, outcome, [&] { return ReadUnit{read_python(read_file(file), file, module), {file}}; });
 }
 
 // Paths as people type them: from the current folder where they lie under it.
@@ -128,9 +126,7 @@ class SourceLines {
 
 bool is_wanted(const AuditFinding& finding, const std::vector<std::string>& wanted) {
     const auto inside = [&](const std::string& file) {
-        return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& path) {
-            return file == path || path == "/" || (file.starts_with(path) && file[path.size()] == '/');
-        });
+        return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& path) { return is_within(file, path); });
     };
     return inside(finding.declared.file) ||
            std::any_of(finding.growth.begin(), finding.growth.end(), [&](const AuditFinding::Site& site) { return inside(site.at.file); });
@@ -198,7 +194,7 @@ Audit run_audit(const AuditOptions& options) {
         while (done < total && !options.stop.stop_requested()) {
             const std::size_t at = std::min(next.load(), total - 1);
             if (options.progress)
-                options.progress(fs::path(file_of(at)).filename().string(), static_cast<double>(done) / static_cast<double>(total));
+                options.progress(std::string(file_name(file_of(at))), static_cast<double>(done) / static_cast<double>(total));
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         }
     }
@@ -218,7 +214,7 @@ Audit run_audit(const AuditOptions& options) {
             continue;
         }
         if (!outcome.facts.errors.empty()) {
-            outcome.facts.errors.resize(std::min(outcome.facts.errors.size(), kMostReasons));
+            outcome.facts.errors.resize(std::min(outcome.facts.errors.size(), kMaxReasons));
             audit.failed.push_back({file, outcome.facts.errors, true});
         }
         program.add(std::move(outcome.facts));

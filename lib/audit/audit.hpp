@@ -19,7 +19,7 @@ struct AuditOptions {
     std::vector<std::string> paths;  // files and folders; findings elsewhere are left out. Empty: the current folder
     std::string compile_commands;    // compile_commands.json or its folder; empty: looked for above and in build folders
     std::string cache_directory;     // facts of unchanged units are taken from here; empty: no cache
-    std::size_t jobs = 0;            // threads; 0: one a processor
+    std::size_t jobs = 0;            // threads; 0: one per processor
     // Called now and then on the calling thread: what is read, and the share that is done.
     std::function<void(const std::string& what, double done)> progress;
     std::stop_token stop;  // ends the audit between two units

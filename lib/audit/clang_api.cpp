@@ -80,4 +80,11 @@ const ClangApi& clang_api() {
     return *api;
 }
 
+std::string take_text(const ClangApi& clang, CXString string) {
+    const char* characters = clang.getCString(string);
+    std::string copy = characters == nullptr ? "" : characters;
+    clang.disposeString(string);
+    return copy;
+}
+
 }  // namespace leakline::audit

@@ -24,7 +24,6 @@ Name BodyReader::note_variable(CXCursor declaration) {
     variable.at = tree_.place(declaration);
     variable.container = type.container();
     variable.indirect = type.indirect;
-    variable.few_keys = type.few_keys;
     variable.holds = type.holds;
     variable.elements = type.elements;
     const CXCursor parent = clang.getCursorSemanticParent(declaration);
@@ -50,25 +49,13 @@ Name BodyReader::note_variable(CXCursor declaration) {
             variable.loop = here().loop;
         }
     }
-    variable.local_file = clang.getCursorLinkage(declaration) == CXLinkage_Internal;
     if (variable.storage == Storage::local || variable.storage == Storage::parameter) local_.insert(id);
     facts_.variables.push_back(std::move(variable));
     return id;
 }
 
 Operation& BodyReader::add(Operation::Kind kind, const Access& on, CXCursor at, const std::string& word) {
-    Operation& operation = facts_.operations.emplace_back();
-    operation.kind = kind;
-    operation.on = on;
-    operation.at = tree_.place(at);
-    operation.word = tree_.name(word);
-    if (contexts_.empty()) return operation;
-    operation.function = here().function;
-    operation.loop = here().loop;
-    for (const auto& guards : here().guards) operation.guards.insert(operation.guards.end(), guards.begin(), guards.end());
-    operation.guards.insert(operation.guards.end(), here().function_guards.begin(), here().function_guards.end());
-    if (kind == Operation::Kind::shrink || kind == Operation::Kind::replace) here().paths.removed(on, operation.at);
-    return operation;
+    return state().add(facts_, kind, on, tree_.place(at), tree_.name(word));
 }
 
 void BodyReader::read_function(CXCursor function, Name id) {
@@ -83,29 +70,21 @@ void BodyReader::read_function(CXCursor function, Name id) {
         const CXCursorKind kind = tree_.kind(child);
         if (kind == CXCursor_ParmDecl) {
             const Name parameter = note_variable(child);
-            here().parameters.insert(parameter);
-            here().parameter_index[parameter] = index;
+            here().parameters[parameter] = index;
             // Arguments reach the parameter by its index.
             const Name numbered = tree_.name(facts_.names[id] + "#" + std::to_string(index));
             facts_.aliases.push_back({parameter, {numbered, 0}});
             note_flow(parameter, {numbered});
             note_flow(numbered, {parameter});
             ++index;
-        } else if (kind == CXCursor_MemberRef && i + 1 < children.size() && clang.isExpression(tree_.kind(children[i + 1])) != 0) {
+        } else if (kind == CXCursor_MemberRef && i + 1 < children.size() && tree_.is_expression(children[i + 1])) {
             const Name member = note_variable(tree_.referenced(child));
             read_initializer(children[i + 1], member);
         } else if (clang.isStatement(kind) != 0 || clang.isExpression(kind) != 0) {
             walk(child);
         }
     }
-    here().paths.finish(id, facts_.skips, facts_.handles);
-    for (Function& noted : facts_.functions)
-        if (noted.id == id) {
-            noted.blocks = noted.blocks || here().blocks;
-            noted.serves = noted.serves || here().serves;
-            noted.calls_parameter = noted.calls_parameter || here().calls_parameter;
-            noted.starts_parameter = noted.starts_parameter || here().starts_parameter;
-        }
+    here().finish(facts_);
     contexts_.pop_back();
 }
 
@@ -121,9 +100,8 @@ void BodyReader::walk_children(CXCursor cursor) {
 }
 
 void BodyReader::walk(CXCursor cursor) {
-    static thread_local int depth = 0;
-    if (depth >= kDeepest) return;
-    ++depth;
+    if (depth_ >= kDeepest) return;
+    ++depth_;
     switch (tree_.kind(cursor)) {
         case CXCursor_IfStmt: walk_if(cursor); break;
         case CXCursor_WhileStmt:
@@ -184,7 +162,7 @@ void BodyReader::walk(CXCursor cursor) {
             break;
         default: walk_children(cursor);
     }
-    --depth;
+    --depth_;
 }
 
 void BodyReader::walk_branch(CXCursor statement) {
@@ -294,11 +272,11 @@ void BodyReader::walk_loop(CXCursor statement) {
         // The loop's variable stands for elements of what is walked over.
         std::optional<Access> range;
         for (const CXCursor child : children)
-            if (tree_.clang.isExpression(tree_.kind(child)) != 0 && !range) range = access(child);
+            if (tree_.is_expression(child) && !range) range = access(child);
         const CXCursor variable = children.front();
         std::set<Name> values;
         for (const CXCursor child : children)
-            if (tree_.clang.isExpression(tree_.kind(child)) != 0) values_in(child, values);
+            if (tree_.is_expression(child)) values_in(child, values);
         if (tree_.kind(variable) == CXCursor_VarDecl) note_flow(note_variable(variable), values);
         if (range) {
             const auto note = [&](CXCursor declared) {
@@ -331,13 +309,12 @@ void BodyReader::walk_return(CXCursor statement) {
     std::set<Name> returned;
     if (!value.empty()) {
         mentioned(value.front(), returned);
-        const TypeFacts& type = tree_.type_facts(here().result);
-        if (type.indirect || type.container())
-            if (const auto of = access(value.front()); of && (type.indirect || !is_local(of->variable)))
-                if (type.indirect) facts_.aliases.push_back({tree_.name(facts_.names[here().function] + "#result"), *of});
-        for (const Access& size : sizes_in(value.front(), true))
-            facts_.size_results.push_back({tree_.name(facts_.names[here().function] + "#size"), size});
-        note_flow(tree_.name(facts_.names[here().function] + "#result"), value.front());
+        const std::string function = facts_.names[here().function];
+        const Name result = tree_.name(function + "#result");
+        if (tree_.type_facts(here().result).indirect)
+            if (const auto of = access(value.front())) facts_.aliases.push_back({result, *of});
+        for (const Access& size : sizes_in(value.front(), true)) facts_.size_results.push_back({tree_.name(function + "#size"), size});
+        note_flow(result, value.front());
         note_deferred(value.front());
     }
     here().paths.left(tree_.place(statement), false, std::move(returned));
@@ -348,10 +325,7 @@ void BodyReader::walk_local(CXCursor declaration) {
     const ClangApi& clang = tree_.clang;
     const CXType type = clang.getCursorType(declaration);
     const TypeFacts& facts = tree_.type_facts(type);
-    const ClangTree::Children children = tree_.children(declaration);
-    std::optional<CXCursor> initializer;
-    for (const CXCursor child : children)
-        if (clang.isExpression(tree_.kind(child)) != 0) initializer = child;
+    const std::optional<CXCursor> initializer = tree_.last_expression(declaration);
     if (!facts.indirect && is_local(id)) note_creation(type, declaration);
     if (!initializer) return;
     note_flow(id, *initializer);
@@ -379,17 +353,10 @@ void BodyReader::walk_local(CXCursor declaration) {
                 here().loaded.insert(id);
             }
         }
-        if (opens_handle(value))
-            if (const HandlePair* pair = handle_of(tree_.spelling(value));
-                pair != nullptr && pair->argument < 0 && (facts.integer || facts.indirect)) {
-                Handle handle;
-                handle.function = here().function;
-                handle.variable = id;
-                handle.acquire = tree_.name(std::string(pair->acquire));
-                handle.release = tree_.name(std::string(pair->release));
-                handle.at = tree_.place(value);
+        if (facts.integer || facts.indirect)
+            if (const auto handle = opened_by(value, id)) {
                 walk(*initializer);
-                here().paths.opened(handle);
+                here().paths.opened(*handle);
                 return;
             }
     }
@@ -397,13 +364,7 @@ void BodyReader::walk_local(CXCursor declaration) {
     if (facts.callable && tree_.kind(value) != CXCursor_LambdaExpr)
         if (const Name function = function_in(*initializer); function != kNoName && !contexts_.empty()) {
             if (is_local(id)) callables_[id] = function;
-            Call call;
-            call.kind = is_local(id) ? Call::Kind::call : Call::Kind::deferred;
-            call.from = here().function;
-            call.to = function;
-            call.at = tree_.place(declaration);
-            call.loop = here().loop;
-            facts_.calls.push_back(std::move(call));
+            facts_.calls.push_back(here().call(is_local(id) ? Call::Kind::call : Call::Kind::deferred, function, tree_.place(declaration)));
         }
     if (tree_.kind(value) == CXCursor_InitListExpr) note_deferred(value);
     // auto& entry = m[key];

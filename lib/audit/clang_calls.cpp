@@ -35,10 +35,6 @@ Name BodyReader::function_in(CXCursor expression, int depth) {
     const CXCursor cursor = tree_.plain(expression);
     if (const std::string lambda = tree_.lambda_of(tree_.clang.getCursorType(cursor)); !lambda.empty()) return tree_.name(lambda);
     const CXCursorKind kind = tree_.kind(cursor);
-    if (kind == CXCursor_LambdaExpr) {
-        const std::string lambda = tree_.lambda_of(tree_.clang.getCursorType(cursor));
-        return lambda.empty() ? kNoName : tree_.name(lambda);
-    }
     if (kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) {
         const CXCursor target = tree_.referenced(cursor);
         if (tree_.is_null(target)) return kNoName;
@@ -56,16 +52,26 @@ Name BodyReader::function_in(CXCursor expression, int depth) {
     }
     if (kind == CXCursor_UnexposedExpr)
         for (const CXCursor child : tree_.children(cursor))
-            if (tree_.clang.isExpression(tree_.kind(child)) != 0)
+            if (tree_.is_expression(child))
                 if (const Name found = function_in(child, depth + 1); found != kNoName) return found;
     return kNoName;
 }
 
-// A call of a library's function by its name: a pointer to a function or a method may be called "accept", too.
-bool BodyReader::opens_handle(CXCursor value) {
-    if (tree_.kind(value) != CXCursor_CallExpr) return false;
+// The handle that a variable gets from a call of a library's function. (A pointer to a function or a method may be called
+// "accept", too.)
+std::optional<Handle> BodyReader::opened_by(CXCursor value, Name variable) {
+    if (tree_.kind(value) != CXCursor_CallExpr) return std::nullopt;
     const CXCursor callee = tree_.referenced(value);
-    return !tree_.is_null(callee) && tree_.kind(callee) == CXCursor_FunctionDecl && !tree_.in_project(callee);
+    if (tree_.is_null(callee) || tree_.kind(callee) != CXCursor_FunctionDecl || tree_.in_project(callee)) return std::nullopt;
+    const HandlePair* pair = handle_of(tree_.spelling(value));
+    if (pair == nullptr) return std::nullopt;
+    Handle handle;
+    handle.function = here().function;
+    handle.variable = variable;
+    handle.acquire = tree_.name(std::string(pair->acquire));
+    handle.release = tree_.name(std::string(pair->release));
+    handle.at = tree_.place(value);
+    return handle;
 }
 
 // Functions in what is stored: an initializer of a table, a field, a global, a returned value.
@@ -73,13 +79,7 @@ void BodyReader::note_deferred(CXCursor expression) {
     const auto note = [&](CXCursor part) {
         const Name function = function_in(part);
         if (function == kNoName) return false;
-        Call call;
-        call.kind = Call::Kind::deferred;
-        call.from = contexts_.empty() ? kNoName : here().function;
-        call.to = function;
-        call.at = tree_.place(part);
-        call.loop = contexts_.empty() ? 0 : here().loop;
-        facts_.calls.push_back(std::move(call));
+        facts_.calls.push_back(state().call(Call::Kind::deferred, function, tree_.place(part)));
         return true;
     };
     if (note(expression)) return;
@@ -107,12 +107,8 @@ void BodyReader::note_indirect(CXCursor call, CXType type) {
             return;
     }
     if (type.kind != CXType_FunctionProto && type.kind != CXType_FunctionNoProto) return;
-    Call noted;
-    noted.kind = Call::Kind::indirect;
-    noted.from = here().function;
+    Call noted = here().call(Call::Kind::indirect, kNoName, tree_.place(call));
     noted.through = tree_.name(tree_.type_text(type));
-    noted.at = tree_.place(call);
-    noted.loop = here().loop;
     facts_.calls.push_back(std::move(noted));
 }
 
@@ -133,11 +129,9 @@ void BodyReader::walk_call(CXCursor call) {
         if (!children.empty()) {
             const CXCursor function = tree_.plain(children.front());
             note_indirect(call, tree_.clang.getCursorType(function));
-            if (tree_.kind(function) == CXCursor_MemberRefExpr || tree_.kind(function) == CXCursor_DeclRefExpr) {
-                const ClangTree::Children inner = tree_.children(function);
-                if (!inner.empty() && tree_.kind(function) == CXCursor_MemberRefExpr)
-                    container_method(call, callee, last_name(tree_.source(function)), inner.front(), arguments);
-            }
+            const ClangTree::Children inner = tree_.children(function);
+            if (!inner.empty() && tree_.kind(function) == CXCursor_MemberRefExpr)
+                container_method(call, callee, last_name(tree_.source(function)), inner.front(), arguments);
         }
         walk_children(call);
         return;
@@ -159,8 +153,7 @@ void BodyReader::walk_call(CXCursor call) {
             const bool member =
                 tree_.kind(first) == CXCursor_MemberRefExpr && !tree_.is_null(target) && tree_.kind(target) != CXCursor_FieldDecl;
             if (member) {
-                for (const CXCursor inner : tree_.children(first))
-                    if (tree_.clang.isExpression(tree_.kind(inner)) != 0) object = inner;
+                object = tree_.last_expression(first);
             } else if (word.starts_with("operator") && kind == CXCursor_CXXMethod) {
                 object = children.front();
                 written_operator = true;
@@ -177,14 +170,8 @@ void BodyReader::walk_call(CXCursor call) {
         const auto of = access(*object);
         if (of && here().parameters.contains(of->variable)) here().calls_parameter = true;
         note_indirect(call, tree_.clang.getCursorType(*object));
-        if (const auto held = of ? callables_.find(of->variable) : callables_.end(); held != callables_.end()) {
-            Call noted;
-            noted.from = here().function;
-            noted.to = held->second;
-            noted.at = tree_.place(call);
-            noted.loop = here().loop;
-            facts_.calls.push_back(std::move(noted));
-        }
+        if (const auto held = of ? callables_.find(of->variable) : callables_.end(); held != callables_.end())
+            facts_.calls.push_back(here().call(Call::Kind::call, held->second, tree_.place(call)));
     }
     if (!static_ && (kind == CXCursor_Constructor || word == "make_shared" || word == "make_unique" || word == "allocate_shared"))
         note_creation(tree_.clang.getCursorType(call), call);
@@ -195,8 +182,7 @@ void BodyReader::walk_call(CXCursor call) {
     if (object && !project) container_method(call, callee, word == "operator[]" && written ? "operator[]=" : word, *object, values);
     if (kind == CXCursor_FunctionDecl || kind == CXCursor_FunctionTemplate || kind == CXCursor_CXXMethod)
         library_call(call, callee, word, arguments);
-    if (!tree_.is_standard(callee) || kind == CXCursor_Constructor)
-        note_call(call, callee, object, written_operator ? values : arguments, project);
+    if (!tree_.is_standard(callee) || kind == CXCursor_Constructor) note_call(call, callee, written_operator ? values : arguments, project);
     note_call_flow(call, callee, object, written_operator ? values : arguments, project);
     note_handed_on(call, word, arguments, project);
     note_handed_functions(call, callee, arguments, project);
@@ -250,34 +236,74 @@ void BodyReader::container_method(CXCursor call, CXCursor method, const std::str
                                                       : word);
     if (effect != Effect::grow) return;
     const bool keyed = facts.family == TypeFacts::Family::map || facts.family == TypeFacts::Family::set;
-    if (keyed && !arguments.empty()) {
-        note_key(operation, arguments.front(), facts.few_keys);
+    if (keyed && !arguments.empty()) note_key(operation, arguments.front(), facts.few_keys);
+    here().paths.added(*on, operation.at, {});
+}
+
+// Whether a call waits, and whether it shows that this is a service.
+void BodyReader::note_service(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments) {
+    const auto reads_input = [&] {
+        if (arguments.empty() || (word != "read" && word != "fgets" && word != "getline" && word != "getc")) return false;
+        const std::string source = tree_.source(call);
+        return source.find("stdin") != source.npos || source.find("STDIN") != source.npos || source.find("cin") != source.npos;
+    };
+    if (is_blocking(word) || reads_input()) here().blocks = true;
+    if (is_service_word(word)) facts_.service_words.push_back(tree_.name(word));
+    if (tree_.kind(callee) != CXCursor_CXXMethod) return;
+    const std::string owner = tree_.spelling(tree_.clang.getCursorSemanticParent(callee));
+    const bool server = owner.find("erver") != owner.npos || owner.find("io_context") != owner.npos ||
+                        owner.find("io_service") != owner.npos || owner.find("EventLoop") != owner.npos ||
+                        owner.find("Application") != owner.npos;
+    static const std::set<std::string> runs = {"run", "listen", "start", "Wait", "serve", "exec", "loop"};
+    if (!server || !runs.contains(word)) return;
+    facts_.service_words.push_back(tree_.name(owner + "::" + word));
+    here().blocks = here().serves = true;  // comes back at the end only
+}
+
+// std::erase_if(items, ...), std::exchange(items, {}), std::back_inserter(items): what they do to their arguments.
+void BodyReader::note_standard_effects(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments) {
+    static const std::set<std::string> takes = {"swap", "exchange", "erase", "erase_if", "move"};
+    static const std::set<std::string> adds = {"back_inserter", "front_inserter", "inserter"};
+    const bool taken = takes.contains(word);
+    if (!taken && !adds.contains(word)) return;
+    for (const CXCursor argument : arguments) {
+        const bool container = tree_.type_facts(tree_.clang.getCursorType(argument)).container();
+        if (!container && !taken) continue;
+        if (const auto on = access(argument); on && (container || word == "exchange" || word == "swap"))
+            add(taken ? Operation::Kind::shrink : Operation::Kind::grow, *on, call, word);
+        if (word != "swap") break;
     }
-    std::set<Name> results;
-    here().paths.added(*on, operation.at, results);
+}
+
+// memcpy(buffer + length, ...): data is added at a count.
+void BodyReader::note_copy_behind(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments) {
+    if (!word.starts_with("mem") && !word.starts_with("str") && word.find("printf") == word.npos && word != "read" && word != "recv")
+        return;
+    for (const CXCursor argument : arguments) {
+        const CXCursor sum = tree_.plain(argument);
+        if (tree_.kind(sum) != CXCursor_BinaryOperator || tree_.binary_operator(sum) != "+") continue;
+        const ClangTree::Children sides = tree_.children(sum);
+        note_store_behind(call, sides.front(), sides.back(), word);
+    }
+}
+
+// Nodes that are freed, by any name that says so.
+void BodyReader::note_free(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project) {
+    for (const CXCursor argument : arguments) {
+        const CXCursor value = tree_.plain(argument);
+        const Name node = tree_.type_facts(tree_.clang.getCursorType(value)).node;
+        if (node == kNoName) continue;
+        const auto on = access(value);
+        if (on && here().fresh.contains(on->variable) && !here().linked_to.contains(on->variable)) continue;
+        add(Operation::Kind::free, on.value_or(Access{}), call, word).node = node;
+    }
+    if (!project)
+        if (const auto on = access(arguments.front())) add(Operation::Kind::replace, *on, call, word);
 }
 
 void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments) {
     const bool project = tree_.in_project(callee);
-    const ClangApi& clang = tree_.clang;
-    if (!project &&
-        (is_blocking(word) || ((word == "read" || word == "fgets" || word == "getline" || word == "getc") && !arguments.empty() && [&] {
-             const std::string source = tree_.source(call);
-             return source.find("stdin") != source.npos || source.find("STDIN") != source.npos || source.find("cin") != source.npos;
-         }())))
-        here().blocks = true;
-    if (!project && is_service_word(word)) facts_.service_words.push_back(tree_.name(word));
-    if (!project && tree_.kind(callee) == CXCursor_CXXMethod) {
-        const std::string owner = tree_.spelling(clang.getCursorSemanticParent(callee));
-        const bool server = owner.find("erver") != owner.npos || owner.find("io_context") != owner.npos ||
-                            owner.find("io_service") != owner.npos || owner.find("EventLoop") != owner.npos ||
-                            owner.find("Application") != owner.npos;
-        if (server && (word == "run" || word == "listen" || word == "start" || word == "Wait" || word == "serve" || word == "exec" ||
-                       word == "loop")) {
-            facts_.service_words.push_back(tree_.name(owner + "::" + word));
-            here().blocks = here().serves = true;  // comes back at the end only
-        }
-    }
+    if (!project) note_service(call, callee, word, arguments);
     if (arguments.empty()) return;
 
     if (is_realloc_name(word))
@@ -296,94 +322,43 @@ void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string&
                 }
                 return;
             }
-    if (!project && tree_.is_standard(callee)) {
-        static const std::set<std::string> takes = {"swap", "exchange", "erase", "erase_if", "move"};
-        static const std::set<std::string> adds = {"back_inserter", "front_inserter", "inserter"};
-        if (takes.contains(word) || adds.contains(word))
-            for (const CXCursor argument : arguments) {
-                if (!tree_.type_facts(clang.getCursorType(argument)).container() && !takes.contains(word)) continue;
-                const auto on = access(argument);
-                if (on && (tree_.type_facts(clang.getCursorType(argument)).container() || word == "exchange" || word == "swap"))
-                    add(adds.contains(word) ? Operation::Kind::grow : Operation::Kind::shrink, *on, call, word);
-                if (word != "swap") break;
-            }
-    }
-    // memcpy(buffer + length, ...): data is added at a count.
-    if (!project && !arguments.empty() &&
-        (word.starts_with("mem") || word.starts_with("str") || word.find("printf") != word.npos || word == "read" || word == "recv")) {
-        for (const CXCursor argument : arguments) {
-            const CXCursor sum = tree_.plain(argument);
-            if (tree_.kind(sum) != CXCursor_BinaryOperator || tree_.binary_operator(sum) != "+") continue;
-            const ClangTree::Children sides = tree_.children(sum);
-            const auto array = access(sides.front());
-            if (!array || tree_.type_facts(clang.getCursorType(tree_.plain(sides.front()))).fixed_array) continue;
-            std::set<Name> names;
-            mentioned(sides.back(), names);
-            for (const Name counter : names)
-                if (!is_local(counter)) add(Operation::Kind::store_at, *array, call, word).counter = counter;
-        }
-    }
-    // Nodes that are freed, by any name that says so.
-    if (is_free_name(word) && !(word == "std::move")) {
-        for (const CXCursor argument : arguments) {
-            const CXCursor value = tree_.plain(argument);
-            const Name node = tree_.type_facts(clang.getCursorType(value)).node;
-            if (node == kNoName) continue;
-            const auto on = access(value);
-            if (on && here().fresh.contains(on->variable) && !here().linked_to.contains(on->variable)) continue;
-            add(Operation::Kind::free, on.value_or(Access{}), call, word).node = node;
-        }
-        if (!project)
-            if (const auto on = access(arguments.front())) add(Operation::Kind::replace, *on, call, word);
-    }
-    // Handles.
-    if (!project) {
-        const CXCursor first = tree_.plain(arguments.front());
-        static const std::set<std::string> closes = {"fclose",  "pclose",        "close",           "closedir",
-                                                     "dlclose", "sqlite3_close", "sqlite3_close_v2"};
-        if (const auto on = access(first); on && is_local(on->variable)) {
-            if (closes.contains(word)) here().paths.closed(on->variable, tree_.place(call));
-        }
-    }
+    if (!project && tree_.is_standard(callee)) note_standard_effects(call, word, arguments);
+    if (!project) note_copy_behind(call, word, arguments);
+    if (is_free_name(word)) note_free(call, word, arguments, project);
+    if (!project && closes_handle(word))
+        if (const auto on = access(arguments.front()); on && is_local(on->variable)) here().paths.closed(on->variable, tree_.place(call));
 }
 
 // A local variable that is given to code which may keep it has another owner from then on.
 void BodyReader::note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project) {
-    static const std::set<std::string> closes = {"fclose", "pclose", "close", "closedir", "dlclose", "sqlite3_close", "sqlite3_close_v2"};
-    if (!project && (closes.contains(word) || borrows_handle(word) || handle_of(word) != nullptr)) return;
+    if (!project && (closes_handle(word) || borrows_handle(word) || handle_of(word) != nullptr)) return;
     for (const CXCursor argument : arguments)
         if (const auto on = access(tree_.plain(argument)); on && is_local(on->variable))
             here().paths.handed_on(on->variable, tree_.place(call));
 }
 
-void BodyReader::note_call(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments,
-                           bool project) {
+void BodyReader::note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project) {
     const ClangApi& clang = tree_.clang;
     const CXType type = clang.getCursorType(callee);
     const int parameters = clang.getNumArgTypes(type);
-    Call noted;
-    noted.from = here().function;
-    noted.to = tree_.id(callee);
-    noted.at = tree_.place(call);
-    noted.loop = here().loop;
-    for (const auto& guards : here().guards) noted.guards.insert(noted.guards.end(), guards.begin(), guards.end());
-    noted.guards.insert(noted.guards.end(), here().function_guards.begin(), here().function_guards.end());
+    Call noted = here().call(Call::Kind::call, tree_.id(callee), tree_.place(call));
+    noted.guards = here().all_guards();
     noted.first_time = here().first_time != 0 || static_;  // a static local is made once
-    if (object) noted.object = access(*object);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         Argument argument;
         argument.access = access(arguments[i]);
         argument.few_values = few_values(arguments[i]);
         argument.parameter = parameter_in(arguments[i]);
-        argument.function = function_in(arguments[i]);
         const CXType formal =
             static_cast<int>(i) < parameters ? clang.getArgType(type, static_cast<unsigned>(i)) : clang.getCursorType(arguments[i]);
         const bool pointer =
             formal.kind == CXType_Pointer || formal.kind == CXType_LValueReference || formal.kind == CXType_RValueReference;
-        argument.indirect = (pointer && clang.isConstQualifiedType(clang.getPointeeType(formal)) == 0) || tree_.type_facts(formal).indirect;
-        if (argument.access && argument.indirect && project)
+        // Handed over so that the callee can change it.
+        const bool indirect =
+            (pointer && clang.isConstQualifiedType(clang.getPointeeType(formal)) == 0) || tree_.type_facts(formal).indirect;
+        if (argument.access && indirect && project)
             facts_.aliases.push_back({tree_.name(facts_.names[noted.to] + "#" + std::to_string(i)), *argument.access});
-        if (argument.access && argument.indirect && !project && !tree_.is_standard(callee) &&
+        if (argument.access && indirect && !project && !tree_.is_standard(callee) &&
             function_effect(tree_.spelling(call)) == Effect::none) {
             const TypeFacts& given = tree_.type_facts(clang.getCursorType(arguments[i]));
             if (given.container() && pointer) add(Operation::Kind::escape, *argument.access, call, tree_.spelling(call));
@@ -443,12 +418,8 @@ void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std
     for (const CXCursor argument : arguments) {
         const Name function = function_in(argument);
         if (function == kNoName) continue;
-        Call noted;
-        noted.from = here().function;
-        noted.to = function;
+        Call noted = here().call(Call::Kind::deferred, function, tree_.place(argument));
         noted.through = tree_.id(callee);
-        noted.at = tree_.place(argument);
-        noted.loop = here().loop;
         bool of_threads = threads.contains(word);
         if (!of_threads && (word == "emplace_back" || word == "push_back")) {
             const ClangTree::Children children = tree_.children(call);
@@ -464,8 +435,6 @@ void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std
         else if (calls_at_once(word) ||
                  (tree_.is_standard(callee) && tree_.kind(callee) != CXCursor_CXXMethod && tree_.kind(callee) != CXCursor_Constructor))
             noted.kind = Call::Kind::immediate;
-        else
-            noted.kind = Call::Kind::deferred;
         facts_.calls.push_back(std::move(noted));
         // In a thread's function, the arguments behind it are its parameters.
         if (of_threads) {

@@ -3,6 +3,7 @@
 
 #include "audit/internal/clang_body.hpp"
 #include "audit/internal/words.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -22,8 +23,7 @@ bool BodyReader::is_allocation(CXCursor expression, int depth) {
         return std::any_of(inner.begin(), inner.end(), [&](CXCursor child) { return is_allocation(child, depth + 1); });
     }
     if (kind != CXCursor_CallExpr) return false;
-    std::string word = tree_.spelling(cursor);
-    std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string word = to_lower(tree_.spelling(cursor));
     static const std::vector<std::string> parts = {"alloc", "new",   "create", "make",    "dup",
                                                    "clone", "build", "init",   "acquire", "construct"};
     if (std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return word.find(part) != word.npos; })) return true;
@@ -55,17 +55,10 @@ void BodyReader::walk_assignment(CXCursor whole, CXCursor left, CXCursor right) 
             here().loaded.insert(on->variable);
     }
     if (on && !is_local(on->variable) && of && is_local(of->variable)) here().paths.handed_on(of->variable, tree_.place(whole));
-    if (on && is_local(on->variable) && opens_handle(value) && on->depth == 0)
-        if (const HandlePair* pair = handle_of(tree_.spelling(value));
-            pair != nullptr && pair->argument < 0 && tree_.kind(tree_.plain(left)) == CXCursor_DeclRefExpr) {
-            Handle handle;
-            handle.function = here().function;
-            handle.variable = on->variable;
-            handle.acquire = tree_.name(std::string(pair->acquire));
-            handle.release = tree_.name(std::string(pair->release));
-            handle.at = tree_.place(value);
+    if (on && is_local(on->variable) && on->depth == 0 && tree_.kind(tree_.plain(left)) == CXCursor_DeclRefExpr)
+        if (const auto handle = opened_by(value, on->variable)) {
             walk(right);
-            here().paths.opened(handle);
+            here().paths.opened(*handle);
             return;
         }
 
@@ -137,8 +130,7 @@ void BodyReader::note_link(CXCursor whole, CXCursor left, CXCursor right) {
     const bool link_field = kind == CXCursor_MemberRefExpr && is_link(tree_.referenced(target));
     const bool through_pointer = kind == CXCursor_UnaryOperator;
     if (!link_field && !through_pointer && !(of && here().linked_to.contains(of->variable))) return;
-    Operation& link = add(Operation::Kind::link, *on, whole, "=");
-    link.node = node;
+    add(Operation::Kind::link, *on, whole, "=").node = node;
 }
 
 // items[count++] = x, items[count] = x, buffer + length.
@@ -153,14 +145,18 @@ void BodyReader::note_store_at(CXCursor whole, CXCursor left) {
     if (tree_.kind(subscript) != CXCursor_ArraySubscriptExpr) return;
     const ClangTree::Children sides = tree_.children(subscript);
     if (sides.size() != 2) return;
-    const auto array = access(sides[0]);
-    if (!array || tree_.type_facts(tree_.clang.getCursorType(tree_.plain(sides[0]))).fixed_array) return;
     // A remainder or a mask keeps the index within the array.
     if (const std::string index = tree_.source(sides[1]); index.find_first_of("%&") != index.npos) return;
+    note_store_behind(whole, sides[0], sides[1], "[] =");
+}
+
+void BodyReader::note_store_behind(CXCursor whole, CXCursor base, CXCursor index, const std::string& word) {
+    const auto array = access(base);
+    if (!array || tree_.type_facts(tree_.clang.getCursorType(tree_.plain(base))).fixed_array) return;
     std::set<Name> names;
-    mentioned(sides[1], names);
+    mentioned(index, names);
     for (const Name counter : names)
-        if (!is_local(counter)) add(Operation::Kind::store_at, *array, whole, "[] =").counter = counter;
+        if (!is_local(counter)) add(Operation::Kind::store_at, *array, whole, word).counter = counter;
 }
 
 void BodyReader::walk_compound(CXCursor expression) {

@@ -9,7 +9,7 @@
 
 #include "audit/internal/bound_comments.hpp"
 #include "audit/internal/clang_body.hpp"
-#include "audit/internal/words.hpp"
+#include "audit/internal/paths.hpp"
 #include "base/error.hpp"
 #include "system/byte_source.hpp"
 
@@ -22,9 +22,7 @@ constexpr std::size_t kKeptErrors = 3;
 class UnitReader {
   public:
     UnitReader(const ClangApi& clang, CXTranslationUnit unit, const std::vector<std::string>& roots, const std::string& directory)
-        : clang_(clang), tree_(clang, facts_, roots, directory), body_(tree_, facts_) {
-        tree_.set_unit(unit);
-    }
+        : clang_(clang), tree_(clang, unit, facts_, roots, directory), body_(tree_, facts_) {}
 
     UnitFacts take() { return std::move(facts_); }
 
@@ -35,9 +33,8 @@ class UnitReader {
   private:
     void read_declaration(CXCursor cursor) {
         const CXCursorKind kind = tree_.kind(cursor);
-        const bool scope = kind == CXCursor_Namespace || kind == CXCursor_LinkageSpec || kind == CXCursor_UnexposedDecl;
-        if (!scope && !tree_.in_project(cursor)) return;
-        if (scope && kind == CXCursor_Namespace && !tree_.in_project(cursor)) return;
+        const bool around_includes = kind == CXCursor_LinkageSpec || kind == CXCursor_UnexposedDecl;  // extern "C" {
+        if (!around_includes && !tree_.in_project(cursor)) return;
         switch (kind) {
             case CXCursor_Namespace:
             case CXCursor_LinkageSpec:
@@ -68,15 +65,12 @@ class UnitReader {
             if (tree_.kind(child) == CXCursor_CXXBaseSpecifier) {
                 const CXCursor base = clang_.getTypeDeclaration(clang_.getCanonicalType(clang_.getCursorType(child)));
                 if (tree_.is_null(base) || tree_.kind(base) == CXCursor_NoDeclFound) continue;
-                if (tree_.in_project(base))
-                    read.bases.push_back(tree_.id(base));
-                else if (!tree_.is_standard(base))
-                    read.outside_base = true;
+                if (tree_.in_project(base)) read.bases.push_back(tree_.id(base));
             } else if (tree_.kind(child) == CXCursor_FieldDecl) {
                 const Name field = body_.note_variable(child);
                 if (tree_.type_facts(clang_.getCursorType(child)).node == read.id) read.node = true;
                 for (const CXCursor initializer : tree_.children(child))
-                    if (clang_.isExpression(tree_.kind(initializer)) != 0) body_.read_initializer(initializer, field);
+                    if (tree_.is_expression(initializer)) body_.read_initializer(initializer, field);
             } else {
                 read_declaration(child);
             }
@@ -87,7 +81,7 @@ class UnitReader {
     void read_variable(CXCursor cursor) {
         const Name id = body_.note_variable(cursor);
         for (const CXCursor child : tree_.children(cursor))
-            if (clang_.isExpression(tree_.kind(child)) != 0) body_.read_initializer(child, id);
+            if (tree_.is_expression(child)) body_.read_initializer(child, id);
     }
 
     bool cursor_is_main(CXCursor cursor) { return tree_.kind(cursor) == CXCursor_FunctionDecl && tree_.spelling(cursor) == "main"; }
@@ -141,12 +135,6 @@ class UnitReader {
 std::vector<std::string> errors_of(const ClangApi& clang, CXTranslationUnit unit, std::size_t& count) {
     std::vector<std::string> errors;
     const unsigned diagnostics = clang.getNumDiagnostics(unit);
-    const auto text = [&](CXString string) {
-        const char* characters = clang.getCString(string);
-        std::string copy = characters == nullptr ? "" : characters;
-        clang.disposeString(string);
-        return copy;
-    };
     for (unsigned i = 0; i < diagnostics; ++i) {
         CXDiagnostic diagnostic = clang.getDiagnostic(unit, i);
         if (clang.getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error) {
@@ -155,8 +143,9 @@ std::vector<std::string> errors_of(const ClangApi& clang, CXTranslationUnit unit
                 CXFile file = nullptr;
                 unsigned line = 0;
                 clang.getSpellingLocation(clang.getDiagnosticLocation(diagnostic), &file, &line, nullptr, nullptr);
-                const std::string message = text(clang.getDiagnosticSpelling(diagnostic));
-                errors.push_back(file == nullptr ? message : fmt::format("{}:{}: {}", text(clang.getFileName(file)), line, message));
+                const std::string message = take_text(clang, clang.getDiagnosticSpelling(diagnostic));
+                errors.push_back(file == nullptr ? message
+                                                 : fmt::format("{}:{}: {}", take_text(clang, clang.getFileName(file)), line, message));
             }
         }
         clang.disposeDiagnostic(diagnostic);
@@ -176,8 +165,7 @@ struct Unsaved {
     std::vector<std::string> paths, contents;
 
     void rename(std::string& header, const std::string& directory) {
-        std::filesystem::path path(header);
-        if (path.is_relative()) path = std::filesystem::path(directory) / path;
+        const std::filesystem::path path = std::filesystem::path(directory) / header;
         std::error_code error;
         if (!std::filesystem::exists(path.string() + ".gch", error)) return;
         contents.push_back(read_file(path.string()));
@@ -241,24 +229,19 @@ ReadUnit read_clang_unit(const ClangUnit& unit, const std::vector<std::string>& 
         parsed,
         [](CXFile file, CXSourceLocation*, unsigned, CXClientData data) {
             auto& to = *static_cast<Included*>(data);
-            const CXString name = to.clang->getFileName(file);
-            std::filesystem::path path = to.clang->getCString(name);
-            to.clang->disposeString(name);
-            if (path.is_relative()) path = std::filesystem::path(to.directory) / path;
+            const std::filesystem::path path = std::filesystem::path(to.directory) / take_text(*to.clang, to.clang->getFileName(file));
             to.files.insert(path.lexically_normal().string());
         },
         &included);
+    Names names(read.facts);
     for (const std::string& file : included.files) {
         std::error_code error;
         const std::filesystem::path real = std::filesystem::canonical(file, error);
         if (error) continue;
         const std::string path = real.string();
         read.files.push_back(path);
-        const bool ours =
-            std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return path == root || path.starts_with(root + "/"); });
-        if (!ours) continue;
+        if (std::none_of(roots.begin(), roots.end(), [&](const std::string& root) { return is_within(path, root); })) continue;
         const std::string text = read_file(path);
-        Names names(read.facts);
         read.facts.lines += static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n'));
         add_bound_comments(read.facts, names, path, text, "//");
     }

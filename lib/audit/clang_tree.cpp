@@ -7,8 +7,8 @@
 #include <cctype>
 #include <filesystem>
 
+#include "audit/internal/paths.hpp"
 #include "audit/internal/words.hpp"
-#include "base/strings.hpp"
 
 namespace leakline::audit {
 
@@ -54,14 +54,15 @@ std::string_view slice(std::string_view text, unsigned begin, unsigned end) {
 
 }  // namespace
 
-ClangTree::ClangTree(const ClangApi& api, UnitFacts& facts, const std::vector<std::string>& roots, std::string directory)
-    : clang(api), name(facts), roots_(roots), directory_(std::move(directory)), ids_(64, Hash{&api}, Equal{&api}) {}
+ClangTree::ClangTree(const ClangApi& api, CXTranslationUnit unit, UnitFacts& facts, const std::vector<std::string>& roots,
+                     std::string directory)
+    : clang(api), name(facts), roots_(roots), directory_(std::move(directory)), unit_(unit), ids_(64, Hash{&api}, Equal{&api}) {}
 
-std::string ClangTree::text(CXString string) const {
-    const char* characters = clang.getCString(string);
-    std::string copy = characters == nullptr ? "" : characters;
-    clang.disposeString(string);
-    return copy;
+std::optional<CXCursor> ClangTree::last_expression(CXCursor cursor) const {
+    std::optional<CXCursor> last;
+    for (const CXCursor child : children(cursor))
+        if (is_expression(child)) last = child;
+    return last;
 }
 
 ClangTree::Children ClangTree::children(CXCursor cursor) const {
@@ -84,7 +85,7 @@ CXCursor ClangTree::plain(CXCursor expression) const {
         if (at != CXCursor_UnexposedExpr && at != CXCursor_ParenExpr && !cast) return expression;
         const Children inner = children(expression);
         // A cast lists the names of its type first.
-        if (inner.empty() || (!cast && inner.size() != 1) || clang.isExpression(kind(inner.back())) == 0) return expression;
+        if (inner.empty() || (!cast && inner.size() != 1) || !is_expression(inner.back())) return expression;
         expression = inner.back();
     }
     return expression;
@@ -95,15 +96,13 @@ ClangTree::File& ClangTree::file(CXFile handle, CXSourceLocation at) {
     if (!added) return entry->second;
     File& file = entry->second;
     if (handle == nullptr) return file;
-    std::filesystem::path path = text(clang.getFileName(handle));
-    if (path.is_relative()) path = std::filesystem::path(directory_) / path;
+    const std::filesystem::path path = std::filesystem::path(directory_) / text(clang.getFileName(handle));
     std::error_code error;
     const std::filesystem::path real = std::filesystem::canonical(path, error);
     const std::string absolute = error ? path.lexically_normal().string() : real.string();
     file.name = name(absolute);
-    file.project = clang.Location_isInSystemHeader(at) == 0 && std::any_of(roots_.begin(), roots_.end(), [&](const std::string& root) {
-                       return absolute == root || root == "/" || (absolute.starts_with(root) && absolute[root.size()] == '/');
-                   });
+    file.project = clang.Location_isInSystemHeader(at) == 0 &&
+                   std::any_of(roots_.begin(), roots_.end(), [&](const std::string& root) { return is_within(absolute, root); });
     file.content = content_of(clang, unit_, handle);
     return file;
 }
@@ -122,8 +121,6 @@ Place ClangTree::place(CXCursor cursor) {
     clang.getExpansionLocation(at, &handle, &line, nullptr, nullptr);
     return {file(handle, at).name, line};
 }
-
-unsigned ClangTree::offset(CXCursor cursor) const { return range_of(clang, cursor).begin; }
 
 std::string ClangTree::lambda_of(CXType type) {
     const CXCursor declaration = clang.getTypeDeclaration(clang.getCanonicalType(type));

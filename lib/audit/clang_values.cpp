@@ -22,12 +22,6 @@ void BodyReader::mentioned(CXCursor expression, std::set<Name>& variables, int d
     for (const CXCursor child : tree_.children(expression)) mentioned(child, variables, depth + 1);
 }
 
-bool BodyReader::mentions(CXCursor expression, Name variable, int depth) {
-    std::set<Name> variables;
-    mentioned(expression, variables, depth);
-    return variables.contains(variable);
-}
-
 // What the condition compares: sizes of containers, counts, results of functions of this code.
 std::vector<Access> BodyReader::sizes_in(CXCursor condition, bool compared, int depth) {
     std::vector<Access> found;
@@ -115,20 +109,17 @@ std::optional<Access> BodyReader::access(CXCursor expression, int depth) {
         case CXCursor_DeclRefExpr:
         case CXCursor_MemberRefExpr: {
             const CXCursor target = tree_.referenced(cursor);
-            const ClangTree::Children children = tree_.children(cursor);
-            const CXCursor* object = nullptr;
-            for (const CXCursor& child : children)
-                if (clang.isExpression(tree_.kind(child)) != 0) object = &child;
+            const std::optional<CXCursor> object = tree_.last_expression(cursor);
             if (tree_.is_null(target) || tree_.kind(target) == CXCursor_OverloadedDeclRef) return std::nullopt;
             switch (tree_.kind(target)) {
                 case CXCursor_FieldDecl:
-                    if (!tree_.in_project(target)) return object != nullptr ? access(*object, depth + 1) : std::nullopt;
+                    if (!tree_.in_project(target)) return object ? access(*object, depth + 1) : std::nullopt;
                     // node->next is in the structure that node is in.
-                    if (object != nullptr && is_link(target))
+                    if (object && is_link(target))
                         if (const auto of = access(*object, depth + 1)) return of;
                     return Access{note_variable(target), 0};
                 case CXCursor_VarDecl:
-                case CXCursor_ParmDecl: return Access{note_variable(target), 0};
+                case CXCursor_ParmDecl:
                 case CXCursor_UnexposedDecl:  // a structured binding
                     return Access{note_variable(target), 0};
                 default: return std::nullopt;
@@ -196,9 +187,7 @@ std::optional<Access> BodyReader::call_access(CXCursor call, int depth) {
             if (tree_.kind(tree_.referenced(first)) != CXCursor_FieldDecl && !inner.empty()) object = inner.front();
         }
     } else if (method && tree_.kind(first) == CXCursor_MemberRefExpr) {
-        const ClangTree::Children inner = tree_.children(first);
-        for (const CXCursor& child : inner)
-            if (clang.isExpression(tree_.kind(child)) != 0) object = child;
+        object = tree_.last_expression(first);
     }
     if (tree_.in_project(callee)) {
         const TypeFacts& result = tree_.type_facts(clang.getCursorResultType(callee));
@@ -252,7 +241,7 @@ bool BodyReader::few_values(CXCursor expression, int depth) {
         case CXCursor_UnexposedExpr:
         case CXCursor_InitListExpr: {
             const ClangTree::Children inner = tree_.children(cursor);
-            if (!inner.empty() && tree_.clang.isExpression(tree_.kind(inner.front())) != 0) return few_values(inner.front(), depth + 1);
+            if (!inner.empty() && tree_.is_expression(inner.front())) return few_values(inner.front(), depth + 1);
             break;
         }
         default: break;
@@ -282,12 +271,6 @@ void BodyReader::values_in(CXCursor expression, std::set<Name>& values, int dept
         }
     }
     for (const CXCursor child : tree_.children(expression)) values_in(child, values, depth + 1);
-}
-
-void BodyReader::note_flow(Name to, const std::set<Name>& from) {
-    if (to == kNoName) return;
-    for (const Name value : from)
-        if (value != to && value != kNoName && flows_.insert({to, value}).second) facts_.flows.push_back({to, value});
 }
 
 void BodyReader::note_flow(Name to, CXCursor from) {
@@ -336,7 +319,7 @@ std::optional<std::uint32_t> BodyReader::parameter_in(CXCursor expression) {
     std::set<Name> names;
     mentioned(expression, names);
     if (contexts_.empty()) return std::nullopt;
-    for (const auto& [parameter, index] : here().parameter_index)
+    for (const auto& [parameter, index] : here().parameters)
         if (names.contains(parameter)) return index;
     return std::nullopt;
 }

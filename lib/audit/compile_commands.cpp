@@ -112,9 +112,7 @@ std::vector<ClangUnit> parse_compile_commands(std::string_view text, const std::
         unit.directory = string("directory");
         const std::string file = string("file");
         if (file.empty()) bad(name, place + ": no file");
-        std::filesystem::path path(file);
-        if (path.is_relative()) path = std::filesystem::path(unit.directory) / path;
-        unit.file = path.lexically_normal().string();
+        unit.file = (std::filesystem::path(unit.directory) / file).lexically_normal().string();
         std::vector<std::string> arguments;
         if (const auto list = item.find("arguments"); list != item.end()) {
             if (!list->is_array()) bad(name, place + ": arguments: expected an array");

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uintmax_t kMostBytes = std::uintmax_t{256} << 20;
+constexpr std::uintmax_t kMaxBytes = std::uintmax_t{256} << 20;
 
 std::string file_of(const std::string& folder, const std::string& key) {
     return fmt::format("{}/{:016x}.facts", folder, content_hash(key));
@@ -48,7 +48,7 @@ FactsCache::~FactsCache() {
     }
     std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.used < b.used; });
     for (const Entry& entry : entries) {
-        if (total <= kMostBytes) break;
+        if (total <= kMaxBytes) break;
         fs::remove(entry.path, error);
         total -= entry.size;
     }

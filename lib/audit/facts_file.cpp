@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "LKAU";
 // Goes up whenever the facts or what they mean change.
-constexpr std::uint64_t kVersion = 7;
+constexpr std::uint64_t kVersion = 8;
 
 class Writer {
   public:
@@ -19,9 +19,7 @@ class Writer {
     }
     template <class T>
     void operator()(const T& value) {
-        if constexpr (std::is_enum_v<T>)
-            number(static_cast<std::uint64_t>(value));
-        else if constexpr (std::is_integral_v<T>)
+        if constexpr (std::is_enum_v<T> || std::is_integral_v<T>)
             number(static_cast<std::uint64_t>(value));
         else
             fields(*this, const_cast<T&>(value));  // the same list of members reads and writes
@@ -107,6 +105,7 @@ class Reader {
         good_ = false;
         bytes_ = {};
     }
+    std::string_view rest() const { return bytes_; }
     bool good() const { return good_ && bytes_.empty(); }
 
   private:
@@ -130,7 +129,7 @@ void fields(A& a, Access& x) {
 }
 template <class A>
 void fields(A& a, Variable& x) {
-    all(a, x.id, x.name, x.type, x.owner, x.at, x.storage, x.container, x.indirect, x.few_keys, x.local_file, x.loop, x.holds, x.elements);
+    all(a, x.id, x.name, x.type, x.owner, x.at, x.storage, x.container, x.indirect, x.loop, x.holds, x.elements);
 }
 template <class A>
 void fields(A& a, Operation& x) {
@@ -146,16 +145,16 @@ void fields(A& a, Flow& x) {
 }
 template <class A>
 void fields(A& a, Function& x) {
-    all(a, x.id, x.name, x.owner, x.type, x.at, x.kind, x.main, x.entry, x.entry_reason, x.outside_override, x.local_file, x.blocks,
-        x.serves, x.calls_parameter, x.wraps, x.starts_parameter, x.overrides);
+    all(a, x.id, x.name, x.owner, x.type, x.at, x.kind, x.main, x.entry_reason, x.outside_override, x.local_file, x.blocks, x.serves,
+        x.calls_parameter, x.wraps, x.starts_parameter, x.overrides);
 }
 template <class A>
 void fields(A& a, Argument& x) {
-    all(a, x.access, x.indirect, x.few_values, x.function, x.parameter);
+    all(a, x.access, x.few_values, x.parameter);
 }
 template <class A>
 void fields(A& a, Call& x) {
-    all(a, x.kind, x.from, x.to, x.through, x.at, x.loop, x.guards, x.arguments, x.object, x.guessed, x.first_time);
+    all(a, x.kind, x.from, x.to, x.through, x.at, x.loop, x.guards, x.arguments, x.guessed, x.first_time);
 }
 template <class A>
 void fields(A& a, Loop& x) {
@@ -163,7 +162,7 @@ void fields(A& a, Loop& x) {
 }
 template <class A>
 void fields(A& a, Class& x) {
-    all(a, x.id, x.name, x.at, x.bases, x.node, x.outside_base);
+    all(a, x.id, x.name, x.at, x.bases, x.node);
 }
 template <class A>
 void fields(A& a, Creation& x) {
@@ -171,7 +170,7 @@ void fields(A& a, Creation& x) {
 }
 template <class A>
 void fields(A& a, Handle& x) {
-    all(a, x.function, x.variable, x.acquire, x.release, x.at, x.released, x.leaves, x.counted, x.skipped);
+    all(a, x.function, x.variable, x.acquire, x.release, x.at, x.counted, x.skipped);
 }
 template <class A>
 void fields(A& a, Skip& x) {
@@ -183,7 +182,7 @@ void fields(A& a, Bound& x) {
 }
 template <class A>
 void fields(A& a, Memo& x) {
-    all(a, x.function, x.at, x.word, x.parameters, x.of_object, x.cleared);
+    all(a, x.function, x.at, x.word, x.parameters, x.cleared);
 }
 template <class A>
 void fields(A& a, UnitFacts& x) {
@@ -200,15 +199,9 @@ bool consistent(const UnitFacts& facts) {
     const std::size_t loops = facts.loops.size();
     for (std::size_t i = 0; i < loops; ++i)
         if (facts.loops[i].outer > i) return false;
-    for (const Operation& operation : facts.operations)
-        if (operation.loop > loops) return false;
-    for (const Call& call : facts.calls)
-        if (call.loop > loops) return false;
-    for (const Creation& creation : facts.creations)
-        if (creation.loop > loops) return false;
-    for (const Variable& variable : facts.variables)
-        if (variable.loop > loops) return false;
-    return !facts.names.empty() && facts.names.front().empty();
+    bool known = true;
+    for_each_loop(facts, [&](std::uint32_t loop) { known = known && loop <= loops; });
+    return known && !facts.names.empty() && facts.names.front().empty();
 }
 
 }  // namespace
@@ -239,17 +232,9 @@ std::string write_facts(const StoredFacts& stored) {
 std::optional<StoredFacts> read_facts(std::string_view bytes) {
     if (!bytes.starts_with(kMagic)) return std::nullopt;
     bytes.remove_prefix(kMagic.size());
-    std::uint64_t hash = 0;
-    for (int shift = 0; shift < 70; shift += 7) {
-        if (bytes.empty()) return std::nullopt;
-        const auto byte = static_cast<unsigned char>(bytes.front());
-        bytes.remove_prefix(1);
-        if (shift < 64) hash |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-        if (byte < 0x80) break;
-    }
-    if (content_hash(bytes) != hash) return std::nullopt;
     Reader reader(bytes);
-    if (reader.number() != kVersion) return std::nullopt;
+    const std::uint64_t hash = reader.number();
+    if (content_hash(reader.rest()) != hash || reader.number() != kVersion) return std::nullopt;
     StoredFacts stored;
     reader(stored);
     if (!reader.good() || !consistent(stored.facts)) return std::nullopt;

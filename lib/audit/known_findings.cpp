@@ -62,12 +62,9 @@ std::size_t apply_evidence(Audit& audit, const LineReport& report, const std::st
 
 void accept_known(Audit& audit, const Baseline& baseline, const std::string& today) {
     for (AuditFinding& finding : audit.findings) {
-        for (std::size_t i = 0; i < baseline.findings.size(); ++i) {
-            const Baseline::Finding& known = baseline.findings[i];
-            if (known.rule != rule_name(finding.rule) || known.container != finding.subject || known.file != finding.declared.file)
-                continue;
-            finding.accepted = "in the baseline";
-        }
+        for (const Baseline::Finding& known : baseline.findings)
+            if (known.rule == rule_name(finding.rule) && known.container == finding.subject && known.file == finding.declared.file)
+                finding.accepted = "in the baseline";
         for (const Baseline::Suppression& suppression : baseline.suppressions) {
             if (suppression.container.empty() || suppression.container != finding.subject) continue;
             if (!suppression.expires.empty() && suppression.expires < today) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/strings.hpp"
+
 namespace leakline::audit {
 
 namespace {
@@ -48,10 +50,8 @@ void for_each_name(UnitFacts& facts, const F& change) {
         place(call.at);
         for (Access& guard : call.guards) change(guard.variable);
         for (Argument& argument : call.arguments) {
-            change(argument.function);
             if (argument.access) change(argument.access->variable);
         }
-        if (call.object) change(call.object->variable);
     }
     for (Loop& loop : facts.loops) {
         change(loop.function);
@@ -122,10 +122,7 @@ void Program::add(UnitFacts unit) {
         if (loop != 0) loop += base;
     };
     for (Loop& loop : unit.loops) move_loop(loop.outer);
-    for (Operation& operation : unit.operations) move_loop(operation.loop);
-    for (Call& call : unit.calls) move_loop(call.loop);
-    for (Creation& creation : unit.creations) move_loop(creation.loop);
-    for (Variable& variable : unit.variables) move_loop(variable.loop);
+    for_each_loop(unit, move_loop);
 
     std::erase_if(unit.operations, [&](const Operation& o) {
         return !first_time(o.function, fmt::format("o{}:{}:{}:{}", static_cast<int>(o.kind), o.on.variable, o.at.file, o.at.line));
@@ -197,8 +194,7 @@ void Program::join() {
 // "py:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the name, it is
 // taken to be theirs; so is the name of a class that was imported for its constructor's.
 void Program::join_unknown_classes() {
-    constexpr std::size_t kMostCandidates = 4;
-    constexpr std::string_view kUnknown = "py:*.";
+    constexpr std::size_t kMaxCandidates = 4;
     const auto last = [](const std::string& id) { return id.substr(id.rfind('.') + 1); };
     std::unordered_map<std::string, std::vector<Name>> attributes, methods;
     for (const Variable& variable : facts_.variables)
@@ -206,10 +202,10 @@ void Program::join_unknown_classes() {
             attributes[last(text(variable.id))].push_back(variable.id);
     for (const Function& function : facts_.functions)
         if (function.owner != kNoName && text(function.id).starts_with("py:")) methods[last(text(function.id))].push_back(function.id);
+    // By the last part alone: "py:store.cache.add" is a method of a global of another module.
     const auto lookup = [&](const auto& table, const std::string& id) -> std::vector<Name> {
-        if (!id.starts_with(kUnknown)) return {};
-        const auto found = table.find(id.substr(kUnknown.size()));
-        return found == table.end() || found->second.size() > kMostCandidates ? std::vector<Name>{} : found->second;
+        const std::vector<Name>& found = found_or_empty(table, last(id));
+        return found.size() > kMaxCandidates ? std::vector<Name>{} : found;
     };
     const auto named = [&](const std::string& id) {
         const auto [at, added] = index_.emplace(id, static_cast<Name>(facts_.names.size()));
@@ -226,9 +222,7 @@ void Program::join_unknown_classes() {
             facts_.creations.push_back({index_.at(id), call.from, call.at, call.loop});
             continue;
         }
-        std::vector<Name> candidates = lookup(methods, id);
-        // "py:store.cache.add": a method of a global of another module.
-        if (candidates.empty() && !id.starts_with(kUnknown)) candidates = lookup(methods, std::string(kUnknown) + last(id));
+        const std::vector<Name> candidates = lookup(methods, id);
         // One class with a method of a name of its own is as good as known.
         static const std::set<std::string> common = {"add",   "get",    "put",    "set",     "update", "append",  "send",   "write",
                                                      "close", "run",    "start",  "stop",    "read",   "open",    "remove", "pop",
@@ -256,9 +250,7 @@ void Program::join_unknown_classes() {
     for (const Name name : accessed) {
         const std::string& id = text(name);
         if (!id.starts_with("py:") || variables_.contains(name) || id.find('#') != id.npos) continue;
-        std::vector<Name> candidates = lookup(attributes, id);
-        if (candidates.empty() && !id.starts_with(kUnknown)) candidates = lookup(attributes, std::string(kUnknown) + last(id));
-        for (const Name candidate : candidates) aliases_[name].push_back({candidate, 0});
+        for (const Name candidate : lookup(attributes, id)) aliases_[name].push_back({candidate, 0});
     }
 }
 
@@ -275,13 +267,10 @@ const Class* Program::class_of(Name id) const {
     return at == classes_.end() ? nullptr : &facts_.classes[at->second];
 }
 
-std::string Program::place_text(Place place) const {
-    const std::string& file = text(place.file);
-    return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), place.line);
-}
+std::string Program::place_text(Place place) const { return fmt::format("{}:{}", file_name(text(place.file)), place.line); }
 
 std::vector<Access> Program::reached(const Access& access, Reach reach) const {
-    constexpr std::size_t kMost = 64;
+    constexpr std::size_t kMaxReached = 64;
     struct Step {
         Access at;
         bool through_result = false;
@@ -289,7 +278,7 @@ std::vector<Access> Program::reached(const Access& access, Reach reach) const {
     std::vector<Access> found;
     std::vector<Step> open = {{access}};
     std::set<std::pair<Name, std::uint8_t>> seen;
-    while (!open.empty() && found.size() < kMost) {
+    while (!open.empty() && found.size() < kMaxReached) {
         const auto [at, through_result] = open.back();
         open.pop_back();
         if (at.depth > 8 || !seen.insert({at.variable, at.depth}).second) continue;
@@ -303,22 +292,20 @@ std::vector<Access> Program::reached(const Access& access, Reach reach) const {
         const bool parameter = known != nullptr && known->storage == Storage::parameter;
         if (parameter && through_result && reach == Reach::surely) continue;
         const bool result = known == nullptr && text(at.variable).ends_with("#result");
-        if (const auto aliases = aliases_.find(at.variable); aliases != aliases_.end())
-            for (const Access& of : aliases->second)
-                open.push_back({{of.variable, static_cast<std::uint8_t>(of.depth + at.depth)}, through_result || result});
+        for (const Access& of : found_or_empty(aliases_, at.variable))
+            open.push_back({{of.variable, static_cast<std::uint8_t>(of.depth + at.depth)}, through_result || result});
     }
     return found;
 }
 
 void Program::join_calls() {
     const auto add_edge = [&](Name from, Name to, const Call& call) {
-        edges_[from].push_back({to, call.loop, call.at, call.guessed || call.first_time});
+        edges_[from].push_back({to, call.loop, call.guessed || call.first_time});
         for (std::deque<Name> open = {to}; !open.empty(); open.pop_front())
-            if (const auto over = overriders_.find(open.front()); over != overriders_.end())
-                for (const Name overrider : over->second) {
-                    edges_[from].push_back({overrider, call.loop, call.at, call.guessed || call.first_time});
-                    open.push_back(overrider);
-                }
+            for (const Name overrider : found_or_empty(overriders_, open.front())) {
+                edges_[from].push_back({overrider, call.loop, call.guessed || call.first_time});
+                open.push_back(overrider);
+            }
     };
     std::unordered_map<Name, std::vector<Name>> returned;
     std::unordered_map<Name, std::vector<const Call*>> indirect;  // by type
@@ -326,11 +313,6 @@ void Program::join_calls() {
         if (call.kind == Call::Kind::returned) returned[call.from].push_back(call.to);
         if (call.kind == Call::Kind::indirect) indirect[call.through].push_back(&call);
     }
-    const auto results_of = [&](Name function) -> const std::vector<Name>& {
-        static const std::vector<Name> none;
-        const auto results = returned.find(function);
-        return results == returned.end() ? none : results->second;
-    };
     propagate_called_parameters();
     for (const Call& call : facts_.calls) {
         switch (call.kind) {
@@ -344,11 +326,11 @@ void Program::join_calls() {
                 std::vector<Name> decorators = {call.to};
                 add_edge(kNoName, call.to, call);
                 if (call.kind == Call::Kind::decorated_by_result) {
-                    decorators = results_of(call.to);
+                    decorators = found_or_empty(returned, call.to);
                     for (const Name decorator : decorators) add_edge(kNoName, decorator, call);
                 }
                 for (const Name decorator : decorators)
-                    for (const Name result : results_of(decorator))
+                    for (const Name result : found_or_empty(returned, decorator))
                         if (const Function* wrapper = function(result); wrapper != nullptr && wrapper->wraps)
                             add_edge(call.from, result, call);
                 break;
@@ -361,9 +343,8 @@ void Program::join_calls() {
                     break;
                 }
                 bool at_once = through != nullptr && through->calls_parameter;
-                if (const auto over = overriders_.find(call.through); over != overriders_.end())
-                    for (const Name overrider : over->second)
-                        if (const Function* known = function(overrider)) at_once = at_once || known->calls_parameter;
+                for (const Name overrider : found_or_empty(overriders_, call.through))
+                    if (const Function* known = function(overrider)) at_once = at_once || known->calls_parameter;
                 if (at_once) {
                     add_edge(call.from, call.to, call);
                     add_edge(call.through, call.to, call);
@@ -377,20 +358,19 @@ void Program::join_calls() {
                 // What this code keeps is called where this code calls through a pointer of its type; the callers of what a
                 // library keeps are not seen.
                 const bool kept_here = call.through == kNoName || function(call.through) != nullptr;
-                const auto sites = indirect.find(stored->type);
-                if (kept_here && stored->type != kNoName && sites != indirect.end()) {
-                    for (const Call* site : sites->second) add_edge(site->from, call.to, *site);
+                const auto& sites = found_or_empty(indirect, stored->type);
+                if (kept_here && stored->type != kNoName && !sites.empty()) {
+                    for (const Call* site : sites) add_edge(site->from, call.to, *site);
                     break;
                 }
-                (call.guessed ? guessed_roots_ : roots_)
-                    .emplace(call.to, Root{fmt::format("registered at {}", place_text(call.at)), call.from});
+                (call.guessed ? guessed_roots_ : roots_).emplace(call.to, fmt::format("registered at {}", place_text(call.at)));
                 break;
             }
         }
     }
     for (const Function& function : facts_.functions) {
-        if (function.entry) roots_[function.id] = {text(function.entry_reason), kNoName};
-        if (function.outside_override) roots_.emplace(function.id, Root{"called by the library whose class it extends", kNoName});
+        if (function.is_entry()) roots_[function.id] = text(function.entry_reason);
+        if (function.outside_override) roots_.emplace(function.id, "called by the library whose class it extends");
     }
 }
 
@@ -429,8 +409,8 @@ void Program::find_loops() {
     std::set<Name> waiting;
     for (const Function& function : facts_.functions)
         if (function.blocks) waiting.insert(function.id);
-    constexpr int kMostCalls = 4;
-    for (int round = 0; round < kMostCalls; ++round) {
+    constexpr int kMaxCalls = 4;
+    for (int round = 0; round < kMaxCalls; ++round) {
         const std::size_t before = waiting.size();
         for (const auto& [from, edges] : edges_)
             if (std::any_of(edges.begin(), edges.end(), [&](const Edge& edge) { return !edge.guessed && waiting.contains(edge.to); }))
@@ -449,7 +429,7 @@ void Program::find_loops() {
     for (const Function& function : facts_.functions)
         if (function.serves) serving_.insert(function.id);
     service_ = !facts_.service_words.empty() || std::find(service_loops_.begin(), service_loops_.end(), true) != service_loops_.end() ||
-               std::any_of(facts_.functions.begin(), facts_.functions.end(), [](const Function& f) { return f.entry; });
+               std::any_of(facts_.functions.begin(), facts_.functions.end(), [](const Function& f) { return f.is_entry(); });
 }
 
 bool Program::is_endless(std::uint32_t loop) const {
@@ -458,10 +438,9 @@ bool Program::is_endless(std::uint32_t loop) const {
     return false;
 }
 
-bool Program::in_service_loop(std::uint32_t loop) const {
-    for (; loop != 0; loop = facts_.loops[loop - 1].outer)
-        if (service_loops_[loop - 1]) return true;
-    return false;
+std::uint32_t Program::service_loop(std::uint32_t loop) const {
+    while (loop != 0 && !service_loops_[loop - 1]) loop = facts_.loops[loop - 1].outer;
+    return loop;
 }
 
 // guesses: through calls whose callee is guessed, too.
@@ -472,21 +451,17 @@ std::unordered_map<Name, Program::Root> Program::find_repeated(bool guesses) con
     const auto reach = [&](Name to, Root root) {
         if (function(to) != nullptr && repeated.emplace(to, std::move(root)).second) open.push_back(to);
     };
-    for (const auto& [id, root] : roots_) reach(id, {root.why, kNoName});
+    for (const auto& [id, why] : roots_) reach(id, {why, kNoName});
     if (guesses)
-        for (const auto& [id, root] : guessed_roots_) reach(id, {root.why, kNoName});
+        for (const auto& [id, why] : guessed_roots_) reach(id, {why, kNoName});
     for (const auto& [from, edges] : edges_)
         for (const Edge& edge : edges)
-            if (in_service_loop(edge.loop) && (guesses || !edge.guessed)) {
-                std::uint32_t loop = edge.loop;
-                while (!service_loops_[loop - 1]) loop = facts_.loops[loop - 1].outer;
+            if (const std::uint32_t loop = service_loop(edge.loop); loop != 0 && (guesses || !edge.guessed))
                 reach(edge.to, {fmt::format("called in the loop at {}", place_text(facts_.loops[loop - 1].at)), kNoName});
-            }
     for (; !open.empty(); open.pop_front()) {
         const Name from = open.front();
-        if (const auto edges = edges_.find(from); edges != edges_.end())
-            for (const Edge& edge : edges->second)
-                if (guesses || !edge.guessed) reach(edge.to, {"", from});
+        for (const Edge& edge : found_or_empty(edges_, from))
+            if (guesses || !edge.guessed) reach(edge.to, {"", from});
     }
     return repeated;
 }
@@ -500,9 +475,7 @@ void Program::find_reached_from_main() {
         if (function.main) reach(function.id);
     reach(kNoName);  // initializers of globals
     for (; !open.empty(); open.pop_front()) {
-        const auto edges = edges_.find(open.front());
-        if (edges == edges_.end()) continue;
-        for (const Edge& edge : edges->second) reach(edge.to);
+        for (const Edge& edge : found_or_empty(edges_, open.front())) reach(edge.to);
     }
 }
 
@@ -511,14 +484,10 @@ Runs Program::runs(Name id) const {
     if (from_main_.contains(id)) return Runs::once;
     const Function* known = function(id);
     if (known == nullptr) return Runs::unknown;
-    const auto called = calls_.find(id);
-    if (called != calls_.end() && !called->second.empty()) {
-        // Called, but from nothing that runs.
-        return has_main() || known->local_file ? Runs::never : Runs::unknown;
-    }
-    if (known->kind == Function::Kind::constructor || known->kind == Function::Kind::destructor || roots_.contains(id) ||
-        guessed_roots_.contains(id))
-        return Runs::unknown;
+    const bool not_by_calls = known->kind == Function::Kind::constructor || known->kind == Function::Kind::destructor ||
+                              roots_.contains(id) || guessed_roots_.contains(id);
+    if (not_by_calls && calls_of(id).empty()) return Runs::unknown;
+    // Where it is called, then from nothing that runs.
     return has_main() || known->local_file ? Runs::never : Runs::unknown;
 }
 
@@ -546,10 +515,8 @@ std::vector<std::string> Program::reach(Name id, std::uint32_t loop) const {
         const Function* known = function(of);
         return known == nullptr ? text(of) : fmt::format("{} ({})", text(known->name), place_text(known->at));
     };
-    if (in_service_loop(loop)) {
-        while (!service_loops_[loop - 1]) loop = facts_.loops[loop - 1].outer;
-        return {fmt::format("the loop at {}", place_text(facts_.loops[loop - 1].at)), name(id)};
-    }
+    if (const std::uint32_t around = service_loop(loop); around != 0)
+        return {fmt::format("the loop at {}", place_text(facts_.loops[around - 1].at)), name(id)};
     for (Name at = id; path.size() < kLongestReach;) {
         const auto found = repeated_.find(at);
         if (found == repeated_.end()) break;
@@ -561,23 +528,14 @@ std::vector<std::string> Program::reach(Name id, std::uint32_t loop) const {
     return path;
 }
 
-const std::vector<const Call*>& Program::calls_of(Name function) const {
-    static const std::vector<const Call*> none;
-    const auto at = calls_.find(function);
-    return at == calls_.end() ? none : at->second;
-}
+const std::vector<const Call*>& Program::calls_of(Name function) const { return found_or_empty(calls_, function); }
 
-const std::vector<Access>& Program::sizes_behind(Name value) const {
-    static const std::vector<Access> none;
-    const auto at = sizes_.find(value);
-    return at == sizes_.end() ? none : at->second;
-}
+const std::vector<Access>& Program::sizes_behind(Name value) const { return found_or_empty(sizes_, value); }
 
 bool Program::counts_in(Name integer, Name id) const {
-    const auto at = counted_in_.find(integer);
-    if (at == counted_in_.end()) return false;
+    const std::set<Name>& counting = found_or_empty(counted_in_, integer);
     const Function* known = function(id);
-    return at->second.contains(id) || (known != nullptr && known->owner != kNoName && at->second.contains(known->owner));
+    return counting.contains(id) || (known != nullptr && known->owner != kNoName && counting.contains(known->owner));
 }
 
 }  // namespace leakline::audit

@@ -15,11 +15,11 @@ void Program::find_request_values() {
         if (!text(function).starts_with("py:")) handed.insert(function);
     };
     for (const auto* roots : {&roots_, &guessed_roots_})
-        for (const auto& [function, root] : *roots) hand(function);
+        for (const auto& [function, why] : *roots) hand(function);
     for (const Call& call : facts_.calls)
         if (call.kind == Call::Kind::immediate || call.kind == Call::Kind::handed || call.kind == Call::Kind::deferred) hand(call.to);
     for (const Function& function : facts_.functions)
-        if (function.entry) handed.insert(function.id);
+        if (function.is_entry()) handed.insert(function.id);
     std::vector<Name> open;
     const auto reach = [&](Name value) {
         if (request_values_.insert(value).second) open.push_back(value);
@@ -33,8 +33,7 @@ void Program::find_request_values() {
     while (!open.empty()) {
         const Name from = open.back();
         open.pop_back();
-        if (const auto flows = flows_.find(from); flows != flows_.end())
-            for (const Name to : flows->second) reach(to);
+        for (const Name to : found_or_empty(flows_, from)) reach(to);
     }
 }
 

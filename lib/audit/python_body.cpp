@@ -5,6 +5,7 @@
 
 #include "audit/internal/python_module.hpp"
 #include "audit/internal/python_words.hpp"
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 namespace leakline::audit {
@@ -16,16 +17,7 @@ constexpr int kDeepest = 300;
 }  // namespace
 
 Operation& PythonModule::add(Operation::Kind kind, const Access& on, PythonNode at, std::string_view word) {
-    Operation& operation = facts_.operations.emplace_back();
-    operation.kind = kind;
-    operation.on = on;
-    operation.at = place(at);
-    operation.word = name_(std::string(word));
-    operation.function = here().function;
-    operation.loop = here().loop;
-    for (const auto& guards : here().guards) operation.guards.insert(operation.guards.end(), guards.begin(), guards.end());
-    operation.guards.insert(operation.guards.end(), here().function_guards.begin(), here().function_guards.end());
-    if (kind == Operation::Kind::shrink || kind == Operation::Kind::replace) here().paths.removed(on, operation.at);
+    Operation& operation = here().add(facts_, kind, on, place(at), name_(std::string(word)));
     if (kind == Operation::Kind::grow) here().paths.added(on, operation.at, {});
     return operation;
 }
@@ -179,9 +171,8 @@ void PythonModule::read_parameters(PythonNode parameters, Scope& scope) {
 void PythonModule::walk_function(PythonNode definition, const std::vector<PythonNode>& decorators) {
     const std::string name(definition.field("name").text());
     Scope scope;
-    const bool method = !class_path_.empty() && (at_module_level());
-    std::string path;
-    for (const std::string& outer : class_path_) path += outer + ".";
+    const bool method = !class_path_.empty() && at_module_level();
+    const std::string path = class_prefix();
     const ClassScope* owner = nullptr;
     if (method) {
         const auto known = classes_.find(path.substr(0, path.size() - 1));
@@ -200,10 +191,8 @@ void PythonModule::walk_function(PythonNode definition, const std::vector<Python
     function.owner = owner != nullptr ? name_(owner->id) : kNoName;
     function.at = place(definition);
     if (name == "__init__" && owner != nullptr) function.kind = Function::Kind::constructor;
-    if ((name == "__del__") && owner != nullptr) function.kind = Function::Kind::destructor;
-    const std::string reason = entry_reason(definition, decorators, owner);
-    function.entry = !reason.empty();
-    function.entry_reason = name_(reason);
+    if (name == "__del__" && owner != nullptr) function.kind = Function::Kind::destructor;
+    function.entry_reason = name_(entry_reason(definition, decorators, owner));
     facts_.functions.push_back(function);
     for (const PythonNode& decorator : decorators) {
         const PythonNode wrapping = decorator.first().is("call") ? decorator.first().field("function") : decorator.first();
@@ -227,9 +216,7 @@ void PythonModule::walk_function(PythonNode definition, const std::vector<Python
         memo.function = scope.function;
         memo.at = place(decorator);
         memo.word = name_(std::string(trim(text)));
-        memo.of_object = owner != nullptr;
         memo.parameters = !definition.field("parameters").children().empty();
-        memo.cleared = false;
         facts_.memos.push_back(memo);
     }
     read_parameters(definition.field("parameters"), scope);
@@ -238,31 +225,21 @@ void PythonModule::walk_function(PythonNode definition, const std::vector<Python
         if (scope.globals.contains(local) || scope.nonlocals.contains(local) || scope.parameters.contains(local)) continue;
         note_variable(scope.id + ":" + local, local, Storage::local, scope.id, PythonNode(), scope.values[local]);
     }
-    const Name owner_name = name_(scope.id);
     const std::vector<std::string> classes = std::move(class_path_);
     class_path_.clear();
     scopes_.push_back(std::move(scope));
     walk(definition.field("body"));
-    here().paths.finish(function.id, facts_.skips, facts_.handles);
+    here().finish(facts_);
     for (Variable& variable : facts_.variables)  // of a loop, a with statement
-        if (variable.storage == Storage::local && variable.owner == owner_name && variable.at.line == 0) variable.at = function.at;
-    const bool blocks = here().blocks, serves = here().serves, calls_parameter = here().calls_parameter, wraps = here().wraps;
+        if (variable.storage == Storage::local && variable.owner == function.id && variable.at.line == 0) variable.at = function.at;
     scopes_.pop_back();
     class_path_ = classes;
-    for (Function& known : facts_.functions)
-        if (known.id == function.id) {
-            known.blocks = known.blocks || blocks;
-            known.serves = known.serves || serves;
-            known.calls_parameter = known.calls_parameter || calls_parameter;
-            known.wraps = known.wraps || wraps;
-        }
 }
 
 void PythonModule::walk_class(PythonNode definition) {
     const std::string name(definition.field("name").text());
+    const std::string path = class_prefix() + name;
     class_path_.push_back(name);
-    std::string path;
-    for (const std::string& part : class_path_) path += (path.empty() ? "" : ".") + part;
     if (const auto known = classes_.find(path); known != classes_.end() && at_module_level()) {
         Class read;
         read.id = name_(known->second.id);
@@ -344,8 +321,7 @@ void PythonModule::walk_loop(PythonNode statement) {
     const bool counted = statement.is("for_statement");
     if (!counted) {
         const PythonNode condition = statement.field("condition");
-        std::string name(last_part(condition.text()));
-        std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        const std::string name = to_lower(last_part(condition.text()));
         static constexpr std::string_view going[] = {"run",  "stop", "quit",     "exit",    "alive",  "active",  "keep",
                                                      "done", "serv", "shutdown", "connect", "is_set", "continue"};
         loop.endless = condition.text() == "True" || condition.text() == "1" ||
@@ -370,20 +346,16 @@ void PythonModule::walk_loop(PythonNode statement) {
         walk(statement.field("right"));
         std::set<Name> values;
         values_in(statement.field("right"), values);
-        if (statement.field("left").is("identifier"))
-            note_flow(variable_access(std::string(statement.field("left").text())).variable, values);
-        for (const PythonNode& part : statement.field("left").children())
-            if (part.is("identifier")) note_flow(variable_access(std::string(part.text())).variable, values);
+        const auto range = access(statement.field("right"));
+        const auto note = [&](PythonNode target) {
+            if (!target.is("identifier")) return;
+            const Name variable = variable_access(std::string(target.text())).variable;
+            note_flow(variable, values);
+            if (range) facts_.aliases.push_back({variable, {range->variable, static_cast<std::uint8_t>(range->depth + 1)}});
+        };
+        note(statement.field("left"));
+        for (const PythonNode& part : statement.field("left").children()) note(part);
         note_keys_of(statement);
-        if (const auto range = access(statement.field("right"))) {
-            const auto note = [&](PythonNode target) {
-                if (target.is("identifier"))
-                    facts_.aliases.push_back({variable_access(std::string(target.text())).variable,
-                                              {range->variable, static_cast<std::uint8_t>(range->depth + 1)}});
-            };
-            note(statement.field("left"));
-            for (const PythonNode& part : statement.field("left").children()) note(part);
-        }
     }
     here().loop = index;
     here().blocks = false;
@@ -435,11 +407,10 @@ void PythonModule::walk_with(PythonNode statement) {
             if (value.is("as_pattern")) {
                 const auto parts = value.children();
                 if (!parts.empty()) walk(parts.front());
-                if (parts.size() == 2)
-                    if (const auto of = access(parts.front()); of && parts.back().first().is("identifier"))
-                        facts_.aliases.push_back({variable_access(std::string(parts.back().first().text())).variable, *of});
-                if (parts.size() == 2 && parts.back().first().is("identifier"))
-                    note_flow(variable_access(std::string(parts.back().first().text())).variable, parts.front());
+                if (parts.size() != 2 || !parts.back().first().is("identifier")) continue;
+                const Name variable = variable_access(std::string(parts.back().first().text())).variable;
+                if (const auto of = access(parts.front())) facts_.aliases.push_back({variable, *of});
+                note_flow(variable, parts.front());
             } else {
                 walk(value);
             }
@@ -484,23 +455,17 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
     if (target.is("attribute") && of && of->variable != on->variable && !value_of(value).grows())
         facts_.aliases.push_back({on->variable, *of});
     const std::string name(target.text());
-    const Variable* known = nullptr;
-    for (const Variable& variable : facts_.variables)
-        if (variable.id == on->variable) known = &variable;
+    Variable* known = noted_variable(on->variable);
     // Objects that a local or an attribute gets.
     if (known != nullptr && value)
         if (const PythonValue made = value_of(value); made.kind == PythonValue::Kind::object) {
-            for (Variable& variable : facts_.variables)
-                if (variable.id == on->variable &&
-                    std::find(variable.holds.begin(), variable.holds.end(), name_(made.type)) == variable.holds.end())
-                    variable.holds.push_back(name_(made.type));
-            if (known->storage == Storage::local)
-                facts_.creations.push_back({name_(made.type), here().function, place(value), here().loop});
+            const Name type = name_(made.type);
+            if (std::find(known->holds.begin(), known->holds.end(), type) == known->holds.end()) known->holds.push_back(type);
+            if (known->storage == Storage::local) facts_.creations.push_back({type, here().function, place(value), here().loop});
         }
     if (known != nullptr && known->storage == Storage::local) {
-        if (module_level) return;
         const bool outer = !here().locals.contains(name) || here().nonlocals.contains(name);
-        if (!outer) return;
+        if (module_level || !outer) return;
     }
     if (module_level && target.is("identifier")) return;  // its first value
     const bool appends = value && value.is("binary_operator") && mentions(value, name);
@@ -509,27 +474,20 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
 
 void PythonModule::walk_assignment(PythonNode statement) {
     const PythonNode left = statement.field("left"), right = statement.field("right");
-    if (at_module_level() && left.is("identifier") && class_path_.empty())
-        for (Variable& variable : facts_.variables)
-            if (variable.id == name_("py:" + module_ + "." + std::string(left.text())) && variable.at.line == 0)
-                variable.at = place(statement);
-    if (at_module_level() && left.is("identifier") && !class_path_.empty()) {
-        std::string path;
-        for (const std::string& part : class_path_) path += part + ".";
-        for (Variable& variable : facts_.variables)
-            if (variable.id == name_("py:" + module_ + "." + path + std::string(left.text())) && variable.at.line == 0)
-                variable.at = place(statement);
-        if (right) walk(right);
-        return;
+    if (at_module_level() && left.is("identifier")) {
+        place_at(name_("py:" + module_ + "." + class_prefix() + std::string(left.text())), place(statement));
+        if (!class_path_.empty()) {
+            if (right) walk(right);
+            return;
+        }
     }
-    if (!at_module_level() && left.is("identifier"))
-        if (const Name id = variable_access(std::string(left.text())).variable; id != kNoName)
-            for (Variable& variable : facts_.variables)
-                if (variable.id == id && variable.storage == Storage::local && variable.at.line == 0) variable.at = place(statement);
-    if (left.is("attribute") && !here().self.empty() && left.field("object").text() == here().self)
-        if (const auto on = access(left))
-            for (Variable& variable : facts_.variables)
-                if (variable.id == on->variable && variable.at.line == 0) variable.at = place(statement);
+    if (!at_module_level() && left.is("identifier")) {
+        const Name id = variable_access(std::string(left.text())).variable;
+        if (const Variable* known = noted_variable(id); known != nullptr && known->storage == Storage::local)
+            place_at(id, place(statement));
+    }
+    if (left.is("attribute") && is_self(left.field("object")))
+        if (const auto on = access(left)) place_at(on->variable, place(statement));
     if (right && note_handle(left, right)) return;
     if (!right) return;
     if (right.is("assignment")) walk_assignment(right);  // a = b = []
@@ -537,12 +495,8 @@ void PythonModule::walk_assignment(PythonNode statement) {
     if (const auto of = access(right); of && !left.is("identifier")) here().paths.handed_on(of->variable, place(statement));
     // A function that is stored is called later.
     if (const Name function = function_in(right); function != kNoName && !left.is("identifier")) {
-        Call call;
-        call.kind = Call::Kind::deferred;
+        Call call = here().call(Call::Kind::deferred, function, place(right));
         call.guessed = !left.is("attribute") || !is_registering(left.field("attribute").text());
-        call.from = here().function;
-        call.to = function;
-        call.at = place(right);
         facts_.calls.push_back(call);
     }
     if (left.is("subscript")) walk(left.field("value"));

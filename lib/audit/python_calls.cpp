@@ -8,6 +8,12 @@
 
 namespace leakline::audit {
 
+namespace {
+
+PythonNode argument_value(PythonNode given) { return given.is("keyword_argument") ? given.field("value") : given; }
+
+}  // namespace
+
 // The identifier of what is called: a function, a class's constructor, a method.
 std::string PythonModule::callee(PythonNode function) {
     if (function.is("identifier")) {
@@ -26,22 +32,16 @@ std::string PythonModule::callee(PythonNode function) {
     const std::string method(function.field("attribute").text());
     if (object.is("identifier")) {
         const std::string name(object.text());
-        if (!here().self.empty() && name == here().self && here().owner != nullptr) {
+        if (is_self(object) && here().owner != nullptr) {
             if (here().owner->methods.contains(method)) return here().owner->id + "." + method;
-            for (const std::string& base : here().owner->bases)
-                if (const std::string full = resolved_name(base); !full.empty()) return full + "." + method;
-            return "py:*." + method;
+            const std::string of_base = inherited(method);
+            return of_base.empty() ? "py:*." + method : of_base;
         }
         if (const auto known = classes_.find(name); known != classes_.end()) return known->second.id + "." + method;
-        bool local = false;
-        for (std::size_t i = 1; i < scopes_.size(); ++i) local = local || scopes_[i].locals.contains(name);
-        if (const auto import = imports_.find(name); import != imports_.end() && !local) return "py:" + import->second + "." + method;
+        if (const auto import = imports_.find(name); import != imports_.end() && !is_local_name(name))
+            return "py:" + import->second + "." + method;
     }
-    if (object.is("call") && object.field("function").text() == "super" && here().owner != nullptr) {
-        for (const std::string& base : here().owner->bases)
-            if (const std::string full = resolved_name(base); !full.empty()) return full + "." + method;
-        return {};
-    }
+    if (object.is("call") && object.field("function").text() == "super" && here().owner != nullptr) return inherited(method);
     if (const PythonValue of = known_value(object); of.kind == PythonValue::Kind::object) return of.type + "." + method;
     // A container's own methods are no one else's.
     if (known_value(object).grows()) return {};
@@ -62,7 +62,7 @@ Name PythonModule::function_in(PythonNode expression) {
     if (expression.is("attribute")) {
         const PythonNode object = expression.field("object");
         const std::string method(expression.field("attribute").text());
-        if (!here().self.empty() && object.text() == here().self && here().owner != nullptr && here().owner->methods.contains(method))
+        if (is_self(object) && here().owner != nullptr && here().owner->methods.contains(method))
             return name_(here().owner->id + "." + method);
         if (const PythonValue of = known_value(object); of.kind == PythonValue::Kind::object) return name_(of.type + "." + method);
         if (const auto import = imports_.find(std::string(object.text())); import != imports_.end())
@@ -74,23 +74,16 @@ Name PythonModule::function_in(PythonNode expression) {
 }
 
 void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode arguments) {
-    Call noted;
-    noted.from = here().function;
-    noted.to = name_(to);
-    noted.at = place(call);
-    noted.loop = here().loop;
-    for (const auto& guards : here().guards) noted.guards.insert(noted.guards.end(), guards.begin(), guards.end());
-    noted.guards.insert(noted.guards.end(), here().function_guards.begin(), here().function_guards.end());
+    Call noted = here().call(Call::Kind::call, name_(to), place(call));
+    noted.guards = here().all_guards();
     std::uint32_t index = 0;
     for (const PythonNode& given : arguments.children()) {
-        const PythonNode value = given.is("keyword_argument") ? given.field("value") : given;
+        const PythonNode value = argument_value(given);
         Argument argument;
         argument.access = access(value);
-        argument.indirect = true;
         argument.few_values = few_values(value);
         for (const auto& [parameter, number] : here().parameters)
             if (mentions(value, parameter)) argument.parameter = number;
-        argument.function = function_in(value);
         if (argument.access && !given.is("keyword_argument"))
             facts_.aliases.push_back({name_(to + "#" + std::to_string(index)), *argument.access});
         noted.arguments.push_back(std::move(argument));
@@ -105,21 +98,19 @@ void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode 
 void PythonModule::note_handed(std::string_view word, const std::string& through, PythonNode arguments) {
     if (through.starts_with("py:atexit.") || through.starts_with("py:signal.")) return;  // once, at the end
     for (const PythonNode& given : arguments.children()) {
-        const PythonNode value = given.is("keyword_argument") ? given.field("value") : given;
+        const PythonNode value = argument_value(given);
         const Name function = function_in(value);
         if (function == kNoName) continue;
-        Call noted;
-        noted.from = here().function;
-        noted.to = function;
+        Call noted = here().call(Call::Kind::deferred, function, place(value));
         noted.through = name_(through);
-        noted.at = place(value);
-        noted.loop = here().loop;
         const bool thread =
             word == "Thread" || word == "Process" || word == "run_in_executor" || word == "to_thread" || word == "start_new_thread";
-        noted.kind = thread                                              ? Call::Kind::thread
-                     : kAtOnce.contains(word)                            ? Call::Kind::immediate
-                     : !through.empty() && !through.starts_with("py:*.") ? Call::Kind::handed
-                                                                         : Call::Kind::deferred;
+        if (thread)
+            noted.kind = Call::Kind::thread;
+        else if (kAtOnce.contains(word))
+            noted.kind = Call::Kind::immediate;
+        else if (!through.empty() && !through.starts_with("py:*."))
+            noted.kind = Call::Kind::handed;
         noted.guessed = !is_registering(word);
         facts_.calls.push_back(std::move(noted));
     }
@@ -176,8 +167,8 @@ void PythonModule::walk_call(PythonNode call) {
     if (kServices.contains(word) || function.text() == "uvicorn.run" ||
         (word == "run" && function.text().find("app") != std::string_view::npos)) {
         facts_.service_words.push_back(name_(std::string(word)));
-        static const PythonWords kForever = {"serve_forever",    "run_app",     "run_forever", "start_consuming",
-                                             "infinity_polling", "run_polling", "run"};
+        static constexpr PythonWords kForever = {"serve_forever",    "run_app",     "run_forever", "start_consuming",
+                                                 "infinity_polling", "run_polling", "run"};
         here().serves = here().serves || kForever.contains(word);
     }
     if (word == "cache_clear")
@@ -192,7 +183,7 @@ void PythonModule::walk_call(PythonNode call) {
     note_call_flow(call, to);
     note_handed(word, to, arguments);
     for (const PythonNode& given : arguments.children()) {
-        const PythonNode value = given.is("keyword_argument") ? given.field("value") : given;
+        const PythonNode value = argument_value(given);
         // task.add_done_callback(tasks.discard)
         if (value.is("attribute") && kShrinks.contains(value.field("attribute").text()))
             if (const auto of = access(value.field("object"))) add(Operation::Kind::shrink, *of, value, value.field("attribute").text());
@@ -208,18 +199,15 @@ bool PythonModule::note_handle(PythonNode target, PythonNode value) {
     std::string function(value.field("function").text());
     const std::string head = function.substr(0, function.find('.'));
     if (const auto import = imports_.find(head); import != imports_.end()) function = import->second + function.substr(head.size());
-    const std::vector<std::string> words = handle_words(function);
-    if (words.empty()) return false;
+    if (!kOpens.contains(function)) return false;
     const Access on = variable_access(std::string(target.text()));
-    const Variable* known = nullptr;
-    for (const Variable& variable : facts_.variables)
-        if (variable.id == on.variable) known = &variable;
+    const Variable* known = noted_variable(on.variable);
     if (known == nullptr || known->storage != Storage::local) return false;
     Handle handle;
     handle.function = here().function;
     handle.variable = on.variable;
     handle.acquire = name_(std::string(value.field("function").text()));
-    handle.release = name_(words[1]);
+    handle.release = name_("close");
     handle.at = place(value);
     handle.counted = function != "os.open";
     walk(value);

@@ -15,10 +15,10 @@ namespace leakline::audit {
 
 namespace {
 
-constexpr std::size_t kMostErrors = 3;
+constexpr std::size_t kMaxErrors = 3;
 
 void find_errors(PythonNode node, const std::string& path, std::vector<std::string>& errors, int depth = 0) {
-    if (!node.has_error() || errors.size() >= kMostErrors || depth > 200) return;
+    if (!node.has_error() || errors.size() >= kMaxErrors || depth > 200) return;
     if (node.is_error()) {
         errors.push_back(fmt::format("{}:{}: syntax error", path, node.line()));
         return;
@@ -51,13 +51,12 @@ UnitFacts read_python(std::string_view text, const std::string& path, const std:
     if (root.has_error() && facts.errors.empty()) facts.errors.push_back(path + ": syntax error");
     PythonModule(facts, path, module).read(root);
     Names names(facts);
-    for (std::size_t i = 1; i < facts.names.size(); ++i) names.know(static_cast<Name>(i));
     add_bound_comments(facts, names, path, text, "#");
     return facts;
 }
 
 PythonModule::PythonModule(UnitFacts& facts, std::string path, std::string module)
-    : facts_(facts), name_(facts), path_(std::move(path)), module_(std::move(module)) {}
+    : facts_(facts), name_(facts), path_(std::move(path)), module_(std::move(module)), note_flow_(facts) {}
 
 void PythonModule::read(PythonNode root) {
     collect(root);
@@ -244,11 +243,9 @@ std::string PythonModule::resolved_name(std::string_view dotted) const {
 Name PythonModule::note_variable(const std::string& id, const std::string& shown, Storage storage, const std::string& owner, PythonNode at,
                                  const PythonValue& value) {
     const Name name = name_(id);
-    if (!noted_.insert(id).second) {
+    if (!noted_.emplace(name, facts_.variables.size()).second) {
         // The place of a global is that of its first assignment, which comes after it is known.
-        if (at)
-            for (Variable& variable : facts_.variables)
-                if (variable.id == name && variable.at.line == 0) variable.at = place(at);
+        if (at) place_at(name, place(at));
         return name;
     }
     Variable variable;
@@ -268,6 +265,15 @@ Name PythonModule::note_variable(const std::string& id, const std::string& shown
     if (value.kind == PythonValue::Kind::object) variable.holds.push_back(name_(value.type));
     facts_.variables.push_back(std::move(variable));
     return name;
+}
+
+Variable* PythonModule::noted_variable(Name id) {
+    const auto known = noted_.find(id);
+    return known == noted_.end() ? nullptr : &facts_.variables[known->second];
+}
+
+void PythonModule::place_at(Name variable, Place at) {
+    if (Variable* known = noted_variable(variable); known != nullptr && known->at.line == 0) known->at = at;
 }
 
 bool PythonModule::is_outside_handler(const ClassScope* owner) const {

@@ -21,6 +21,24 @@ Access PythonModule::variable_access(const std::string& name) {
     return {name_("py:" + module_ + "." + name), 0};
 }
 
+std::string PythonModule::class_prefix() const {
+    std::string prefix;
+    for (const std::string& name : class_path_) prefix += name + ".";
+    return prefix;
+}
+
+bool PythonModule::is_self(PythonNode expression) const { return !here().self.empty() && expression.text() == here().self; }
+
+bool PythonModule::is_local_name(const std::string& name) const {
+    return std::any_of(scopes_.begin() + 1, scopes_.end(), [&](const Scope& scope) { return scope.locals.contains(name); });
+}
+
+std::string PythonModule::inherited(const std::string& member) const {
+    for (const std::string& base : here().owner->bases)
+        if (const std::string full = resolved_name(base); !full.empty()) return full + "." + member;
+    return {};
+}
+
 PythonValue PythonModule::known_value(PythonNode expression) {
     if (expression.is("identifier")) {
         const std::string name(expression.text());
@@ -37,7 +55,7 @@ PythonValue PythonModule::known_value(PythonNode expression) {
         const PythonNode object = expression.field("object");
         const std::string attribute(expression.field("attribute").text());
         const ClassScope* type = nullptr;
-        if (object.is("identifier") && !here().self.empty() && object.text() == here().self) type = here().owner;
+        if (object.is("identifier") && is_self(object)) type = here().owner;
         if (const auto known = classes_.find(std::string(object.text())); known != classes_.end()) type = &known->second;
         if (const PythonValue of = object.is("identifier") ? known_value(object) : PythonValue{}; of.kind == PythonValue::Kind::object)
             for (const auto& [name, scope] : classes_)
@@ -67,23 +85,16 @@ std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
         const std::string attribute(expression.field("attribute").text());
         if (object.is("identifier")) {
             const std::string name(object.text());
-            if (!here().self.empty() && name == here().self && here().owner != nullptr) {
+            if (is_self(object) && here().owner != nullptr) {
                 // The class that has it: this one, or a base.
-                if (here().owner->attributes.contains(attribute)) return Access{name_(here().owner->id + "." + attribute), 0};
-                for (const std::string& base : here().owner->bases)
-                    if (const std::string full = resolved_name(base); !full.empty()) return Access{name_(full + "." + attribute), 0};
-                return Access{name_(here().owner->id + "." + attribute), 0};
+                const std::string of_base = here().owner->attributes.contains(attribute) ? "" : inherited(attribute);
+                return Access{name_(of_base.empty() ? here().owner->id + "." + attribute : of_base), 0};
             }
-            if (name == "cls" && here().self == "cls" && here().owner != nullptr)
-                return Access{name_(here().owner->id + "." + attribute), 0};
             if (const auto known = classes_.find(name); known != classes_.end())
                 return Access{name_(known->second.id + "." + attribute), 0};
-            bool local = false;
-            for (std::size_t i = 1; i < scopes_.size(); ++i) local = local || scopes_[i].locals.contains(name);
-            if (const auto import = imports_.find(name); import != imports_.end() && !local) {
-                // A module's global, or an attribute of an imported object or class: joined by what is known of either.
+            // A module's global, or an attribute of an imported object or class: joined by what is known of either.
+            if (const auto import = imports_.find(name); import != imports_.end() && !is_local_name(name))
                 return Access{name_("py:" + import->second + "." + attribute), 0};
-            }
         }
         if (const PythonValue of = known_value(object); of.kind == PythonValue::Kind::object)
             return Access{name_(of.type + "." + attribute), 0};
@@ -97,7 +108,7 @@ std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
     if (kind == "call") {
         const PythonNode function = expression.field("function");
         if (function.is("attribute")) {
-            static const PythonWords elements = {"get", "setdefault", "values", "items", "pop", "popleft", "keys", "popitem"};
+            static constexpr PythonWords elements = {"get", "setdefault", "values", "items", "pop", "popleft", "keys", "popitem"};
             const std::string_view method = function.field("attribute").text();
             if (elements.contains(method)) {
                 auto of = access(function.field("object"), depth + 1);
@@ -106,7 +117,7 @@ std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
             }
         }
         if (function.is("identifier")) {
-            static const PythonWords through = {"list", "iter", "enumerate", "sorted", "reversed", "tuple"};
+            static constexpr PythonWords through = {"list", "iter", "enumerate", "sorted", "reversed", "tuple"};
             if (through.contains(function.text())) return access(expression.field("arguments").first(), depth + 1);
         }
         if (const std::string to = callee(function); !to.empty()) return Access{name_(to + "#result"), 0};
@@ -211,7 +222,7 @@ bool PythonModule::sets_first_time(PythonNode condition) {
     const auto parts = condition.children();
     if (!condition.is("comparison_operator") || parts.size() != 2 || parts[1].text() != "None") return false;
     if (condition.text().find(" not ") != std::string_view::npos || condition.text().find("!=") != std::string_view::npos) return false;
-    if (parts[0].is("attribute")) return !here().self.empty() && parts[0].field("object").text() == here().self;
+    if (parts[0].is("attribute")) return is_self(parts[0].field("object"));
     return parts[0].is("identifier") && !here().locals.contains(std::string(parts[0].text()));
 }
 
@@ -239,11 +250,6 @@ void PythonModule::values_in(PythonNode expression, std::set<Name>& values, int 
         return values_in(expression.field("arguments"), values, depth + 1);
     }
     for (const PythonNode& child : expression.children()) values_in(child, values, depth + 1);
-}
-
-void PythonModule::note_flow(Name to, const std::set<Name>& from) {
-    for (const Name value : from)
-        if (to != kNoName && value != to && value != kNoName && flows_.insert({to, value}).second) facts_.flows.push_back({to, value});
 }
 
 void PythonModule::note_flow(Name to, PythonNode from) {
@@ -299,7 +305,7 @@ void PythonModule::note_keys_of(PythonNode loop) {
         one_of(range.field("function").field("attribute").text(), {"keys", "items"}))
         range = range.field("function").field("object");
     if (key.is("pattern_list") || key.is("tuple_pattern")) key = key.first();
-    const bool own = range.is("attribute") && !here().self.empty() && range.field("object").text() == here().self;
+    const bool own = range.is("attribute") && is_self(range.field("object"));
     const bool global =
         range.is("identifier") && globals_.contains(std::string(range.text())) && !here().locals.contains(std::string(range.text()));
     if (key.is("identifier") && (own || global)) here().allowed.emplace(key.text());
@@ -307,8 +313,8 @@ void PythonModule::note_keys_of(PythonNode loop) {
 
 // Whether a key has few values, or only those that another container has.
 bool PythonModule::few_keys(PythonNode key, int depth) const {
-    constexpr int kMostSteps = 8;
-    if (depth > kMostSteps) return false;
+    constexpr int kMaxSteps = 8;
+    if (depth > kMaxSteps) return false;
     if (few_values(key)) return true;
     const Scope& scope = scopes_.back();
     if (key.is("identifier")) {

@@ -58,23 +58,21 @@ void ReleasePaths::finish(Name function, std::vector<Skip>& skips, std::vector<H
                 skips.push_back({event.on, function, event.at, exit->at, removal->at, exit->kind == Event::Kind::thrown});
         } else if (event.kind == Event::Kind::opened) {
             Handle handle = event.handle;
-            std::size_t last = i;
+            bool leaves = false;   // returned, stored or handed on: it has another owner
+            std::size_t last = i;  // where it is closed last; i: nowhere
             const std::set<Name> excused = {event.on.variable};
             for (std::size_t j = i + 1; j < events_.size(); ++j) {
                 const Event& other = events_[j];
                 // Opened again in another branch: what follows both concerns this one, too.
                 if (other.kind == Event::Kind::opened && other.on.variable == event.on.variable && within(event, other)) break;
-                if (is_exit(other) && other.names.contains(event.on.variable)) handle.leaves = true;
+                if (is_exit(other) && other.names.contains(event.on.variable)) leaves = true;
                 if (other.on.variable != event.on.variable) continue;
-                if (other.kind == Event::Kind::handed_on) handle.leaves = true;
-                if (other.kind == Event::Kind::closed) {
-                    handle.released = true;
-                    last = j;
-                }
+                if (other.kind == Event::Kind::handed_on) leaves = true;
+                if (other.kind == Event::Kind::closed) last = j;
             }
-            if (handle.released && !handle.leaves)
-                if (const Event* exit = skipped(i, last, Event::Kind::closed, excused)) handle.skipped = exit->at;
-            if (!handle.leaves && (!handle.released || handle.skipped)) handles.push_back(handle);
+            if (leaves) continue;
+            if (const Event* exit = skipped(i, last, Event::Kind::closed, excused)) handle.skipped = exit->at;
+            if (last == i || handle.skipped) handles.push_back(handle);
         }
     }
 }

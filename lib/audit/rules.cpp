@@ -9,7 +9,7 @@ namespace leakline::audit {
 
 namespace {
 
-constexpr std::size_t kMostSites = 20;
+constexpr std::size_t kMaxSites = 20;
 
 bool same_line_or_above(Place comment, Place place) {
     return comment.file == place.file && (comment.line == place.line || comment.line + 1 == place.line);
@@ -136,16 +136,13 @@ AuditFinding::Site site_of(const Program& program, Place at, Name function, cons
 std::string why_not_counted(const Program& program, const Operation& removal, const Variable& variable) {
     const Function* function = program.function(removal.function);
     const std::string name = function == nullptr ? "an initializer" : program.text(function->name);
-    if (function != nullptr && function->kind == Function::Kind::destructor) {
-        const bool own = variable.storage == Storage::field && function->owner == variable.owner;
+    const bool own = function != nullptr && variable.storage == Storage::field && function->owner == variable.owner;
+    if (function != nullptr && function->kind == Function::Kind::destructor)
         return own ? fmt::format("{} runs at the end of the object's life only", name) : "";
-    }
-    if (function != nullptr && function->kind == Function::Kind::constructor && variable.storage == Storage::field &&
-        function->owner == variable.owner)
-        return fmt::format("{} runs at the begin of the object's life only", name);
+    if (own && function->kind == Function::Kind::constructor) return fmt::format("{} runs at the start of the object's life only", name);
     if (program.may_run_repeatedly(removal.function, removal.loop)) return {};
     switch (program.runs(removal.function, removal.loop)) {
-        case Runs::repeatedly: return {};
+        case Runs::repeatedly:
         case Runs::unknown: return {};
         case Runs::never: return fmt::format("{} is never called", name);
         case Runs::once: break;
@@ -187,14 +184,32 @@ bool has_few_keys(const Program& program, const Operation& addition) {
     return addition.key_parameter && has_few_arguments(program, addition.function, *addition.key_parameter);
 }
 
-bool is_said_bounded(const Program& program, const Variable& variable, const std::vector<const Operation*>& additions) {
-    for (const Bound& bound : program.facts().bounds) {
-        if (!bound.valid) continue;
-        if (same_line_or_above(bound.at, variable.at)) return true;
-        for (const Operation* addition : additions)
-            if (same_line_or_above(bound.at, addition->at)) return true;
-    }
-    return false;
+bool is_said_bounded(const Program& program, const std::vector<Place>& places) {
+    const auto& bounds = program.facts().bounds;
+    return std::any_of(bounds.begin(), bounds.end(), [&](const Bound& bound) {
+        return bound.valid && std::any_of(places.begin(), places.end(), [&](Place place) { return same_line_or_above(bound.at, place); });
+    });
+}
+
+AuditFinding finding_of(const Program& program, AuditFinding::Rule rule, Name subject, Name type, Place declared) {
+    AuditFinding finding;
+    finding.rule = rule;
+    finding.subject = program.text(subject);
+    finding.type = program.text(type);
+    finding.declared.file = program.text(declared.file);
+    finding.declared.line = declared.line;
+    return finding;
+}
+
+void note_reach(const Program& program, AuditFinding& finding, Name function, std::string_view of_what) {
+    if (program.is_service() && program.runs(function) == Runs::repeatedly)
+        finding.reach = program.reach(function, 0);
+    else
+        finding.doubts.push_back(fmt::format("no path from a handler or a service's loop to {} is seen", of_what));
+}
+
+AuditFinding::Level level_of(const AuditFinding& finding) {
+    return finding.doubts.empty() ? AuditFinding::Level::warning : AuditFinding::Level::note;
 }
 
 std::optional<AuditFinding> judge_additions(const Program& program, const Additions& found) {
@@ -205,44 +220,39 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
         const bool own_constructor = function != nullptr && function->kind == Function::Kind::constructor &&
                                      variable.storage == Storage::field && function->owner == variable.owner;
         if (own_constructor || has_few_keys(program, *addition) || is_guarded(program, *addition, variable.id)) continue;
-        if (program.runs(addition->function, addition->loop) == Runs::once ||
-            program.runs(addition->function, addition->loop) == Runs::never) {
-            if (program.is_service()) continue;
-            if (function == nullptr || function->main) continue;
-        }
+        const Runs runs = program.runs(addition->function, addition->loop);
+        if ((runs == Runs::once || runs == Runs::never) && (program.is_service() || function == nullptr || function->main)) continue;
         additions.push_back(addition);
     }
     if (additions.empty()) return std::nullopt;
 
-    AuditFinding finding;
+    AuditFinding finding = finding_of(program, AuditFinding::Rule::unbounded_growth, variable.name, variable.type, variable.at);
     bool never = !found.removals.empty();
     for (const Operation* removal : found.removals) {
         const std::string why = why_not_counted(program, *removal, variable);
         if (why.empty()) return std::nullopt;
         never = never && why.ends_with("is never called");
-        if (finding.removals.size() < kMostSites)
+        if (finding.removals.size() < kMaxSites)
             finding.removals.push_back({site_of(program, removal->at, removal->function, program.text(removal->word)), why});
     }
-    if (is_said_bounded(program, variable, additions)) return std::nullopt;
+    std::vector<Place> places = {variable.at};
+    for (const Operation* addition : additions) places.push_back(addition->at);
+    if (is_said_bounded(program, places)) return std::nullopt;
 
     finding.lifetime = program.lifetime(variable);
     // A handler that was defined in a function keeps what it captures.
     if (const Function* grower = program.function(additions.front()->function);
         finding.lifetime.empty() && variable.storage == Storage::local && additions.front()->function != variable.owner &&
-        grower != nullptr && grower->entry && program.runs(variable.owner) != Runs::repeatedly)
+        grower != nullptr && grower->is_entry() && program.runs(variable.owner) != Runs::repeatedly)
         finding.lifetime = fmt::format("kept by {}", program.text(grower->name));
     // What a function's own loop fills goes with the function, unless the loop never ends.
     if (variable.storage == Storage::local && additions.front()->function == variable.owner) {
         const Function* owner = program.function(variable.owner);
         if (owner == nullptr || (!owner->main && !program.is_endless(additions.front()->loop))) return std::nullopt;
     }
-    // A local variable that is not shown to last belongs to a request.
+    // Nothing shows that a local variable outlives its function: it goes with the request.
     if (finding.lifetime.empty() && variable.storage != Storage::field) return std::nullopt;
     if (never) finding.rule = AuditFinding::Rule::removal_never_runs;
-    finding.subject = program.text(variable.name);
-    finding.type = program.text(variable.type);
-    finding.declared.file = program.text(variable.at.file);
-    finding.declared.line = variable.at.line;
     if (const Function* owner = program.function(variable.owner)) finding.declared.function = program.text(owner->name);
 
     // The addition that is surest decides.
@@ -253,7 +263,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
     const Operation& first = *by_doubts.front().second;
     if (program.runs(first.function, first.loop) == Runs::repeatedly) finding.reach = program.reach(first.function, first.loop);
     for (const auto& [doubts, addition] : by_doubts)
-        if (finding.growth.size() < kMostSites)
+        if (finding.growth.size() < kMaxSites)
             finding.growth.push_back(site_of(program, addition->at, addition->function, program.text(addition->word)));
     if (holds_parts_of_program(finding.subject))
         finding.doubts.emplace_back("by its name it holds parts of the program, of which there are only so many");
@@ -264,7 +274,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
         finding.doubts.emplace_back("other objects of its class live for a request only");
     }
     if (found.escapes) finding.doubts.emplace_back("it is handed to code that is not seen, which may remove");
-    finding.level = finding.doubts.empty() ? AuditFinding::Level::warning : AuditFinding::Level::note;
+    finding.level = level_of(finding);
     return finding;
 }
 

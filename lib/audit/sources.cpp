@@ -10,6 +10,7 @@
 #include <set>
 
 #include "audit/internal/compile_commands.hpp"
+#include "audit/internal/paths.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMostFiles = 100'000;
+constexpr std::size_t kMaxFiles = 100'000;
 
 enum class Language { none, c, cpp, python };
 
@@ -51,10 +52,6 @@ bool is_test_folder(const fs::path& folder) {
 bool is_test_file(const fs::path& file) {
     const std::string name = file.stem().string();
     return name.starts_with("test_") || name.ends_with("_test") || name == "conftest" || name == "tests";
-}
-
-bool within(const std::string& path, const std::string& folder) {
-    return path == folder || folder == "/" || (path.starts_with(folder) && path[folder.size()] == '/');
 }
 
 // The nearest folder above that looks like the root of a project.
@@ -92,8 +89,8 @@ std::vector<fs::path> files_under(const std::string& path) {
             if (is_left_out(at->path()) || is_test_folder(at->path())) at.disable_recursion_pending();
         } else if (language_of(at->path()) != Language::none && !is_test_file(at->path())) {
             files.push_back(at->path());
-            if (files.size() > kMostFiles)
-                throw Error(ErrorKind::usage, path, fmt::format("more than {} source files", kMostFiles), "name a folder within");
+            if (files.size() > kMaxFiles)
+                throw Error(ErrorKind::usage, path, fmt::format("more than {} source files", kMaxFiles), "name a folder within");
         }
     }
     std::sort(files.begin(), files.end());
@@ -102,11 +99,11 @@ std::vector<fs::path> files_under(const std::string& path) {
 
 // The root, and the folders below it that have headers: where a unit without a database looks for them.
 std::vector<std::string> folders_with_headers(const fs::path& root) {
-    constexpr std::size_t kMostFolders = 100;
+    constexpr std::size_t kMaxFolders = 100;
     std::set<std::string> folders;
     std::error_code error;
     for (fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, error), end;
-         at != end && folders.size() < kMostFolders; at.increment(error)) {
+         at != end && folders.size() < kMaxFolders; at.increment(error)) {
         if (error) break;
         if (at->is_directory(error) && (is_left_out(at->path()) || is_test_folder(at->path()))) at.disable_recursion_pending();
         const std::string extension = at->path().extension().string();
@@ -209,7 +206,7 @@ Sources find_sources(const std::vector<std::string>& paths, const std::string& c
     }
     for (const auto& [file, unit] : known)
         if (std::none_of(sources.wanted.begin(), sources.wanted.end(),
-                         [&, path = file](const std::string& wanted) { return within(path, wanted); }))
+                         [&, path = file](const std::string& wanted) { return is_within(path, wanted); }))
             ++sources.elsewhere;
     sources.roots.assign(roots.begin(), roots.end());
     const auto unique = [](auto& list, const auto& less, const auto& equal) {

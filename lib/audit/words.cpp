@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <set>
 #include <string>
+
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -14,12 +15,6 @@ using Family = TypeFacts::Family;
 using Set = std::set<std::string_view>;
 
 bool in(const Set& set, std::string_view word) { return set.find(word) != set.end(); }
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return out;
-}
 
 bool ends(std::string_view text, std::initializer_list<std::string_view> tails) {
     return std::any_of(tails.begin(), tails.end(), [&](std::string_view tail) { return text.ends_with(tail); });
@@ -40,7 +35,7 @@ Family container_family(std::string_view class_name, bool standard) {
     if (in(streams, class_name)) return Family::stream;
     if (class_name == "basic_string" || class_name == "string") return Family::string;
     if (standard) return Family::none;
-    const std::string name = lower(class_name);
+    const std::string name = to_lower(class_name);
     if (ends(name, {"iterator", "view", "span", "config", "info", "entry", "node", "guard", "lock", "reader", "writer", "parser"}))
         return Family::none;
     if (ends(name, {"map", "dict", "hash", "multimap", "hashtable", "table"})) return Family::map;
@@ -269,13 +264,13 @@ bool calls_at_once(std::string_view function) {
 }
 
 bool is_free_name(std::string_view function) {
-    const std::string name = lower(function);
+    const std::string name = to_lower(function);
     static const std::array<std::string_view, 12> parts = {"free",    "destroy", "delete",  "release", "dispose", "unref",
                                                            "dealloc", "recycle", "discard", "remove",  "cleanup", "_del"};
     return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return name.find(part) != name.npos; });
 }
 
-bool is_realloc_name(std::string_view function) { return lower(function).find("realloc") != std::string::npos; }
+bool is_realloc_name(std::string_view function) { return to_lower(function).find("realloc") != std::string::npos; }
 
 bool never_returns(std::string_view function) {
     static const Set names = {"abort", "exit", "_exit", "_Exit", "quick_exit", "terminate", "err", "errx", "__assert_fail"};
@@ -283,26 +278,29 @@ bool never_returns(std::string_view function) {
 }
 
 bool is_running_word(std::string_view variable) {
-    const std::string name = lower(variable);
+    const std::string name = to_lower(variable);
     static const std::array<std::string_view, 15> parts = {"run",  "stop", "quit",     "exit", "alive",   "active",   "keep", "done",
                                                            "loop", "serv", "shutdown", "term", "connect", "continue", "true"};
     return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return name.find(part) != name.npos; });
 }
 
 const HandlePair* handle_of(std::string_view acquire) {
-    static const std::array<HandlePair, 22> table = {{
-        {"fopen", "fclose", -1},        {"fdopen", "fclose", -1},      {"freopen", "fclose", -1},
-        {"tmpfile", "fclose", -1},      {"popen", "pclose", -1},       {"open", "close", -1},
-        {"openat", "close", -1},        {"creat", "close", -1},        {"socket", "close", -1},
-        {"accept", "close", -1},        {"accept4", "close", -1},      {"dup", "close", -1},
-        {"epoll_create1", "close", -1}, {"eventfd", "close", -1},      {"timerfd_create", "close", -1},
-        {"inotify_init1", "close", -1}, {"memfd_create", "close", -1}, {"opendir", "closedir", -1},
-        {"fdopendir", "closedir", -1},  {"dlopen", "dlclose", -1},     {"sqlite3_open", "sqlite3_close", 1},
-        {"mkstemp", "close", -1},
+    static const std::array<HandlePair, 21> table = {{
+        {"fopen", "fclose"},        {"fdopen", "fclose"},    {"freopen", "fclose"},       {"tmpfile", "fclose"},
+        {"popen", "pclose"},        {"open", "close"},       {"openat", "close"},         {"creat", "close"},
+        {"socket", "close"},        {"accept", "close"},     {"accept4", "close"},        {"dup", "close"},
+        {"epoll_create1", "close"}, {"eventfd", "close"},    {"timerfd_create", "close"}, {"inotify_init1", "close"},
+        {"memfd_create", "close"},  {"opendir", "closedir"}, {"fdopendir", "closedir"},   {"dlopen", "dlclose"},
+        {"mkstemp", "close"},
     }};
     for (const HandlePair& pair : table)
         if (pair.acquire == acquire) return &pair;
     return nullptr;
+}
+
+bool closes_handle(std::string_view function) {
+    static const Set names = {"fclose", "pclose", "close", "closedir", "dlclose", "sqlite3_close", "sqlite3_close_v2"};
+    return in(names, function);
 }
 
 bool borrows_handle(std::string_view function) {
@@ -316,7 +314,7 @@ bool borrows_handle(std::string_view function) {
         "fileno",    "setvbuf",     "setbuf",       "ungetc",         "readdir",       "rewinddir", "dirfd",     "dlsym",     "sendfile",
         "splice",    "epoll_wait",  "fchmod",       "fchown",         "posix_fadvise", "tcgetattr", "tcsetattr", "fgetwc",    "fputws",
         "flockfile", "funlockfile", "sqlite3_exec", "sqlite3_errmsg", "accept",        "accept4",   "fstatfs",   "unlinkat",  "fstatat",
-        "openat"};
+        "openat",    "sqlite3_open"};
     return in(names, function);
 }
 

@@ -13,7 +13,7 @@ namespace leakline::report {
 
 namespace {
 
-constexpr std::size_t kMostSites = 5, kMostUnits = 10;
+constexpr std::size_t kMaxSites = 5, kMaxUnits = 10;
 
 Color level_color(AuditFinding::Level level) {
     switch (level) {
@@ -41,13 +41,13 @@ void add_finding(TerminalText& text, const AuditFinding& finding) {
     text.field("declared", in_function(finding.declared));
     if (finding.growth.empty() || finding.growth.front().at.line != finding.declared.line) add_source(text, finding.source);
     if (!finding.lifetime.empty()) text.field("lives", finding.lifetime);
-    for (std::size_t i = 0; i < std::min(kMostSites, finding.growth.size()); ++i) {
+    for (std::size_t i = 0; i < std::min(kMaxSites, finding.growth.size()); ++i) {
         text.field(i == 0 ? "grows" : "", fmt::format("{}: {}", in_function(finding.growth[i].at), finding.growth[i].what));
         add_source(text, finding.growth[i].source);
     }
-    if (finding.growth.size() > kMostSites) text.field("", fmt::format("and {} more places", finding.growth.size() - kMostSites));
+    if (finding.growth.size() > kMaxSites) text.field("", fmt::format("and {} more places", finding.growth.size() - kMaxSites));
     for (const std::string& step : finding.reach) text.field(&step == &finding.reach.front() ? "reached" : "", step);
-    for (std::size_t i = 0; i < std::min(kMostSites, finding.removals.size()); ++i) {
+    for (std::size_t i = 0; i < std::min(kMaxSites, finding.removals.size()); ++i) {
         const AuditFinding::Removal& removal = finding.removals[i];
         text.field(i == 0 ? "removals" : "", fmt::format("{}: {}: {}", place_text(removal.site.at), removal.site.what, removal.why));
     }
@@ -91,12 +91,12 @@ std::string audit_text(const Audit& audit, const RenderOptions& options) {
     }
     if (!audit.failed.empty()) {
         text.heading("Not read, or not in full");
-        for (std::size_t i = 0; i < std::min(kMostUnits, audit.failed.size()); ++i) {
+        for (std::size_t i = 0; i < std::min(kMaxUnits, audit.failed.size()); ++i) {
             const Audit::FailedUnit& unit = audit.failed[i];
             text.line(fmt::format("  {}{}", terminal_safe(unit.file), unit.partly ? " (in part)" : ""));
             for (const std::string& reason : unit.reasons) text.line(text.paint("    " + terminal_safe(reason), Color::dim));
         }
-        if (audit.failed.size() > kMostUnits) text.line(fmt::format("  and {} more files", audit.failed.size() - kMostUnits));
+        if (audit.failed.size() > kMaxUnits) text.line(fmt::format("  and {} more files", audit.failed.size() - kMaxUnits));
         text.line();
     }
     std::string sum = fmt::format("{}, {}, {} in {} of {} lines; {} looked at", counted(audit.open(Level::error), "error"),

@@ -8,8 +8,7 @@
 
 namespace leakline::audit {
 
-// One row a function that the reader calls.
-// It would be aligned differently each time.
+// The functions that the reader calls. clang-format would align them differently after each change.
 // clang-format off
 #define LEAKLINE_CLANG_FUNCTIONS(X) \
     X(createIndex) X(disposeIndex) X(parseTranslationUnit2FullArgv) X(disposeTranslationUnit) \
@@ -17,15 +16,14 @@ namespace leakline::audit {
     X(getCursorSpelling) X(getTypeSpelling) X(getCursorReferenced) X(getCursorUSR) X(getCursorSemanticParent) \
     X(getCursorLocation) X(getCursorExtent) X(getRangeStart) X(getRangeEnd) X(getExpansionLocation) \
     X(getSpellingLocation) X(getFileName) X(getFileContents) X(getCString) X(disposeString) X(isExpression) \
-    X(isStatement) X(isDeclaration) X(isConstQualifiedType) X(getPointeeType) X(getTypeDeclaration) \
+    X(isStatement) X(isConstQualifiedType) X(getPointeeType) X(getTypeDeclaration) \
     X(Type_getNumTemplateArguments) X(Type_getTemplateArgumentAsType) X(getArrayElementType) X(getCursorResultType) \
     X(Cursor_getStorageClass) X(getCursorTLSKind) X(getSpecializedCursorTemplate) X(getCanonicalCursor) \
-    X(getCursorDefinition) X(Cursor_getNumArguments) X(Cursor_getArgument) X(CXXMethod_isVirtual) \
-    X(CXXMethod_isStatic) X(CXXMethod_isConst) X(getOverriddenCursors) X(disposeOverriddenCursors) \
+    X(Cursor_getNumArguments) X(Cursor_getArgument) \
+    X(CXXMethod_isConst) X(getOverriddenCursors) X(disposeOverriddenCursors) \
     X(getNumDiagnostics) X(getDiagnostic) X(getDiagnosticSeverity) X(getDiagnosticSpelling) X(getDiagnosticLocation) \
     X(disposeDiagnostic) X(hashCursor) X(equalCursors) X(isCursorDefinition) X(Location_isInSystemHeader) \
-    X(getNumArgTypes) X(getArgType) X(isFunctionTypeVariadic) X(getInclusions) X(getCursorLinkage) X(Cursor_isNull) \
-    X(Type_getSizeOf) X(getResultType)
+    X(getNumArgTypes) X(getArgType) X(getInclusions) X(getCursorLinkage) X(Cursor_isNull)
 // clang-format on
 
 struct ClangApi {
@@ -39,5 +37,8 @@ struct ClangApi {
 // The library that LEAKLINE_LIBCLANG names, else the newest of versions 14 to 21 that is found. Throws Error{input} with the
 // package to install. Safe from any thread; the result stays valid.
 const ClangApi& clang_api();
+
+// A copy of the text of a string, which is disposed of.
+std::string take_text(const ClangApi& clang, CXString string);
 
 }  // namespace leakline::audit

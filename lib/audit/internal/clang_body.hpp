@@ -10,15 +10,14 @@
 #include <utility>
 #include <vector>
 
+#include "audit/internal/body_state.hpp"
 #include "audit/internal/clang_tree.hpp"
-#include "audit/internal/facts.hpp"
-#include "audit/internal/release_paths.hpp"
 
 namespace leakline::audit {
 
 class BodyReader {
   public:
-    BodyReader(ClangTree& tree, UnitFacts& facts) : tree_(tree), facts_(facts) {}
+    BodyReader(ClangTree& tree, UnitFacts& facts) : tree_(tree), facts_(facts), note_flow_(facts) {}
 
     // A function that has a body: its initializers, then the body. Lambdas in it become functions of their own.
     void read_function(CXCursor function, Name id);
@@ -29,21 +28,12 @@ class BodyReader {
     Name note_variable(CXCursor declaration);
 
   private:
-    struct Context {
-        Name function = kNoName;
-        std::uint32_t loop = 0;
-        std::vector<std::vector<Access>> guards;  // of the conditions around, innermost last
-        std::vector<Access> function_guards;      // of early exits before
-        int first_time = 0;                       // conditions around that hold only while something is not set
-        std::set<Name> parameters;
-        std::map<Name, std::uint32_t> parameter_index;
-        ReleasePaths paths;
-        // Local pointers that were set from a call that allocates, in this function.
-        std::set<Name> fresh;
-        std::set<Name> loaded;             // local pointers that were read out of a structure
-        std::map<Name, Access> linked_to;  // node->next = G: node -> G
+    struct Context : BodyState {
+        std::map<Name, std::uint32_t> parameters;  // with their index
+        std::set<Name> fresh;                      // local pointers that were set from a call that allocates, in this function
+        std::set<Name> loaded;                     // local pointers that were read out of a structure
+        std::map<Name, Access> linked_to;          // node->next = G: node -> G
         CXType result{};
-        bool calls_parameter = false, starts_parameter = false, blocks = false, serves = false;
         std::vector<std::uint32_t> breaks;  // what a break leaves: a loop, 0 for a switch
     };
 
@@ -60,11 +50,15 @@ class BodyReader {
     // calls (clang_calls.cpp)
     void walk_call(CXCursor call);
     void container_method(CXCursor call, CXCursor method, const std::string& word, CXCursor object, const std::vector<CXCursor>& arguments);
+    void note_service(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments);
+    void note_standard_effects(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments);
+    void note_copy_behind(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments);
+    void note_free(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments);
-    void note_call(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments, bool project);
+    void note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
     void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
-    bool opens_handle(CXCursor value);
+    std::optional<Handle> opened_by(CXCursor value, Name variable);
     void note_deferred(CXCursor expression);
     void note_creation(CXType type, CXCursor at);
     void note_indirect(CXCursor call, CXType type);
@@ -77,6 +71,7 @@ class BodyReader {
     void walk_unary(CXCursor expression);
     void note_link(CXCursor whole, CXCursor left, CXCursor right);
     void note_store_at(CXCursor whole, CXCursor left);
+    void note_store_behind(CXCursor whole, CXCursor base, CXCursor index, const std::string& word);
     bool is_allocation(CXCursor expression, int depth = 0);
     bool is_null_literal(CXCursor expression) const;
 
@@ -86,12 +81,11 @@ class BodyReader {
     std::vector<Access> sizes_in(CXCursor condition, bool compared = false, int depth = 0);
     std::optional<std::pair<Access, bool>> emptiness_in(CXCursor condition, bool negated = false);
     bool exits(CXCursor branch, int depth = 0);
-    bool mentions(CXCursor expression, Name variable, int depth = 0);
     void mentioned(CXCursor expression, std::set<Name>& variables, int depth = 0);
     bool few_values(CXCursor expression, int depth = 0);
     void values_in(CXCursor expression, std::set<Name>& values, int depth = 0);
     void note_flow(Name to, CXCursor from);
-    void note_flow(Name to, const std::set<Name>& from);
+    void note_flow(Name to, const std::set<Name>& from) { note_flow_(to, from); }
     void note_call_flow(CXCursor call, CXCursor callee, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments,
                         bool project);
     void note_key(Operation& operation, CXCursor key, bool few_keys);
@@ -104,12 +98,15 @@ class BodyReader {
     ClangTree& tree_;
     UnitFacts& facts_;
     std::set<Name> noted_, local_;
-    std::set<Flow> flows_;
+    Flows note_flow_;
     std::map<Name, Name> callables_;  // local std::functions -> what they hold
     std::vector<Context> contexts_;
+    int depth_ = 0;
     bool static_ = false;  // in the initializer of what is made once
     bool writes_ = false;  // the expression that is walked next is assigned to, or changed
+    BodyState outside_;    // of functions: in the initializers of globals and members
     Context& here() { return contexts_.back(); }
+    BodyState& state() { return contexts_.empty() ? outside_ : here(); }
 };
 
 }  // namespace leakline::audit

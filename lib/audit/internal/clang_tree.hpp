@@ -3,7 +3,7 @@
 // Thread-safety: one thread.
 #pragma once
 
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,7 +19,7 @@ class ClangTree {
   public:
     // roots: folders and files whose code is read, absolute and without links; code elsewhere is not of the project.
     // directory: what relative names of files start from.
-    ClangTree(const ClangApi& api, UnitFacts& facts, const std::vector<std::string>& roots, std::string directory);
+    ClangTree(const ClangApi& api, CXTranslationUnit unit, UnitFacts& facts, const std::vector<std::string>& roots, std::string directory);
 
     const ClangApi& clang;
     Names name;
@@ -30,6 +30,8 @@ class ClangTree {
     std::string spelling(CXCursor cursor) const { return text(clang.getCursorSpelling(cursor)); }
     std::string type_text(CXType type) const { return text(clang.getTypeSpelling(type)); }
     CXCursor referenced(CXCursor cursor) const { return clang.getCursorReferenced(cursor); }
+    bool is_expression(CXCursor cursor) const { return clang.isExpression(kind(cursor)) != 0; }
+    std::optional<CXCursor> last_expression(CXCursor cursor) const;  // among the children
     bool is_null(CXCursor cursor) const { return clang.Cursor_isNull(cursor) != 0; }
 
     // Without parentheses, casts and nodes that libclang does not name.
@@ -37,7 +39,6 @@ class ClangTree {
 
     bool in_project(CXCursor cursor);
     Place place(CXCursor cursor);
-    unsigned offset(CXCursor cursor) const;
     // "lambda@file:line:column", or "" where type is not that of a lambda.
     std::string lambda_of(CXType type);
 
@@ -48,16 +49,15 @@ class ClangTree {
     // The operator of a binary, compound or unary expression: "=", "+=", "<", "++", "*"; "" where a macro hides it.
     std::string binary_operator(CXCursor expression) const;
     std::string unary_operator(CXCursor expression) const;
-    // The text between the begins of two cursors: "for (;;) ".
+    // The text from the start of one cursor to the start of another in it: "for (;;) ".
     std::string text_before(CXCursor outer, CXCursor inner) const;
     std::string source(CXCursor cursor) const;
 
     const TypeFacts& type_facts(CXType type);
     bool is_standard(CXCursor declaration) const;  // of namespace std
 
-    std::string text(CXString string) const;
-
   private:
+    std::string text(CXString string) const { return take_text(clang, string); }
     struct File {
         Name name = kNoName;
         bool project = false;
@@ -69,7 +69,7 @@ class ClangTree {
 
     std::vector<std::string> roots_;
     std::string directory_;
-    CXTranslationUnit unit_ = nullptr;
+    CXTranslationUnit unit_;
     std::unordered_map<CXFile, File> files_;
     struct Hash {
         const ClangApi* clang;
@@ -81,9 +81,6 @@ class ClangTree {
     };
     std::unordered_map<CXCursor, Name, Hash, Equal> ids_;
     std::unordered_map<std::string, TypeFacts> types_;
-
-  public:
-    void set_unit(CXTranslationUnit unit) { unit_ = unit; }
 };
 
 }  // namespace leakline::audit

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,18 +24,16 @@ struct Place {
     bool operator==(const Place&) const = default;
 };
 
-enum class Storage : std::uint8_t { global, static_local, field, local, parameter, result };
+enum class Storage : std::uint8_t { global, static_local, field, local, parameter };
 
 // What holds objects, or stands for what holds them (a reference, a pointer, an iterator).
 struct Variable {
     Name id = kNoName, name = kNoName, type = kNoName;
-    Name owner = kNoName;  // the class of a field; the function of a local, parameter or result
+    Name owner = kNoName;  // the class of a field; the function of a local or parameter
     Place at;
     Storage storage = Storage::local;
     bool container = false;      // of a type that can grow
     bool indirect = false;       // a reference, a pointer or an iterator: it may stand for another variable
-    bool few_keys = false;       // its keys are of an enum or of at most 8 bits
-    bool local_file = false;     // not visible in other units
     std::uint32_t loop = 0;      // of a local: the innermost loop around its declaration, an index + 1
     std::vector<Name> holds;     // classes of the object that it is, or points to
     std::vector<Name> elements;  // classes of the objects in it, where it is a container
@@ -96,8 +95,7 @@ struct Function {
     Place at;
     Kind kind = Kind::plain;
     bool main = false;
-    bool entry = false;  // what a framework calls: the reason is in `entry_reason`
-    Name entry_reason = kNoName;
+    Name entry_reason = kNoName;    // why a framework calls it; kNoName where none does
     bool outside_override = false;  // overrides a method of a class that is not of this code
     bool local_file = false;        // cannot be called from other units
     bool blocks = false;            // waits for input, time or another thread
@@ -106,13 +104,12 @@ struct Function {
     bool wraps = false;             // calls a function that the function around it was given: what a decorator returns
     bool starts_parameter = false;  // starts a thread with it
     std::vector<Name> overrides;
+    bool is_entry() const { return entry_reason != kNoName; }
 };
 
 struct Argument {
     std::optional<Access> access;
-    bool indirect = false;                   // handed over so that the callee can change it
     bool few_values = false;                 // a literal, or of a type with few values
-    Name function = kNoName;                 // a function or lambda
     std::optional<std::uint32_t> parameter;  // it is this parameter of the caller
 };
 
@@ -135,9 +132,8 @@ struct Call {
     std::uint32_t loop = 0;
     std::vector<Access> guards;
     std::vector<Argument> arguments;
-    std::optional<Access> object;  // of a method
-    bool guessed = false;          // by the name of a method alone; of deferred: who calls it is a guess
-    bool first_time = false;       // only while a global or member is not set: "if (!table_) load();"
+    bool guessed = false;     // by the name of a method alone; of deferred: who calls it is a guess
+    bool first_time = false;  // only while a global or member is not set: "if (!table_) load();"
 };
 
 struct Loop {
@@ -153,8 +149,7 @@ struct Class {
     Name id = kNoName, name = kNoName;
     Place at;
     std::vector<Name> bases;
-    bool node = false;          // has a pointer to its own kind
-    bool outside_base = false;  // derives from a class that is not of this code
+    bool node = false;  // has a pointer to its own kind
 };
 
 // An object is made where it does not live as long as the process, unless the function runs once.
@@ -168,8 +163,6 @@ struct Creation {
 struct Handle {
     Name function = kNoName, variable = kNoName, acquire = kNoName, release = kNoName;  // words: "fopen", "fclose"
     Place at;
-    bool released = false;         // on some path
-    bool leaves = false;           // returned, stored or handed on: another owner
     bool counted = false;          // the language's runtime closes it with its last reference
     std::optional<Place> skipped;  // a return or throw between acquire and release that does not release
 };
@@ -195,7 +188,6 @@ struct Memo {
     Place at;
     Name word = kNoName;
     bool parameters = false;  // has any: otherwise one result is kept
-    bool of_object = false;   // is a method: keeps the object, too
     bool cleared = false;     // cache_clear() is called in this unit
 };
 
@@ -221,21 +213,45 @@ struct UnitFacts {
     std::uint32_t lines = 0;
 };
 
+// The loop that each fact is in (an index + 1, or 0), given to read or to change.
+template <class Facts, class F>
+void for_each_loop(Facts& facts, const F& visit) {
+    for (auto& operation : facts.operations) visit(operation.loop);
+    for (auto& call : facts.calls) visit(call.loop);
+    for (auto& creation : facts.creations) visit(creation.loop);
+    for (auto& variable : facts.variables) visit(variable.loop);
+}
+
 // Adds names to facts, each once. Lives while facts is filled.
 class Names {
   public:
-    explicit Names(UnitFacts& facts) : facts_(facts) { index_.emplace("", kNoName); }
+    explicit Names(UnitFacts& facts) : facts_(facts) {
+        for (std::size_t i = 0; i < facts.names.size(); ++i) index_.emplace(facts.names[i], static_cast<Name>(i));
+    }
     Name operator()(std::string text) {
         const auto [at, added] = index_.emplace(std::move(text), static_cast<Name>(facts_.names.size()));
         if (added) facts_.names.push_back(at->first);
         return at->second;
     }
-    // A name that facts has already.
-    void know(Name name) { index_.emplace(facts_.names[name], name); }
 
   private:
     UnitFacts& facts_;
     std::unordered_map<std::string, Name> index_;
+};
+
+// Adds flows to facts, each once.
+class Flows {
+  public:
+    explicit Flows(UnitFacts& facts) : facts_(facts) {}
+    void operator()(Name to, const std::set<Name>& from) {
+        if (to == kNoName) return;
+        for (const Name value : from)
+            if (value != to && value != kNoName && known_.insert({to, value}).second) facts_.flows.push_back({to, value});
+    }
+
+  private:
+    UnitFacts& facts_;
+    std::set<Flow> known_;
 };
 
 }  // namespace leakline::audit

@@ -22,7 +22,7 @@ std::string write_facts(const StoredFacts& stored);
 // Nothing where bytes are not such a file, or one of another version, or damaged.
 std::optional<StoredFacts> read_facts(std::string_view bytes);
 
-// FNV-1a over 64 bits (Fowler, Noll, Vo), eight bytes a step: for caches, not against an adversary.
+// FNV-1a over 64 bits (Fowler, Noll, Vo), eight bytes at a time: for caches, not against an adversary.
 std::uint64_t content_hash(std::string_view bytes);
 
 }  // namespace leakline::audit

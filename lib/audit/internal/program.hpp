@@ -18,11 +18,19 @@ namespace leakline::audit {
 
 // When code runs.
 enum class Runs {
-    repeatedly,  // for a request, a timer, a turn of the service's loop
+    repeatedly,  // for a request, a timer, or each time round the loop of a service
     once,        // at the start or the end of the process
     never,       // nothing calls it
     unknown,     // of a library: its callers are not of this code
 };
+
+// The values of a key, none where a table does not have it.
+template <class Table>
+const typename Table::mapped_type& found_or_empty(const Table& table, const typename Table::key_type& key) {
+    static const typename Table::mapped_type none;
+    const auto found = table.find(key);
+    return found == table.end() ? none : found->second;
+}
 
 class Program {
   public:
@@ -76,7 +84,8 @@ class Program {
     void find_loops();
     void find_reached_from_main();
     void find_lifetimes();
-    bool in_service_loop(std::uint32_t loop) const;
+    std::uint32_t service_loop(std::uint32_t loop) const;  // the innermost one that waits, this one included; 0 where there is none
+    bool in_service_loop(std::uint32_t loop) const { return service_loop(loop) != 0; }
     bool is_serving(Name function) const;  // main, or what does not come back while the service works
     void mark_lasting(Name type, const std::string& why);
     void hold(Name type, const std::string& why);
@@ -96,7 +105,6 @@ class Program {
     struct Edge {
         Name to = kNoName;
         std::uint32_t loop = 0;
-        Place at;
         bool guessed = false;
     };
     std::unordered_map<Name, std::vector<Edge>> edges_;
@@ -105,9 +113,9 @@ class Program {
         std::string why;
         Name from = kNoName;
     };
-    std::map<Name, Root> roots_;
-    std::map<Name, Root> guessed_roots_;       // handed to code that is not seen, and nothing says that it calls them for requests
-    std::unordered_map<Name, Root> repeated_;  // from: the caller that it was reached through
+    std::map<Name, std::string> roots_;          // with the reason
+    std::map<Name, std::string> guessed_roots_;  // handed to code that is not seen, and nothing says that it calls them for requests
+    std::unordered_map<Name, Root> repeated_;    // from: the caller that it was reached through
     std::unordered_map<Name, Root> perhaps_repeated_;
     std::set<Name> serving_;
     std::unordered_map<Name, Root> find_repeated(bool guesses) const;

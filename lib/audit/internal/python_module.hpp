@@ -14,11 +14,11 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "audit/internal/facts.hpp"
+#include "audit/internal/body_state.hpp"
 #include "audit/internal/python_tree.hpp"
-#include "audit/internal/release_paths.hpp"
 
 namespace leakline::audit {
 
@@ -53,24 +53,17 @@ class PythonModule {
         std::map<std::string, PythonValue> attributes;
         std::set<std::string> shared, methods;  // attributes of the class itself
     };
-    struct Scope {
+    struct Scope : BodyState {
         std::string id, qualified;  // "py:module.f", "f"
-        Name function = kNoName;
         const ClassScope* owner = nullptr;
         std::string self;  // the name of the first parameter of a method
         std::set<std::string> globals, nonlocals, locals;
         std::map<std::string, PythonValue> values;
         std::map<std::string, std::uint32_t> parameters;
         std::map<std::string, std::string> functions;  // nested: name -> id
-        std::uint32_t loop = 0;
-        std::vector<std::vector<Access>> guards;
-        std::vector<Access> function_guards;
-        std::set<std::string> allowed;  // locals that are keys of a container that lasts
-        ReleasePaths paths;
-        int first_time = 0;                          // conditions around that hold only while something is not set
-        std::map<std::string, PythonNode> assigned;  // locals that are assigned once: what they get
+        std::set<std::string> allowed;                 // locals that are keys of a container that lasts
+        std::map<std::string, PythonNode> assigned;    // locals that are assigned once: what they get
         bool in_except = false;
-        bool blocks = false, serves = false, calls_parameter = false, wraps = false;
     };
 
     // What stands in the module (python_reader.cpp).
@@ -107,6 +100,12 @@ class PythonModule {
 
     std::optional<Access> access(PythonNode expression, int depth = 0);
     Access variable_access(const std::string& name);
+    Variable* noted_variable(Name id);       // nothing where it was not noted
+    void place_at(Name variable, Place at);  // unless it has a place
+    std::string class_prefix() const;        // "Outer.Inner." in the body of a class, else ""
+    bool is_self(PythonNode expression) const;
+    bool is_local_name(const std::string& name) const;       // of any function around
+    std::string inherited(const std::string& member) const;  // its identifier in the first base that is known, "" where there is none
     PythonValue known_value(PythonNode expression);
     std::vector<Access> sizes_in(PythonNode condition, bool compared = false, int depth = 0);
     std::string callee(PythonNode function);  // an identifier, "" where it is not of this code
@@ -119,7 +118,7 @@ class PythonModule {
     void note_key(Operation& operation, PythonNode key);
     void values_in(PythonNode expression, std::set<Name>& values, int depth = 0);
     void note_flow(Name to, PythonNode from);
-    void note_flow(Name to, const std::set<Name>& from);
+    void note_flow(Name to, const std::set<Name>& from) { note_flow_(to, from); }
     void note_call_flow(PythonNode call, const std::string& to);
     bool sets_first_time(PythonNode condition);
     bool leaves(PythonNode block) const;
@@ -129,6 +128,7 @@ class PythonModule {
     Operation& add(Operation::Kind kind, const Access& on, PythonNode at, std::string_view word);
     Place place(PythonNode node) { return {name_(path_), node.line()}; }
     Scope& here() { return scopes_.back(); }
+    const Scope& here() const { return scopes_.back(); }
     bool at_module_level() const { return scopes_.size() == 1; }
 
     UnitFacts& facts_;
@@ -138,8 +138,8 @@ class PythonModule {
     std::map<std::string, PythonValue> globals_;
     std::map<std::string, std::string> functions_;  // of the module: name -> id
     std::map<std::string, ClassScope> classes_;     // by the name within the module: "Outer.Inner"
-    std::set<std::string> noted_;
-    std::set<Flow> flows_;
+    std::unordered_map<Name, std::size_t> noted_;   // variables, by their identifier: where they are in facts_.variables
+    Flows note_flow_;
     std::vector<Scope> scopes_;
     std::vector<std::string> class_path_;
     int depth_ = 0, lambdas_ = 0;

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <map>
-#include <set>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,27 +11,35 @@
 
 namespace leakline::audit {
 
-using PythonWords = std::set<std::string_view>;
-inline const PythonWords kGrows = {"append",     "extend", "add",        "insert", "update", "setdefault", "appendleft",
-                                   "extendleft", "put",    "put_nowait", "push",   "write",  "writelines"};
-inline const PythonWords kShrinks = {
+// A list of words that costs nothing at the start of the program.
+template <std::size_t N>
+struct PythonWords {
+    std::string_view words[N];
+    constexpr bool contains(std::string_view word) const { return std::find(std::begin(words), std::end(words), word) != std::end(words); }
+};
+template <class... Word>
+PythonWords(Word...) -> PythonWords<sizeof...(Word)>;
+
+inline constexpr PythonWords kGrows = {"append",     "extend", "add",        "insert", "update", "setdefault", "appendleft",
+                                       "extendleft", "put",    "put_nowait", "push",   "write",  "writelines"};
+inline constexpr PythonWords kShrinks = {
     "pop",      "popitem", "popleft", "remove", "discard", "clear", "get_nowait", "difference_update", "intersection_update",
     "truncate", "subtract"};
-inline const PythonWords kWaits = {"sleep",         "accept",     "recv",        "recvfrom",       "recv_into",   "input",
-                                   "serve_forever", "recv_json",  "recv_string", "recv_multipart", "get_message", "epoll",
-                                   "receive",       "recv_pyobj", "blpop",       "brpop",          "xread",       "handle_request"};
-inline const PythonWords kServices = {"serve_forever", "run_app",        "run_forever",     "start_server",        "run_polling",
-                                      "start_polling", "accept",         "listen",          "run_until_complete",  "start_consuming",
-                                      "add_url_rule",  "include_router", "HTTPServer",      "ThreadingHTTPServer", "WSGIServer",
-                                      "make_server",   "listen_tcp",     "infinity_polling"};
+inline constexpr PythonWords kWaits = {"sleep",         "accept",     "recv",        "recvfrom",       "recv_into",   "input",
+                                       "serve_forever", "recv_json",  "recv_string", "recv_multipart", "get_message", "epoll",
+                                       "receive",       "recv_pyobj", "blpop",       "brpop",          "xread",       "handle_request"};
+inline constexpr PythonWords kServices = {"serve_forever", "run_app",        "run_forever",     "start_server",        "run_polling",
+                                          "start_polling", "accept",         "listen",          "run_until_complete",  "start_consuming",
+                                          "add_url_rule",  "include_router", "HTTPServer",      "ThreadingHTTPServer", "WSGIServer",
+                                          "make_server",   "listen_tcp",     "infinity_polling"};
 // Results that are new each time: received, random, the time.
-inline const PythonWords kInputs = {"read",          "get_json", "json",        "loads",     "uuid1",       "uuid4",         "token_hex",
-                                    "token_urlsafe", "id",       "time",        "monotonic", "now",         "utcnow",        "random",
-                                    "randint",       "count",    "readexactly", "readuntil", "create_task", "ensure_future", "Thread",
-                                    "Event",         "Future",   "Lock",        "object",    "perf_counter"};
-inline const PythonWords kRequestNames = {"request", "req", "message", "msg", "payload", "packet", "event", "environ"};
-inline const PythonWords kAtOnce = {"map",     "filter", "sorted", "sort",    "min",        "max",     "reduce", "any",  "all",
-                                    "starmap", "sub",    "apply",  "groupby", "accumulate", "partial", "wraps",  "retry"};
+inline constexpr PythonWords kInputs = {
+    "read",        "get_json",      "json",   "loads",  "uuid1",  "uuid4",   "token_hex", "token_urlsafe", "id",
+    "time",        "monotonic",     "now",    "utcnow", "random", "randint", "count",     "readexactly",   "readuntil",
+    "create_task", "ensure_future", "Thread", "Event",  "Future", "Lock",    "object",    "perf_counter"};
+inline constexpr PythonWords kRequestNames = {"request", "req", "message", "msg", "payload", "packet", "event", "environ"};
+inline constexpr PythonWords kAtOnce = {"map",     "filter", "sorted", "sort",    "min",        "max",     "reduce", "any",  "all",
+                                        "starmap", "sub",    "apply",  "groupby", "accumulate", "partial", "wraps",  "retry"};
 
 // Whether a function or attribute of this name keeps what it is given to call it for requests, messages or timers.
 inline bool is_registering(std::string_view word) {
@@ -59,23 +66,20 @@ inline bool waits_on(PythonNode function) {
            std::any_of(known->second.begin(), known->second.end(), [&](std::string_view part) { return object.find(part) != object.npos; });
 }
 
-inline std::vector<std::string> handle_words(std::string_view function) {
-    static const std::map<std::string_view, std::vector<std::string>> table = {{"open", {"open", "close"}},
-                                                                               {"io.open", {"open", "close"}},
-                                                                               {"codecs.open", {"open", "close"}},
-                                                                               {"gzip.open", {"open", "close"}},
-                                                                               {"socket.socket", {"socket", "close"}},
-                                                                               {"socket.create_connection", {"create_connection", "close"}},
-                                                                               {"sqlite3.connect", {"connect", "close"}},
-                                                                               {"psycopg2.connect", {"connect", "close"}},
-                                                                               {"pymysql.connect", {"connect", "close"}},
-                                                                               {"MySQLdb.connect", {"connect", "close"}},
-                                                                               {"os.open", {"open", "close"}},
-                                                                               {"urllib.request.urlopen", {"urlopen", "close"}},
-                                                                               {"urlopen", {"urlopen", "close"}},
-                                                                               {"os.fdopen", {"fdopen", "close"}}};
-    const auto found = table.find(function);
-    return found == table.end() ? std::vector<std::string>{} : found->second;
-}
+// Functions whose result has to be closed.
+inline constexpr PythonWords kOpens = {"open",
+                                       "io.open",
+                                       "codecs.open",
+                                       "gzip.open",
+                                       "socket.socket",
+                                       "socket.create_connection",
+                                       "sqlite3.connect",
+                                       "psycopg2.connect",
+                                       "pymysql.connect",
+                                       "MySQLdb.connect",
+                                       "os.open",
+                                       "urllib.request.urlopen",
+                                       "urlopen",
+                                       "os.fdopen"};
 
 }  // namespace leakline::audit

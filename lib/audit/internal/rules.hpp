@@ -49,7 +49,13 @@ bool is_guarded(const Program& program, const Operation& addition, Name variable
 bool has_few_keys(const Program& program, const Operation& addition);
 // Whether every call gives a parameter (by its index) few values, through its callers' own parameters, too.
 bool has_few_arguments(const Program& program, Name function, std::uint32_t parameter, int depth = 0);
-// Whether a comment in the source says that it is bounded.
-bool is_said_bounded(const Program& program, const Variable& variable, const std::vector<const Operation*>& additions);
+// Whether a comment in the source says that it is bounded: at the declaration or at an addition.
+bool is_said_bounded(const Program& program, const std::vector<Place>& places);
+// A finding of what is declared there.
+AuditFinding finding_of(const Program& program, AuditFinding::Rule rule, Name subject, Name type, Place declared);
+// How requests reach the growth, or that no way is seen. of_what: "it", "the growth".
+void note_reach(const Program& program, AuditFinding& finding, Name function, std::string_view of_what);
+// A note where anything is not proven, else a warning.
+AuditFinding::Level level_of(const AuditFinding& finding);
 
 }  // namespace leakline::audit

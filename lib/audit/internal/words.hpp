@@ -41,10 +41,10 @@ bool is_running_word(std::string_view variable);
 
 struct HandlePair {
     std::string_view acquire, release;
-    int argument = -1;  // -1: the result is the handle; else the index of the argument that points to it
 };
-// What a function opens, or nothing.
+// What a function opens and returns, or nothing.
 const HandlePair* handle_of(std::string_view acquire);
+bool closes_handle(std::string_view function);
 // Whether a library function only uses the handle that it is given: "read", "fprintf".
 bool borrows_handle(std::string_view function);
 

@@ -32,29 +32,15 @@ std::vector<AuditFinding> find_unbounded_memos(const Program& program) {
     for (const Memo& memo : program.facts().memos) {
         const Function* function = program.function(memo.function);
         if (function == nullptr || memo.cleared || !memo.parameters) continue;
-        if (has_only_few_arguments(program, memo.function)) continue;
-        Operation addition;
-        addition.at = memo.at;
-        Variable variable;
-        variable.at = function->at;
-        if (is_said_bounded(program, variable, {&addition})) continue;
-        AuditFinding finding;
-        finding.rule = AuditFinding::Rule::unbounded_memo;
-        finding.subject = program.text(function->name);
-        finding.type = program.text(memo.word);
+        if (program.runs(memo.function) == Runs::once || has_only_few_arguments(program, memo.function)) continue;
+        if (is_said_bounded(program, {function->at, memo.at})) continue;
+        AuditFinding finding = finding_of(program, AuditFinding::Rule::unbounded_memo, function->name, memo.word, memo.at);
         finding.lifetime = "the cache of a function";
-        finding.declared.file = program.text(memo.at.file);
-        finding.declared.line = memo.at.line;
         finding.growth.push_back(site_of(program, memo.at, memo.function, program.text(memo.word)));
-        if (program.is_service() && program.runs(memo.function) == Runs::repeatedly)
-            finding.reach = program.reach(memo.function, 0);
-        else if (program.runs(memo.function) == Runs::once)
-            continue;
-        else
-            finding.doubts.emplace_back("no path from a handler or a service's loop to a call is seen");
+        note_reach(program, finding, memo.function, "a call");
         if (finding.reach.size() > kLongestSurePath || !is_given_request_values(program, memo.function))
             finding.doubts.emplace_back("its arguments are not seen to come from requests: there may be few");
-        finding.level = finding.doubts.empty() ? AuditFinding::Level::warning : AuditFinding::Level::note;
+        finding.level = level_of(finding);
         findings.push_back(std::move(finding));
     }
     return findings;
