@@ -162,6 +162,8 @@ TEST_CASE("a diagnosis by a soak projects nothing that follows time") {
     diagnosis.soak = judged({run(600, 12, Trend::growing, {67, 66, 68}, 50e6), run(200, 4, Trend::growing, {201, 200, 202}, 50e6)});
     diagnosis.trend = diagnosis.soak->runs[1].trend;
     diagnosis.trend.reasons = {"seen so"};
+    diagnosis.series.seconds = {0, 60};
+    diagnosis.series.value = {12.0 * kMiB, 72.0 * kMiB};
     analysis::judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::leak);
     CHECK(diagnosis.reasons[0] == diagnosis.soak->reason);

@@ -459,3 +459,27 @@ TEST_CASE("the headline line stands in the decisive reason, and a program withou
     CHECK(unrecorded.verdict == Verdict::no_leak);
     CHECK(unrecorded.reasons[0].find("heap bytes") == std::string::npos);
 }
+
+TEST_CASE("growth with time in a soak that an allocator may retain is no leak yet") {
+    const auto soaked = [](double mib, double detectable_mib_per_hour) {
+        Diagnosis diagnosis = outside(mib);
+        diagnosis.trend.slope_bytes_per_hour = {mib * kMiB, 0.9 * mib * kMiB, 1.1 * mib * kMiB};
+        diagnosis.trend.detectable_bytes_per_hour = detectable_mib_per_hour * kMiB;
+        diagnosis.soak.emplace();
+        diagnosis.soak->growth = Soak::Growth::with_time;
+        diagnosis.soak->reason = "growth depends on time, not on requests";
+        analysis::judge(diagnosis);
+        return diagnosis;
+    };
+    const Diagnosis little = soaked(13, 1);
+    CHECK(little.verdict == Verdict::inconclusive);
+    CHECK(little.reasons[0].starts_with(
+        "memory grew by 13 MiB after the warm-up without a source line that grows: an allocator may retain 32 MiB"));
+    CHECK(little.reasons[0].ends_with("rerun with a longer soak (--soak-time)"));
+    const Diagnosis unclear = soaked(60, 40);
+    CHECK(unclear.verdict == Verdict::inconclusive);
+    CHECK(unclear.reasons[0].find("less than twice the detection limit") != std::string::npos);
+    const Diagnosis leak = soaked(60, 1);
+    CHECK(leak.verdict == Verdict::leak);
+    CHECK(leak.reasons[0] == "growth depends on time, not on requests");
+}

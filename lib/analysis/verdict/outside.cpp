@@ -58,9 +58,13 @@ std::optional<std::string> lines_unknown(const Evidence& evidence) {
 double level_after_first_round(const Evidence& evidence) {
     const Series& series = evidence.series;
     if (series.size() == 0) return 0;
+    double end_s = series.seconds.front();
+    if (!evidence.rounds.empty())
+        end_s = evidence.rounds.front().end_s;
+    else if (evidence.soak)
+        end_s += evidence.trend.warmup_end_s;
     double level = series.value.front();
-    for (std::size_t i = 0; !evidence.rounds.empty() && i < series.size() && series.seconds[i] <= evidence.rounds.front().end_s; ++i)
-        level = series.value[i];
+    for (std::size_t i = 0; i < series.size() && series.seconds[i] <= end_s; ++i) level = series.value[i];
     return level;
 }
 
@@ -141,7 +145,8 @@ std::optional<Conclusion> killed_before_growth(const Facts& facts, const Policy&
 
 std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Policy& policy) {
     const Evidence& evidence = facts.evidence;
-    if (!facts.memory_grows() || evidence.soak || evidence.oom_kill) return std::nullopt;
+    if (!facts.memory_grows() || evidence.oom_kill) return std::nullopt;
+    const std::string longer = evidence.soak ? "a longer soak (--soak-time)" : "more rounds (--rounds)";
     const bool counted = lines_unknown(evidence).has_value();
     const std::string& why = evidence.lines.unavailable;
     const char* no_line = !facts.leaking.empty() ? ", but lines explain little of it"
@@ -149,7 +154,7 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
                                                  : "";
     Conclusion conclusion;
     if (const auto words = near_detection_limit(evidence.trend); words && !counted) {
-        conclusion.reasons.push_back(fmt::format("memory grows{}, but {}: rerun with more rounds (--rounds)", no_line, *words));
+        conclusion.reasons.push_back(fmt::format("memory grows{}, but {}: rerun with {}", no_line, *words, longer));
         if (!why.empty()) conclusion.reasons.push_back(why);
         return conclusion;
     }
@@ -158,10 +163,13 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
     const auto runtime = collected_runtime(evidence);
     const double late = late_growth(evidence),
                  requests = static_cast<double>(evidence.replay.completed) * 1.15 * *held / std::max(1.0, late);
-    conclusion.reasons.push_back(fmt::format(
-        "memory grew by {} after the first round{}: {} may retain {}; only growth beyond that would be a leak{}", format_bytes(late),
-        no_line, runtime ? fmt::format("the garbage collector of {}", *runtime) : std::string("an allocator"), format_bytes(*held),
-        late > 0 ? "; " + what_decides(evidence, requests, policy) : ""));
+    conclusion.reasons.push_back(
+        fmt::format("memory grew by {} after the {}{}: {} may retain {}; only growth beyond that would be a leak{}", format_bytes(late),
+                    evidence.soak ? "warm-up" : "first round", no_line,
+                    runtime ? fmt::format("the garbage collector of {}", *runtime) : std::string("an allocator"), format_bytes(*held),
+                    evidence.soak ? "; rerun with " + longer
+                    : late > 0    ? "; " + what_decides(evidence, requests, policy)
+                                  : ""));
     if (!why.empty()) conclusion.reasons.push_back(why);
     return conclusion;
 }

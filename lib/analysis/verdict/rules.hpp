@@ -90,7 +90,7 @@ inline constexpr double kDetail = 0.05;
 bool follows_time_alone(const Facts& facts);  // every line that leaks, but for such details
 // Growth of a series from its first value to its largest.
 double grown(const Series& series);
-// Memory at the end of the first round, and its growth since then.
+// Memory at the end of the first round (in a soak, which has no rounds, of the warm-up), and its growth since then.
 double level_after_first_round(const Evidence& evidence);
 double late_growth(const Evidence& evidence);
 // Growth after the first round that an allocator, interpreter or collector may hold back, where memory grew by less and nothing else

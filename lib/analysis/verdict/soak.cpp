@@ -18,11 +18,13 @@ std::optional<Conclusion> soak_speeds_disagree(const Facts& facts, const Policy&
     return Conclusion{Verdict::inconclusive, {soak->reason}, {}};
 }
 
-std::optional<Conclusion> soak_grows_with_time(const Facts& facts, const Policy&) {
+std::optional<Conclusion> soak_grows_with_time(const Facts& facts, const Policy& policy) {
     const auto& soak = facts.evidence.soak;
     // The recorder's run is short, so that what comes with time need not show there: that does not put it outside of the heap.
     if (!soak || soak->growth != Soak::Growth::with_time || !facts.memory_grows() || a_line_leaks(facts) || facts.evidence.max_growth)
         return std::nullopt;
+    // Threads that end leave arenas of their allocator behind, with time and not with requests.
+    if (auto little = memory_grows_too_little(facts, policy)) return little;
     return Conclusion{Verdict::leak, {soak->reason}, {}};
 }
 
@@ -31,7 +33,7 @@ void explain_soak(const Evidence& evidence, Conclusion& memory) {
     const std::string& reason = evidence.soak->reason;
     if (std::find(memory.reasons.begin(), memory.reasons.end(), reason) != memory.reasons.end()) return;
     // Of what comes with time, a line's bytes per request are not what to read first.
-    const bool first = evidence.soak->growth == Soak::Growth::with_time && !evidence.max_growth;
+    const bool first = memory.verdict == Verdict::leak && evidence.soak->growth == Soak::Growth::with_time && !evidence.max_growth;
     memory.reasons.insert(memory.reasons.begin() + (first ? 0 : 1), reason);
 }
 
