@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "memory/cgroup.hpp"
 #include "quantity_options.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::cli {
 
@@ -45,8 +46,10 @@ std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settin
     return options;
 }
 
+Bytes physical_memory() { return static_cast<Bytes>(::sysconf(_SC_PHYS_PAGES)) * page_size(); }
+
 Bytes effective_memory_limit(int pid, std::optional<Bytes> configured) {
-    const Bytes physical = static_cast<Bytes>(sysconf(_SC_PHYS_PAGES)) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+    const Bytes physical = physical_memory();
     Bytes limit = std::min(physical, configured.value_or(physical));
     if (const auto cgroup = memory::memory_cgroup_of(pid))
         if (const auto of_cgroup = memory::CgroupReader(*cgroup).limit()) limit = std::min(limit, *of_cgroup);

@@ -24,6 +24,8 @@ void add_alert_options(CLI::App& app, AlertSettings& settings);
 // What to watch with; nothing without --alert-at. Throws Error{usage} where the options contradict each other.
 std::optional<alert::MonitorOptions> monitor_options(const AlertSettings& settings, const std::string& source, const std::stop_token& stop);
 
+Bytes physical_memory();  // of the machine
+
 // The memory that the process can use before it is killed: the smallest of its cgroup's limit and the configured one;
 // where there is neither, the machine's physical memory.
 Bytes effective_memory_limit(int pid, std::optional<Bytes> configured);

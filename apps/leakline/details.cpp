@@ -9,10 +9,6 @@
 
 namespace leakline::cli {
 
-std::string counted(std::uint64_t count, std::string_view noun) {
-    return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
-}
-
 void detail_recording(Messages& messages, const std::string& file, const HeapProfile& profile) {
     messages.detail(fmt::format("{}: {} of {}, {}: {} over {}, {}, {}", file, profile.source, printable(redact_secrets(profile.command)),
                                 completeness_name(profile.completeness), counted(profile.events, "event"),

@@ -12,9 +12,6 @@
 
 namespace leakline::cli {
 
-// "1 request", "1,234 requests"
-std::string counted(std::uint64_t count, std::string_view noun);
-
 void detail_recording(Messages& messages, const std::string& file, const HeapProfile& profile);
 // The window, how many marks it holds, and how many lines are of which class.
 void detail_lines(Messages& messages, const LineReport& report);

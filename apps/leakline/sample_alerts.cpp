@@ -6,7 +6,6 @@
 #include "system/clock.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 
@@ -15,10 +14,7 @@ namespace leakline::cli {
 namespace {
 
 // A cgroup without a limit has the machine's.
-Bytes cgroup_limit(const std::string& path) {
-    const Bytes physical = static_cast<Bytes>(sysconf(_SC_PHYS_PAGES)) * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
-    return memory::CgroupReader(memory::open_cgroup(path)).limit().value_or(physical);
-}
+Bytes cgroup_limit(const std::string& path) { return memory::CgroupReader(memory::open_cgroup(path)).limit().value_or(physical_memory()); }
 
 }  // namespace
 

@@ -107,9 +107,9 @@ std::string SampleView::slope_text() const {
 std::vector<std::string> SampleView::block(std::size_t width, bool utf8) const {
     const auto elapsed = std::chrono::seconds(std::llround(last_second_ - first_second_));
     std::vector<std::string> lines;
-    lines.push_back(fmt::format("{}  {} {}{}  {}, {} sample{}", name_, metric_name(metric_), format_bytes(last_value_),
+    lines.push_back(fmt::format("{}  {} {}{}  {}, {}", name_, metric_name(metric_), format_bytes(last_value_),
                                 limit_ ? " of " + format_bytes(static_cast<double>(*limit_)) : "",
-                                elapsed.count() == 0 ? "0s" : format_duration(elapsed), format_count(seen_), seen_ == 1 ? "" : "s"));
+                                elapsed.count() == 0 ? "0s" : format_duration(elapsed), counted(seen_, "sample")));
     const auto [least, greatest] = std::minmax_element(series_.value.begin(), series_.value.end());
     const std::string range = series_.value.empty() ? "" : fmt::format("  {} to {}", format_bytes(*least), format_bytes(*greatest));
     constexpr std::size_t kMinSparkline = 10;

@@ -169,6 +169,10 @@ std::string format_count(std::uint64_t count) {
     return digits;
 }
 
+std::string counted(std::uint64_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
+}
+
 std::string format_per_second(double rate) {
     if (rate < 1000 || rate > 1e15) return fmt::format("{:.4g}/s", rate);
     return format_count(static_cast<std::uint64_t>(std::llround(rate))) + "/s";

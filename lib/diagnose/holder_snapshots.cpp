@@ -1,7 +1,6 @@
 #include "diagnose/internal/holder_snapshots.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <exception>
@@ -37,7 +36,7 @@ std::optional<holders::Snapshot> HolderSnapshots::take() const {
     if (runtime_of_module(executable_of(pid_)) != Runtime::native) return std::nullopt;
     try {
         const auto now = read_stat(pid_);
-        const Bytes resident = now ? now->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE)) : 0;
+        const Bytes resident = now ? now->resident : 0;
         if (resident == 0 || resident > kLargestProcess) {
             context_.detail("what holds memory is not looked for: the process has ended or is larger than 1 GiB");
             return std::nullopt;

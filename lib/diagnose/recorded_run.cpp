@@ -1,6 +1,5 @@
 // The recorded run: the service under the heap recorder, with the same rounds, for the lines that memory comes from.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -73,7 +72,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         gone = gone || !now || now->state == 'Z' || now->state == 'X';
         recorder.look_for_children();
         exhausted = exhausted || descriptors.nearly_used_up();
-        return !gone && !exhausted && !(ceiling && now->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE)) > *ceiling);
+        return !gone && !exhausted && !(ceiling && now->resident > *ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     if (!rounds.stopped) lines.rounds_end();

@@ -83,7 +83,7 @@ class AgentCollector {
                 end(watched);
                 continue;
             }
-            resident += stat->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
+            resident += stat->resident;
         }
         remove_ended();
         if (resident > 0 && recording_) {
@@ -138,7 +138,7 @@ class AgentCollector {
         origin_ = segment.started();
         HeapMark start;
         start.kind = HeapMark::Kind::start;
-        if (const auto stat = read_stat(name.pid)) start.rss = stat->resident_pages * static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
+        if (const auto stat = read_stat(name.pid)) start.rss = stat->resident;
         resident_ = start.rss;
         write(start);
         for (MarkSchedule::Requested& asked : std::exchange(early_, {})) set_mark(std::move(asked));

@@ -58,7 +58,8 @@ BlockEstimate estimate_of(const SampledBlock& block) {
             static_cast<double>(malloc_overhead(block.size)) / probability};
 }
 
-SegmentReader::SegmentReader(Descriptor file, std::string name) : file_(std::move(file)), name_(std::move(name)) {
+SegmentReader::SegmentReader(Descriptor file, std::string name, Nanoseconds patience)
+    : file_(std::move(file)), name_(std::move(name)), patience_(patience) {
     Room<SegmentHeader> room(1);
     if (!read_bytes(0, room.data(), sizeof(SegmentHeader)))
         throw Error(ErrorKind::input, name_, "is not a segment of leakline's agent: it is too short");
@@ -159,18 +160,18 @@ bool SegmentReader::read_samples(const SegmentHeader& header) {
     const auto same = [](const SamplingState& a, const SamplingState& b) { return a.interval == b.interval && a.thinned == b.thinned; };
     Room<Sample> first(used), middle(used), last(used);
     std::optional<SamplingState> state;
-    constexpr int kTries = 50;
-    for (int tries = 0; tries < kTries; ++tries) {
+    constexpr Nanoseconds kPause = std::chrono::milliseconds(2);
+    for (auto pauses_left = patience_ / kPause; pauses_left >= 0; --pauses_left) {
         state = state_now();
         if (!state) return false;
-        if (state->thinned == SamplingState::kAllThinned || tries == kTries - 1) {
+        if (state->thinned == SamplingState::kAllThinned || pauses_left == 0) {
             for (Room<Sample>* room : {&first, &middle, &last})
                 if (!read_bytes(layout_.samples, room->data(), used * sizeof(Sample))) return false;
             const auto after = state_now();
             if (!after) return false;
             if (same(*state, *after)) break;
         }
-        system_clock().sleep_until(system_clock().monotonic() + std::chrono::milliseconds(2));
+        if (pauses_left > 0) system_clock().sleep_until(system_clock().monotonic() + kPause);
     }
     interval_ = state->interval;
     samples_.assign(used, {});

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -53,7 +52,7 @@ std::vector<Mapping> whole_mappings(const std::vector<Mapping>& mappings) {
 std::vector<MemoryImage::Run> written_pages(ProcFile& pagemap, const Mapping& mapping) {
     constexpr std::uint64_t kPresent = std::uint64_t{1} << 63, kSwapped = std::uint64_t{1} << 62, kOfFile = std::uint64_t{1} << 61;
     constexpr std::uint64_t kAtOnce = 1 << 16;
-    const auto system_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const Bytes system_page = page_size();
     std::vector<MemoryImage::Run> runs;
     std::vector<std::uint64_t> entries(kAtOnce);
     for (std::uint64_t page = mapping.begin / system_page, last = mapping.end / system_page; page < last;) {

@@ -144,15 +144,16 @@ bool GlibcHeap::walk_bin(const Arena& arena, std::uint64_t self, Way way, bool& 
 // Whole pages between two addresses that are not in memory: never touched, or returned by malloc_trim.
 bool GlibcHeap::add_absent(std::uint64_t begin, std::uint64_t end, Free& total, Reading& reading) {
     constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
-    std::uint64_t page = (begin + page_size_ - 1) / page_size_;
-    const std::uint64_t last = end / page_size_;
+    const Bytes page_bytes = page_size();
+    std::uint64_t page = (begin + page_bytes - 1) / page_bytes;
+    const std::uint64_t last = end / page_bytes;
     std::uint64_t entries[512];
     while (page < last && pagemap_.is_open()) {
         const std::size_t count = std::min<std::uint64_t>(last - page, std::size(entries));
         if (reading.overdue()) return false;
         if (!pagemap_.read_at(page * sizeof entries[0], entries, count * sizeof entries[0])) return true;
         const auto absent = std::count_if(entries, entries + count, [](std::uint64_t entry) { return (entry & kPresent) == 0; });
-        total.absent += static_cast<Bytes>(absent) * page_size_;
+        total.absent += static_cast<Bytes>(absent) * page_bytes;
         page += count;
     }
     return true;

@@ -4,8 +4,6 @@
 // Thread-safety: one GlibcHeap, one thread at a time.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,7 +64,6 @@ class GlibcHeap {
     };
     std::vector<Chunk> seen_;   // in a bin, during the walk
     std::vector<char> copies_;  // of pages, while walking
-    std::uint64_t page_size_ = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     std::optional<glibc::Layout> layout_;
 };
 

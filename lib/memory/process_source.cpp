@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <cerrno>
 
 #include "base/error.hpp"
@@ -53,7 +51,7 @@ class ProcessSource : public MemorySource {
         if (!statm || statm->size == 0) return false;  // ended, or a zombie now
         MemorySample sample;
         sample.at = at;
-        if (wants(Metric::rss)) sample[Metric::rss] = statm->resident * page_size_;
+        if (wants(Metric::rss)) sample[Metric::rss] = statm->resident;
         if (cgroup_) cgroup_->read(depth, wanted_, sample);
         if (depth == Depth::detailed && !read_details(sample)) return false;
         sink(subject_, sample);
@@ -132,7 +130,6 @@ class ProcessSource : public MemorySource {
     std::optional<CgroupReader> cgroup_;
     std::optional<GlibcHeap> heap_;
     Subject subject_;
-    Bytes page_size_ = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
 };
 
 }  // namespace

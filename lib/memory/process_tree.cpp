@@ -16,7 +16,6 @@ namespace leakline::memory {
 
 namespace {
 
-const auto kPage = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
 const auto kTicksPerSecond = static_cast<double>(::sysconf(_SC_CLK_TCK));
 
 bool machine_has_swap(const SystemRoots& roots) {
@@ -84,8 +83,8 @@ bool ProcessTree::read(Member& member, Depth depth) {
         const auto text = member.read(member.statm, "/statm");
         const auto statm = text ? parse_statm(*text) : std::nullopt;
         if (!statm) return false;
-        reading.resident = statm->resident * kPage;
-        reading.private_bytes = (statm->resident - std::min(statm->resident, statm->shared)) * kPage;
+        reading.resident = statm->resident;
+        reading.private_bytes = statm->resident - std::min(statm->resident, statm->shared);
         if (statm->size == 0) depth = Depth::detailed;  // a zombie now
         // All of statm's shared pages may belong to files.
         if (statm->size != 0 && (swap_in_use_ || (depth == Depth::detailed && statm->shared > 0)))

@@ -57,8 +57,6 @@ void add_finding(TerminalText& text, const AuditFinding& finding) {
     text.line();
 }
 
-std::string counted(std::size_t count, std::string_view what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
-
 }  // namespace
 
 std::string audit_text(const Audit& audit, const RenderOptions& options) {

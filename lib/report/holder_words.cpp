@@ -25,13 +25,9 @@ std::string variable_text(const Holder& holder) {
     return std::string(root_name(holder.root)) + name;
 }
 
-std::string count_text(std::uint64_t count, std::string_view what) {
-    return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
-}
-
 std::string contents_text(const std::string& type, const std::optional<std::uint64_t>& elements) {
     if (!elements) return type;
-    const std::string count = type.starts_with("std::string") ? format_count(*elements) + " characters" : count_text(*elements, "element");
+    const std::string count = type.starts_with("std::string") ? format_count(*elements) + " characters" : counted(*elements, "element");
     return type.empty() ? count : type + ", " + count;
 }
 
@@ -39,7 +35,7 @@ std::string held_by_text(const HeldBy& held_by) {
     constexpr std::size_t kLongestType = 120;  // names of templates can be very long, and their beginning says most
     if (!held_by.holder) {
         const bool one = held_by.lost_blocks == 1;
-        const std::string what = fmt::format("nothing: {} ({}) {} not reachable; ", count_text(held_by.lost_blocks, "block"),
+        const std::string what = fmt::format("nothing: {} ({}) {} not reachable; ", counted(held_by.lost_blocks, "block"),
                                              format_bytes(static_cast<double>(held_by.lost_bytes)), one ? "is" : "are");
         return what + (held_by.lost_in_cycles ? "objects keep each other alive" : "a free is missing");
     }

@@ -28,10 +28,10 @@ std::string kind_text(const BlockKind& kind) {
 std::string lost_text(const LostKind& kind) {
     std::string what;
     if (!kind.cycle)
-        what = kind.type.empty() ? count_text(kind.count, "block") + " of " + size_text(kind.block_size)
+        what = kind.type.empty() ? counted(kind.count, "block") + " of " + size_text(kind.block_size)
                                  : format_count(kind.count) + " x " + kind.type;
     else
-        what = count_text(kind.count, "cycle") + " through " + (kind.type.empty() ? "blocks of unknown type" : kind.type);
+        what = counted(kind.count, "cycle") + " through " + (kind.type.empty() ? "blocks of unknown type" : kind.type);
     if (!kind.field.empty()) what += "::" + kind.field;
     if (kind.blocks > kind.count) what += fmt::format(" ({} blocks)", format_count(kind.blocks));
     return fmt::format("  {:>10}  {}", size_text(kind.bytes), what);
@@ -87,8 +87,7 @@ std::string holders_text(const HolderReport& report, const RenderOptions& option
     for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);
     if (shown < report.holders.size()) text.line(fmt::format("\nand {} more (--top)", report.holders.size() - shown));
     text.line();
-    text.line(fmt::format("{:>{}}  lost: {}{}", size_text(report.lost_bytes), kIndent - 2,
-                          count_text(report.lost_blocks, "unreachable block"),
+    text.line(fmt::format("{:>{}}  lost: {}{}", size_text(report.lost_bytes), kIndent - 2, counted(report.lost_blocks, "unreachable block"),
                           report.lost_blocks > 0 && !options.lost ? " (listed by --lost)" : ""));
     if (options.lost)
         for (const LostKind& kind : report.lost) add_row(text, lost_text(kind));

@@ -185,11 +185,10 @@ std::string line_and_function(const CodeLine& line) {
 
 std::string headline_note(const HeadlineLine& headline) {
     std::string note;
-    const auto lines = [](std::size_t count) { return fmt::format("{} line{}", count, count == 1 ? "" : "s"); };
-    if (headline.lines > 1) note = fmt::format("sum of {} that allocate for it", lines(headline.lines));
+    if (headline.lines > 1) note = fmt::format("sum of {} that allocate for it", counted(headline.lines, "line"));
     if (headline.elsewhere > 0)
         note += fmt::format("{}{:.0f} % of the growth of all leaking lines; {} elsewhere", note.empty() ? "" : "; ", headline.share * 100,
-                            lines(headline.elsewhere));
+                            counted(headline.elsewhere, "line"));
     return note;
 }
 

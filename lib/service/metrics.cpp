@@ -1,12 +1,8 @@
 #include "service/internal/metrics.hpp"
 
-#include <unistd.h>
-
-#include <charconv>
-
 #include "base/quantities.hpp"
-#include "base/strings.hpp"
 #include "system/proc_file.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::service {
 
@@ -34,12 +30,10 @@ std::uint64_t RequestMetrics::total() const {
 }
 
 std::optional<Bytes> own_resident_bytes() {
-    const std::optional<std::string> statm = read_small_file("/proc/self/statm");
-    if (!statm) return std::nullopt;
-    const std::vector<std::string_view> fields = split(trim(*statm), ' ');
-    std::uint64_t pages = 0;
-    if (fields.size() < 2 || std::from_chars(fields[1].begin(), fields[1].end(), pages).ec != std::errc()) return std::nullopt;
-    return pages * static_cast<Bytes>(sysconf(_SC_PAGESIZE));
+    const auto text = read_small_file("/proc/self/statm");
+    if (!text) return std::nullopt;
+    const auto read = parse_statm(*text);
+    return read ? std::optional(read->resident) : std::nullopt;
 }
 
 }  // namespace leakline::service

@@ -1,5 +1,7 @@
 #include "system/procfs.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -45,14 +47,19 @@ void for_each_kib_line(std::string_view text, Field field) {
 
 }  // namespace
 
+Bytes page_size() {
+    static const auto size = static_cast<Bytes>(::sysconf(_SC_PAGESIZE));
+    return size;
+}
+
 std::optional<Statm> parse_statm(std::string_view text) {
     const auto size = number<std::uint64_t>(next_word(text));
     const auto resident = number<std::uint64_t>(next_word(text));
     const auto shared = number<std::uint64_t>(next_word(text));
     if (!size || !resident || !shared) return std::nullopt;
-    // No address space has more than 2^52 pages: larger numbers are not from statm.
-    if ((*size | *resident | *shared) >> 52 != 0) return std::nullopt;
-    return Statm{*size, *resident, *shared};
+    // No address space has more than 2^57 bytes, 2^45 pages: larger numbers are not from statm.
+    if ((*size | *resident | *shared) >> 45 != 0) return std::nullopt;
+    return Statm{*size * page_size(), *resident * page_size(), *shared * page_size()};
 }
 
 std::optional<SmapsRollup> parse_smaps_rollup(std::string_view text) {
@@ -107,7 +114,7 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
     stat.threads = *threads;
     stat.start_ticks = *start;
     next_word(text);  // 23 vsize
-    stat.resident_pages = number<std::uint64_t>(next_word(text)).value_or(0);
+    stat.resident = number<std::uint64_t>(next_word(text)).value_or(0) * page_size();
     for (int field = 25; field < 28; ++field) next_word(text);
     stat.stack_start = number<std::uint64_t>(next_word(text)).value_or(0);
     return stat;

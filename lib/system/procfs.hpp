@@ -24,9 +24,11 @@ enum class Depth {
     detailed,  // also what the kernel has to walk page tables or directories for
 };
 
-// /proc/PID/statm, in pages. All zero: a zombie or a kernel thread (no address space).
+Bytes page_size();  // of this machine
+
+// /proc/PID/statm. All zero: a zombie or a kernel thread (no address space).
 struct Statm {
-    std::uint64_t size = 0, resident = 0, shared = 0;
+    Bytes size = 0, resident = 0, shared = 0;
 };
 std::optional<Statm> parse_statm(std::string_view text);
 
@@ -45,7 +47,7 @@ struct ProcessStat {
     std::uint64_t start_ticks = 0;       // since boot, in clock ticks: with the pid it names a process for good
     std::uint64_t cpu_ticks = 0;         // user and system, of all its threads
     std::uint64_t waited_cpu_ticks = 0;  // the same, of the children that it has waited for
-    std::uint64_t resident_pages = 0;
+    Bytes resident = 0;
     std::uint64_t stack_start = 0;  // address; 0 where it may not be seen
 };
 std::optional<ProcessStat> parse_stat(std::string_view text);

@@ -91,7 +91,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     try {
         heap::AgentRecording recording("/usr/bin/svc", "svc", heap::Children::sum);
         heap::RecordingWriter writer(out.get());
-        heap::AgentRecording::Process& process = recording.add(heap::SegmentReader(Descriptor(::dup(file.get())), "input"));
+        heap::AgentRecording::Process& process = recording.add(heap::SegmentReader(Descriptor(::dup(file.get())), "input", Nanoseconds(0)));
         writer.header({}, recording.tables());
         for (const int at : {1, 2, 3}) {
             if (at == 2) {

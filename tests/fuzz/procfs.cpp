@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace leakline;
     using namespace leakline::memory;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    if (const auto statm = parse_statm(text)) require((statm->size | statm->resident | statm->shared) >> 52 == 0);
+    if (const auto statm = parse_statm(text)) require((statm->size | statm->resident | statm->shared) >> 57 == 0);
     if (const auto rollup = parse_smaps_rollup(text)) {
         require(rollup->rss.has_value() && *rollup->rss % 1024 == 0);
         require(rollup->pss.value_or(0) % 1024 == 0);

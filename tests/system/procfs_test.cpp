@@ -4,12 +4,12 @@
 
 using namespace leakline;
 
-TEST_CASE("statm gives size, resident and shared pages") {
+TEST_CASE("statm gives size, resident and shared bytes") {
     const auto statm = parse_statm("1765 410 382 5 0 123 0\n");
     REQUIRE(statm);
-    CHECK(statm->size == 1765);
-    CHECK(statm->resident == 410);
-    CHECK(statm->shared == 382);
+    CHECK(statm->size == 1765 * page_size());
+    CHECK(statm->resident == 410 * page_size());
+    CHECK(statm->shared == 382 * page_size());
 }
 
 TEST_CASE("what is not statm is nothing") {

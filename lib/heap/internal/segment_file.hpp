@@ -53,10 +53,10 @@ class SegmentReader {
     };
 
     // Throws Error{input} if it is not a segment of this version, or not ready yet.
-    SegmentReader(Descriptor file, std::string name);
+    SegmentReader(Descriptor file, std::string name, Nanoseconds patience = std::chrono::milliseconds(100));
 
     // Reads the current state. False if it cannot be read; the previous state is then kept. A sample that changes meanwhile is
-    // read as before or after the change. Waits up to 100 ms while the agent doubles its interval.
+    // read as before or after the change. Waits up to `patience` while the agent doubles its interval.
     bool read();
 
     int pid() const { return pid_; }
@@ -91,6 +91,7 @@ class SegmentReader {
 
     Descriptor file_;
     std::string name_;
+    Nanoseconds patience_;
     agent::SegmentSizes sizes_{};
     agent::SegmentLayout layout_{};
     int pid_ = 0, parent_ = 0;

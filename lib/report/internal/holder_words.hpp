@@ -12,8 +12,6 @@ namespace leakline::report {
 
 // "global app::cache", "local service.state_->records_ in main".
 std::string variable_text(const Holder& holder);
-// "1,000 blocks", "1 block".
-std::string count_text(std::uint64_t count, std::string_view what);
 // "std::list<app::Event>, 1,000 elements"; each part only where it is known.
 std::string contents_text(const std::string& type, const std::optional<std::uint64_t>& elements);
 // "global app::cache (std::list<app::Event>, 1,000 elements, 1 MiB)  src/cache.cpp:12"; "nothing: 60 blocks are not reachable; a free is
