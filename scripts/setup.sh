@@ -62,8 +62,23 @@ fetch_npm() {
   rm -rf "$folder"
 }
 
+# The packages that FOLDER's package-lock.json lists with their checksums, into TO.
+# fetch_npm_tree FOLDER TO
+fetch_npm_tree() {
+  cmp -s "$1/package-lock.json" "$2/package-lock.json" && [ -d "$2/node_modules" ] && return 0
+  mkdir -p "$2"
+  cp "$1/package.json" "$1/package-lock.json" "$2"
+  if (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund --silent >/dev/null); then
+    echo "setup: the packages of $1 are in $2"
+  else
+    rm -rf "$2"
+    echo "setup: the packages of $1 cannot be downloaded; what needs them will be left out" >&2
+  fi
+}
+
 # tree-sitter-python is the grammar that leakline audit reads Python with (later versions need a later libtree-sitter);
-# playwright-core drives Chromium; @actions/core is GitHub's own writer of workflow commands; speedscope opens our exports.
+# playwright-core drives Chromium; @actions/core is GitHub's own writer of workflow commands; speedscope opens our exports;
+# the packages of tests/mcp are the official client of the Model Context Protocol.
 fetch_npm_packages() {
   if ! command -v npm >/dev/null; then
     echo "setup: npm not found; leakline audit will not read Python, and tests that use Chromium or workflow commands will be skipped" >&2
@@ -73,6 +88,7 @@ fetch_npm_packages() {
   [ "${1:-}" != --build-only ] || return 0
   fetch_npm playwright-core 1.52.0 976a2c4e02d748c7ae2d938c2fda98383510a0f3e752c2ac6f9fcfe8b2767bab8f29751d3cae56621378cf4dc6f9835b5a618363860435ab8dbb864a733ade1e
   fetch_npm @actions/core 1.11.1 8572424ab9307c0e3a55df59deae1ca44a47075acbe4d1b4e3efeb6ea5bd777f824afb41d6d61ef144e90258b16b5be3d26fd42e095f10ad942b1306c42c6fe4
+  fetch_npm_tree tests/mcp build/npm/mcp
   fetch_npm speedscope 1.20.0 2a3627c488d72223ef1ecd0e30d634bd415771a576682cc7da2c85e367db5cf229264a8a2f763802bc860c28f4e3586b6c8627384727f9397e9870015866c35d
 }
 

@@ -43,6 +43,8 @@ std::span<const CommandRow> commands() {
          "leakline serve --mode lru --capacity 5000 --memory-limit 512MiB --alert-at 80%", declare_serve, OnSignal::ends_as_usual},
         {"traffic", "Generate a log of sample traffic: reproducible, with a daily load curve",
          "leakline traffic --duration 24h --seed 7 -o day.jsonl", declare_traffic, OnSignal::reports_partly},
+        {"mcp", "Serve the commands as tools to other programs, by the Model Context Protocol on standard input and output", "leakline mcp",
+         declare_mcp, OnSignal::ends_as_usual},
         {"doctor", "Check prerequisites and print how to fix them", "leakline doctor", declare_doctor, OnSignal::ends_at_once},
     };
     return table;

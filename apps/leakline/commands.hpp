@@ -45,6 +45,7 @@ Run declare_holders(CLI::App& app);
 Run declare_lines(CLI::App& app);
 Run declare_diagnose(CLI::App& app);
 Run declare_doctor(CLI::App& app);
+Run declare_mcp(CLI::App& app);
 Run declare_minimize(CLI::App& app);
 Run declare_record(CLI::App& app);
 Run declare_replay(CLI::App& app);

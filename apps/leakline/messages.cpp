@@ -17,7 +17,7 @@ namespace leakline::cli {
 namespace {
 
 constexpr int kNarrowest = 40;
-constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100);
+constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100), kNextLine = std::chrono::milliseconds(500);
 
 // What a message quotes of files may hold what a terminal obeys, and a line of its own that a CI system does ("::error::"):
 // our own further lines are all indented.
@@ -51,6 +51,7 @@ Terminal detect_terminal(int descriptor) {
 Messages::Messages(CLI::App& command) {
     CLI::Option* quiet = command.add_flag("-q,--quiet", quiet_flag_, "Print only results, warnings and errors");
     command.add_flag("-v,--verbose", verbose_flag_, "Print more details")->excludes(quiet);
+    command.add_flag(kProgressOption, progress_lines_, "Print progress as lines")->group("");
 }
 
 Messages::~Messages() {
@@ -89,16 +90,20 @@ void Messages::detail(std::string_view text) {
 }
 
 void Messages::progress(std::string_view stage, std::string_view what, std::optional<double> fraction) {
-    if (!terminal_.interactive || verbosity_ == Verbosity::quiet) return;
+    if (!progress_lines_ && (!terminal_.interactive || verbosity_ == Verbosity::quiet)) return;
     const Nanoseconds now = system_clock().monotonic();
     const std::lock_guard lock(mutex_);
     if (stage_ != stage) {
         stage_ = stage;
         stage_began_ = now;
-    } else if (line_shown_ && now - last_drawn_ < kRedraw) {
+    } else if (progress_lines_ ? now - last_drawn_ < kNextLine : line_shown_ && now - last_drawn_ < kRedraw) {
         return;
     }
     last_drawn_ = now;
+    if (progress_lines_) {
+        const std::string share = fraction ? fmt::format(" ({:.0f} %)", *fraction * 100) : "";
+        return print_error("{}{}: {}{}\n", kProgressMark, printable(stage), printable(what), share);
+    }
     // One column is left free: a full line would wrap, and could not be wiped.
     print_error("\r{}\x1b[K", report::progress_line(what, fraction, now - stage_began_, terminal_.width - 1));
     line_shown_ = true;

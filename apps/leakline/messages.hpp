@@ -27,6 +27,11 @@ struct Terminal {
 };
 Terminal detect_terminal(int descriptor);
 
+// For a program that starts a command and shows its progress (leakline mcp): twice a second at most, a line on standard error of
+// this mark and a text. Every command has the option, --help does not list it.
+inline constexpr const char* kProgressOption = "--progress-lines";
+inline constexpr char kProgressMark = '\x1e';  // messages have no control characters
+
 class Messages {
   public:
     enum class Verbosity { quiet, normal, verbose };
@@ -51,7 +56,7 @@ class Messages {
     void say(std::string_view prefix, std::string_view text);
     void wipe();  // mutex_ held
 
-    bool quiet_flag_ = false, verbose_flag_ = false;
+    bool quiet_flag_ = false, verbose_flag_ = false, progress_lines_ = false;
     Verbosity verbosity_ = Verbosity::normal;
 
     Nanoseconds opened_{};
