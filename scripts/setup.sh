@@ -21,6 +21,7 @@ tests=(
   binutils            # programs that are recorded
   clang               # the second compiler of the line-exactness tests
   clang-format clang-tidy   # scripts/check.sh
+  shellcheck unzip          # the scripts of the CI gate
   curl zstd sqlite3 procps
   man-db fish zsh     # man pages and completions
   libjemalloc-dev rustc default-jdk-headless   # services with another allocator, in Rust and in Java that are diagnosed

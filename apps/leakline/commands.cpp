@@ -39,12 +39,14 @@ std::span<const CommandRow> commands() {
          declare_history, OnSignal::reports_partly},
         {"report", "Write reports in any format from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report, OnSignal::ends_at_once},
+        {"comment", "Write a diagnosis as a comment on a pull request, or update that of an earlier run",
+         "leakline comment diagnosis.json --before main.json --history runs/", declare_comment, OnSignal::ends_at_once},
         {"serve", "Run trackd, the reference service, under a memory limit",
          "leakline serve --mode lru --capacity 5000 --memory-limit 512MiB --alert-at 80%", declare_serve, OnSignal::ends_as_usual},
         {"traffic", "Generate a log of sample traffic: reproducible, with a daily load curve",
          "leakline traffic --duration 24h --seed 7 -o day.jsonl", declare_traffic, OnSignal::reports_partly},
-        {"mcp", "Serve the commands as tools to other programs, by the Model Context Protocol on standard input and output", "leakline mcp",
-         declare_mcp, OnSignal::ends_as_usual},
+        {"mcp", "Serve commands as tools to other programs, by the Model Context Protocol over stdio", "leakline mcp", declare_mcp,
+         OnSignal::ends_as_usual},
         {"doctor", "Check prerequisites and print how to fix them", "leakline doctor", declare_doctor, OnSignal::ends_at_once},
     };
     return table;

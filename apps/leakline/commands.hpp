@@ -38,6 +38,7 @@ struct CommandRow {
 
 Run declare_audit(CLI::App& app);
 Run declare_capture(CLI::App& app);
+Run declare_comment(CLI::App& app);
 Run declare_convert(CLI::App& app);
 Run declare_compare(CLI::App& app);
 Run declare_history(CLI::App& app);

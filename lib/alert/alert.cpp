@@ -10,6 +10,7 @@
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "base/redact.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
 #include "http/client.hpp"
@@ -186,7 +187,6 @@ std::string authorization_of(const ChannelSpec& spec) {
 }
 
 std::string without_secrets(std::string text, std::string_view url, std::string_view authorization) {
-    constexpr std::size_t kShortest = 4;  // shorter secrets protect nothing
     const std::string_view kParts = "/?&=#";
     std::vector<std::string> secrets;
     const std::size_t path = url.find_first_of("/?#", std::min(url.size(), url.find("://") + 3));
@@ -198,12 +198,7 @@ std::string without_secrets(std::string text, std::string_view url, std::string_
             rest.remove_prefix(std::min(part.size() + 1, rest.size()));
         }
     secrets.emplace_back(authorization.substr(authorization.find(' ') + 1));
-    std::sort(secrets.begin(), secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
-    for (const std::string& secret : secrets) {
-        if (secret.size() < kShortest) continue;
-        for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += 3) text.replace(at, secret.size(), "***");
-    }
-    return text;
+    return hide(std::move(text), std::move(secrets));
 }
 
 void post_json(const std::string& url, const std::string& authorization, const std::string& body) {

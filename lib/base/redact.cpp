@@ -158,4 +158,14 @@ std::string redact_secrets(std::string_view text) {
     return out;
 }
 
+std::string hide(std::string text, std::vector<std::string> secrets) {
+    constexpr std::size_t kShortest = 4;
+    std::sort(secrets.begin(), secrets.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    for (const std::string& secret : secrets) {
+        if (secret.size() < kShortest) continue;
+        for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += 3) text.replace(at, secret.size(), "***");
+    }
+    return text;
+}
+
 }  // namespace leakline

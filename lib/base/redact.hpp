@@ -21,4 +21,7 @@ std::vector<std::string> redact_secrets(std::vector<std::string> words);
 // The same for a command line as one text, whose words are separated by spaces.
 std::string redact_secrets(std::string_view text);
 
+// text with "***" in place of each of these secrets, longer ones first; those of fewer than 4 characters protect nothing and stay.
+std::string hide(std::string text, std::vector<std::string> secrets);
+
 }  // namespace leakline

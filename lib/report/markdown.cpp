@@ -9,6 +9,7 @@
 #include "base/utf8.hpp"
 #include "report/internal/history_text.hpp"
 #include "report/internal/line_table.hpp"
+#include "report/internal/markdown.hpp"
 #include "report/internal/path_results.hpp"
 #include "report/internal/renderers.hpp"
 #include "report/internal/resources_text.hpp"
@@ -39,15 +40,39 @@ std::string escaped(std::string_view text, std::string_view after_backslash, std
     return out;
 }
 
-// Plain text within Markdown: markup characters are escaped, and so are '@', which notifies people, and
-// '#', which links issues.
+}  // namespace
+
+namespace markdown {
+
 std::string plain(std::string_view text) { return escaped(text, "\\`*_[]|#~", "@"); }
 
-// `code` within a table row: HTML's element, because a code span cannot hold '|' and backquotes at once.
 std::string code(std::string_view text) {
     if (trim(text).empty()) return "";
     return "<code>" + escaped(trim(text), "", "|\\`*_[]#@~:") + "</code>";
 }
+
+std::string details(std::string_view title, const std::string& body) {
+    return fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", title, body);
+}
+
+std::string fit(const std::vector<std::string>& parts) {
+    std::string out;
+    std::size_t left = 0;
+    for (const std::string& part : parts) {
+        if (left == 0 && out.size() + part.size() <= kLimit - 100)
+            out += part;
+        else if (!part.empty())
+            ++left;
+    }
+    if (left > 0) out += fmt::format("\n_{} more parts are left out: a comment holds no more. The JSON report has them._\n", left);
+    return out;
+}
+
+}  // namespace markdown
+
+namespace {
+
+using namespace markdown;
 
 // A fenced block whose fence is longer than any run of backquotes in it.
 std::string fenced(const std::string& text) {
@@ -58,10 +83,6 @@ std::string fenced(const std::string& text) {
     }
     const std::string fence(longest + 1, '`');
     return fence + "text\n" + text + (text.ends_with('\n') ? "" : "\n") + fence + "\n";
-}
-
-std::string details(std::string_view title, const std::string& body) {
-    return fmt::format("\n<details><summary>{}</summary>\n\n{}\n</details>\n", title, body);
 }
 
 std::string signed_bytes(std::int64_t bytes) { return format_signed_bytes(static_cast<double>(bytes)); }
@@ -141,21 +162,11 @@ std::string bullets(const std::vector<std::string>& texts, std::size_t top = 20)
     return out;
 }
 
-// The parts in order of importance; from the first that no longer fits, the rest is omitted and named.
-std::string fit(const std::vector<std::string>& parts) {
-    std::string out;
-    std::size_t left = 0;
-    for (const std::string& part : parts) {
-        if (left == 0 && out.size() + part.size() <= kLimit - 100)
-            out += part;
-        else if (!part.empty())
-            ++left;
-    }
-    if (left > 0) out += fmt::format("\n_{} more parts are left out: a comment holds no more. The JSON report has them._\n", left);
-    return out;
-}
+}  // namespace
 
-std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
+namespace markdown {
+
+std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const RenderOptions& options) {
     const Summary summary = summarize(diagnosis);
     std::vector<std::string> parts;
     parts.push_back(fmt::format("### leakline: {}\n\n{}\n\n", plain(summary.verdict), plain(summary.reason)));
@@ -198,8 +209,14 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     if (!warnings.empty()) parts.push_back(details(fmt::format("{} warnings", warnings.size()), bullets(warnings)));
     for (const LineTable& other : diagnosis.lines.tables)
         if (&other != summary.table) parts.push_back(details("Line by line: " + code(other.function), table(other, options)));
-    return fit(parts);
+    return parts;
 }
+
+}  // namespace markdown
+
+namespace {
+
+std::string render(const Diagnosis& diagnosis, const RenderOptions& options) { return fit(diagnosis_parts(diagnosis, options)); }
 
 std::string render(const LineReport& report, const RenderOptions& options) {
     std::vector<std::string> parts;

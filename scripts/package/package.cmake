@@ -38,6 +38,9 @@ foreach(guide ${guides})
 endforeach()
 install(FILES LICENSE ${package_folder}/copyright .github/CHANGELOG.md lib/report/assets/LICENSES.txt DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+# What the GitLab template runs.
+install(PROGRAMS scripts/ci/history.sh scripts/ci/run.sh DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/leakline/ci)
+
 # cpack: a .deb where dpkg-deb is, and a .tar.gz
 set(CPACK_PACKAGE_NAME leakline)
 set(CPACK_PACKAGE_CONTACT "leakline maintainers <maintainers@users.noreply.github.com>")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the step of scripts/ci/action.yml and the script of the GitLab template as their CI systems would: first with a
+# Runs the steps of the GitHub action and the script of the GitLab template as their CI systems would: first with a
 # stand-in for leakline that writes down its arguments, for the way from a job's inputs to a command line and back; then
-# with leakline itself on the reference service, leaking and mended.
+# with leakline itself on the reference service, leaking and mended. What uploads is GitHub's own and not run here.
 # usage: ci_test.sh SOURCE_DIR LEAKLINE
 set -euo pipefail
 source=$1
@@ -17,26 +17,35 @@ EOF
 chmod +x leakline
 
 fail() { echo "FAIL: $1" >&2; exit 1; }
-# The inputs of action.yml with their defaults, as environment variables of the step, and the step's own command.
-/usr/bin/python3 - "$source/scripts/ci/action.yml" "$source/scripts/ci/leakline.gitlab-ci.yml" > steps.sh <<'EOF'
+# The inputs of the action with their defaults, as environment variables of each step, and the step's own command.
+/usr/bin/python3 - "$source/.github/actions/gate/action.yml" "$source/.gitlab/leakline.yml" > steps.sh <<'EOF'
 import re, shlex, sys, yaml
 action = yaml.safe_load(open(sys.argv[1]))
-given = {"program": "./leakline", "command": "./service --name 'two words'", "traffic": "log.jsonl", "max-growth": "64B/request"}
-step = action["runs"]["steps"][0]
-print("github() {")
-for name, expression in step["env"].items():
-    key = re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", expression).group(1)
-    print(f"  export {name}={shlex.quote(given.get(key, action['inputs'][key]['default']))}")
-print(f"  {step['run']}\n}}")
+given = {"command": "./service --name 'two words'", "traffic": "log.jsonl", "max-growth": "64B/request", "package": "installed",
+         "token": "secret-of-the-job"}
+def value(expression):
+    key = re.fullmatch(r"\$\{\{ inputs\.([a-z0-9-]+) \}\}", expression)
+    if key:
+        return given.get(key[1], action["inputs"][key[1]]["default"])
+    return {"${{ steps.run.outputs.reports }}": "leakline-report", "${{ github.event.repository.default_branch }}": "main"}.get(expression, expression)
+for step in action["runs"]["steps"]:
+    if "run" in step:
+        print(f"github_{step['id']}() {{")
+        for name, expression in step.get("env", {}).items():
+            print(f"  export {name}={shlex.quote(value(expression))}")
+        print(f"  {step['run']}\n}}")
 template = yaml.safe_load(open(sys.argv[2]))[".leakline"]
 print("gitlab() {")
-for name, value in template["variables"].items():
-    print(f"  export {name}={shlex.quote(value)}")
-print("\n".join("  " + line for line in template["script"]) + "\n}")
+for name, text in template["variables"].items():
+    print(f"  export {name}={shlex.quote(text)}")
+print("\n".join("  " + line for line in template["script"]).replace("/usr/libexec/leakline/ci/", '"$GITHUB_ACTION_PATH"/../../../scripts/ci/') + "\n}")
 EOF
+! command -v shellcheck >/dev/null || shellcheck -s bash -e SC2034,SC2016 steps.sh "$source"/scripts/ci/*.sh || fail "shellcheck"
 
-run() { (GITHUB_ACTION_PATH=$source/scripts/ci GITHUB_OUTPUT=$work/github_output; export GITHUB_ACTION_PATH GITHUB_OUTPUT; . ./steps.sh; "$@"); }
-run github || fail "a run without a leak fails the step"
+export GITHUB_ACTION_PATH=$source/.github/actions/gate PATH=$work:$PATH
+run() { (GITHUB_OUTPUT=$work/github_output; export GITHUB_OUTPUT; . "$work/steps.sh"; "$@"); }
+run github_install || fail "what is installed cannot be installed"
+run github_run || fail "a run without a leak fails the step"
 grep -qx 'verdict=no_leak' github_output || fail "the step's output has no verdict"
 grep -qx 'reports=leakline-report' github_output || fail "the step's output has no folder"
 [ "$(tail -n 4 arguments | tr '\n' '|')" = '--|./service|--name|two words|' ] || fail "the command came through as: $(cat arguments)"
@@ -46,14 +55,44 @@ done
 ! grep -qx -- --baseline arguments || fail "an input that was not given became an option"
 
 code=0
-STAND_IN_EXIT=1 run github || code=$?
+STAND_IN_EXIT=1 run github_run || code=$?
 [ $code = 1 ] || fail "a leak ends the step with $code"
 grep -qx 'verdict=leak' github_output || fail "the verdict of a leak is not handed on"
 
-cd "$source"
+run github_comment || fail "the comment's step fails"
+[ "$(tr '\n' '|' < arguments)" = 'comment|--gate|leakline|--history|leakline-history-leakline|leakline-report/leakline.json|' ] ||
+  fail "the comment's command is: $(cat arguments)"
+
+# The history: an artifact is fetched with gh, a run is added, and the oldest go.
+cat > gh <<'EOF'
+#!/bin/sh
+echo "$@" >> gh_calls
+case "$*" in *zip) cat archive.zip ;; *) [ -z "$GH_NONE" ] && echo 17 || true ;; esac
+EOF
+chmod +x gh
+mkdir -p leakline-report packed
+echo '{"schema":1}' > leakline-report/leakline.json
+for i in $(seq 1 60); do echo "$i" > "packed/20240101T0000$(printf %02d "$i")Z-abc.json"; done
+/usr/bin/python3 -c "import shutil; shutil.make_archive('archive', 'zip', 'packed')"
+export GITHUB_REPOSITORY=octo/app GITHUB_SHA=0123456789abcdef
+GH_NONE=1 run github_earlier | grep -q '^history: no earlier run of main$' || fail "no artifact is an error"
+run github_earlier || fail "the history is not fetched"
+grep -q '^api repos/octo/app/actions/artifacts/17/zip$' gh_calls || fail "gh was called with: $(cat gh_calls)"
+[ "$(find leakline-history-leakline -type f | wc -l)" = 60 ] || fail "the history was not unpacked"
+run github_keep || fail "a run cannot be kept"
+[ "$(find leakline-history-leakline -type f | wc -l)" = 50 ] || fail "of the history are kept: $(ls leakline-history-leakline)"
+ls leakline-history-leakline/2*Z-0123456789ab.json > /dev/null || fail "this run is not in the history"
+rm -r leakline-history-leakline leakline-report
+unset GITHUB_SHA GITHUB_REPOSITORY
+
+echo package > some.deb
+! LEAKLINE_PACKAGE=$work/some.deb LEAKLINE_PACKAGE_SHA256=0000 "$source/scripts/ci/install.sh" 2> /dev/null || fail "a wrong checksum is accepted"
+
 code=0
-(. "$work/steps.sh"; export LEAKLINE=$work/leakline STAND_IN_EXIT=3; cd "$work"; mkdir -p scripts; ln -s "$source/scripts/ci" scripts/ci; gitlab) || code=$?
+(export STAND_IN_EXIT=3 GITLAB_TOKEN=secret CI_COMMIT_BRANCH= CI_DEFAULT_BRANCH=main; run gitlab) || code=$?
 [ $code = 3 ] || fail "an inconclusive run ends GitLab's job with $code"
+grep -qx comment arguments || fail "GitLab's job writes no comment"
+rm leakline
 
 # The real thing. A repository with nothing but the service's source in it, as a checkout has it.
 cd "$work"
@@ -63,15 +102,13 @@ git init -q checkout
 cd checkout
 trackd=$(dirname "$leakline")/trackd
 real() {  # real MODE: the GitHub step on trackd in this mode
-  sed -e "s|^  export LEAKLINE=.*|  export LEAKLINE=$leakline|" \
-      -e "s|^  export LEAKLINE_COMMAND=.*|  export LEAKLINE_COMMAND='$trackd --mode $1 --listen 127.0.0.1:{port}'|" \
+  sed -e "s|^  export LEAKLINE_COMMAND=.*|  export LEAKLINE_COMMAND='$trackd --mode $1 --listen 127.0.0.1:{port}'|" \
       -e "s|^  export LEAKLINE_TRAFFIC=.*|  export LEAKLINE_TRAFFIC=$work/log.jsonl|" \
       -e "s|^  export LEAKLINE_ARGUMENTS=.*|  export LEAKLINE_ARGUMENTS='--min-round 200ms'|" \
       -e "s|^  export LEAKLINE_ROUNDS=.*|  export LEAKLINE_ROUNDS=|" "$work/steps.sh" > "$work/real.sh"
-  (GITHUB_ACTION_PATH=$source/scripts/ci GITHUB_OUTPUT=$work/real_output GITHUB_STEP_SUMMARY=$work/summary GITHUB_ACTIONS=true
-   GITHUB_WORKSPACE=$PWD
-   export GITHUB_ACTION_PATH GITHUB_OUTPUT GITHUB_STEP_SUMMARY GITHUB_ACTIONS GITHUB_WORKSPACE
-   . "$work/real.sh"; github > "$work/out" 2> "$work/annotations")
+  (GITHUB_OUTPUT=$work/real_output GITHUB_STEP_SUMMARY=$work/summary GITHUB_ACTIONS=true GITHUB_WORKSPACE=$PWD LEAKLINE=$leakline
+   export GITHUB_OUTPUT GITHUB_STEP_SUMMARY GITHUB_ACTIONS GITHUB_WORKSPACE LEAKLINE
+   . "$work/real.sh"; github_run > "$work/out" 2> "$work/annotations")
 }
 "$leakline" traffic --requests 2000 -q -o "$work/log.jsonl"
 code=0

@@ -6,7 +6,7 @@ usage: validate.py LEAKLINE SOURCE_DIR [FILE BRANCH]     (exit code 77: a valida
 
 JSON: lib/report/report.schema.json through python3-jsonschema, with members that the schema does not name refused.
 SARIF: its public schema. JUnit: the schemas of Apache Ant's report and of Jenkins, through xmllint. OpenMetrics:
-promtool. SVG: xmllint. pprof: protoc, by the format's own definition. Markdown: cmark-gfm, GitHub's own renderer. The GitHub action and GitLab template of scripts/ci: their public schemas.
+promtool. SVG: xmllint. pprof: protoc, by the format's own definition. Markdown: cmark-gfm, GitHub's own renderer. The GitHub action and the GitLab template: their public schemas.
 """
 import copy
 import csv
@@ -295,7 +295,7 @@ def main():
         import yaml
     except ImportError:
         sys.exit(77)
-    for file, definition in ("scripts/ci/action.yml", "github-action.json"), ("scripts/ci/leakline.gitlab-ci.yml", "gitlab-ci.json"):
+    for file, definition in (".github/actions/gate/action.yml", "github-action.json"), (".gitlab/leakline.yml", "gitlab-ci.json"):
         with open(os.path.join(SOURCE, file), encoding="utf-8") as stream:
             jsonschema.Draft7Validator(load(os.path.join(SCHEMAS, definition))).validate(yaml.safe_load(stream))
         print(f"{file}: valid")
