@@ -37,6 +37,8 @@ std::span<const CommandRow> commands() {
          "leakline baseline diagnosis.json -o baseline.json", declare_baseline, OnSignal::ends_at_once},
         {"history", "Show the growth of each line over many diagnoses of one service", "leakline history diagnoses/ -o history.html",
          declare_history, OnSignal::reports_partly},
+        {"gate", "Explain what a CI gate catches, from its runs: the smallest leak, what was not exercised", "leakline gate diagnosis.json",
+         declare_gate, OnSignal::ends_at_once},
         {"report", "Write reports in any format from a stored diagnosis", "leakline report diagnosis.json -o report.html -o report.md",
          declare_report, OnSignal::ends_at_once},
         {"comment", "Write a diagnosis as a comment on a pull request, or update that of an earlier run",

@@ -41,6 +41,7 @@ Run declare_capture(CLI::App& app);
 Run declare_comment(CLI::App& app);
 Run declare_convert(CLI::App& app);
 Run declare_compare(CLI::App& app);
+Run declare_gate(CLI::App& app);
 Run declare_history(CLI::App& app);
 Run declare_holders(CLI::App& app);
 Run declare_lines(CLI::App& app);

@@ -341,6 +341,32 @@ void put(Writer& out, const HolderReport& report) {
     out("warnings", report.warnings);
 }
 
+void put(Writer& out, const GateReport& gate) {
+    out("file", gate.file);
+    out("verdict", gate.run.verdict);
+    out("detectable_bytes_per_request", gate.detectable_bytes_per_request);
+    out("detectable_bytes_per_hour", gate.detectable_bytes_per_hour);
+    out("fails_bytes_per_request", gate.fails_bytes_per_request);
+    out("requests_per_second", gate.run.requests_per_second);
+    out("memory_limit_bytes", gate.run.memory_limit);
+    out("level_bytes", gate.level_bytes);
+    out("hours_to_limit", gate.hours_to_limit);
+    out("runs", gate.runs);
+    out("leaks", gate.leaks);
+    out("inconclusive", gate.inconclusive);
+    out("invalid", gate.invalid);
+    out("detectable_of_runs", gate.detectable_of_runs);
+    if (gate.smallest)
+        out.object("smallest_leak", [&](Writer& item) {
+            item("run", gate.smallest->file);
+            fields(item, gate.smallest->at);
+            item("source", gate.smallest->source);
+            item("bytes_per_request", gate.smallest->bytes_per_request);
+            item("hours_to_limit", gate.smallest->hours_to_limit);
+        });
+    out("coverage", gate.run.coverage);
+}
+
 // Indented, but with columns of numbers on one line each: a series of a thousand points is one line, not a
 // thousand. Names come from foreign debug info: bytes that are not UTF-8 are replaced instead of losing
 // the report.

@@ -62,6 +62,7 @@ std::string_view document_name(unsigned form) {
         case kPrerequisitesForm: return "a check of prerequisites";
         case kHoldersForm: return "a list of holders";
         case kAuditForm: return "an audit";
+        case kGateForm: return "an explanation of a gate";
         default: return "this document";
     }
 }

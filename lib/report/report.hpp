@@ -13,6 +13,7 @@
 #include "model/comparison.hpp"
 #include "model/diagnosis.hpp"
 #include "model/dry_run.hpp"
+#include "model/gate_report.hpp"
 #include "model/history.hpp"
 #include "model/holders.hpp"
 #include "model/minimized.hpp"
@@ -23,7 +24,7 @@
 namespace leakline::report {
 
 using Document = std::variant<Diagnosis, LineReport, TrendReport, ReplayStats, Comparison, History, Minimized, DryRun, SelfTest,
-                              Prerequisites, HolderReport, Audit>;
+                              Prerequisites, HolderReport, Audit, GateReport>;
 
 // Which alternative of Document a command makes, as a bit, so that a format can say what it has a form for.
 enum Form : unsigned {
@@ -39,6 +40,7 @@ enum Form : unsigned {
     kPrerequisitesForm = 1u << 9,
     kHoldersForm = 1u << 10,
     kAuditForm = 1u << 11,
+    kGateForm = 1u << 12,
     kEveryForm = ~0u,
 };
 inline unsigned form_of(const Document& document) { return 1u << document.index(); }

@@ -185,6 +185,8 @@ std::string render(const SelfTest& result, const RenderOptions&) { return self_t
 
 std::string render(const HolderReport& report, const RenderOptions& options) { return holders_text(report, options); }
 
+std::string render(const GateReport& gate, const RenderOptions& options) { return gate_text(gate, options); }
+
 std::string render(const Audit& audit, const RenderOptions& options) { return audit_text(audit, options); }
 
 std::string render(const Prerequisites& result, const RenderOptions& options) {

@@ -1,4 +1,4 @@
-// The comment on a pull request, and the explanation of a gate.
+// The comment on a pull request, and what a gate catches.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -86,4 +86,38 @@ TEST_CASE("names in charts cannot end their strings, and a comment stays under w
     CHECK(text.size() < 60'000);
     CHECK(line_with(diagram(text, 0), "title").find("\"rss       b  someone  1 over time") != std::string::npos);
     CHECK(line_with(diagram(text, 1), "x-axis").ends_with(", 29, 30]"));
+}
+
+TEST_CASE("what a gate catches is said on one screen, with what follows from a budget that no run can pass") {
+    GateReport gate;
+    gate.file = "run.json";
+    gate.run = test::sample_diagnosis();
+    gate.run.series = {};
+    gate.run.max_growth = Growth{8, Growth::Per::request};
+    gate.runs = 3;
+    gate.leaks = 1;
+    gate.invalid = 1;
+    gate.detectable_bytes_per_request = gate.fails_bytes_per_request = 12;
+    gate.detectable_bytes_per_hour = 12.0 * 104 * 3600;
+    gate.level_bytes = 30.0 * 1024 * 1024;
+    gate.hours_to_limit = 112.5;
+    gate.detectable_of_runs = Interval{12, 10, 20};
+    gate.smallest = GateReport::Smallest{"old.json", {"f", "a.cpp", 7}, "", 300, 2.5};
+    RenderOptions wide;
+    wide.width = 400;  // so that no part is broken
+    const std::string text = format_named("text").render(gate, wide);
+    std::size_t last = 0;
+    for (const char* part : {"GATE: growth of more than 12 B per request fails it\n", "newest run", "run.json, leak", "detection limit",
+                             "12 B per request: 4.28 MiB per hour, 103 MiB per day at the log's rate of 104",
+                             "from 30 MiB, they reach 512 MiB after", "it is below the detection limit, so that no run can pass",
+                             "300 B per request at a.cpp:7 in f: the memory limit is", "reached in 2h30m, in old.json",
+                             "3: 1 leaking, 0 inconclusive, 1 invalid; detection limit 10 B to 20 B per request", "Not exercised"}) {
+        const std::size_t at = text.find(part, last);
+        INFO(part << " in " << text);
+        REQUIRE(at != std::string::npos);
+        last = at;
+    }
+    CHECK(split(text, '\n').size() <= 30);
+    gate.run.verdict = Verdict::invalid;
+    CHECK(format_named("text").render(gate, {}).starts_with("GATE: nothing is known: the runs are invalid\n"));
 }

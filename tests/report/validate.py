@@ -206,6 +206,8 @@ def check_other_commands(schema):
         schema.validate(compared, "comparison")
         assert {line["change"] for line in compared["lines"]} >= {"new", "gone"}, compared
 
+        schema.validate(json_of("gate", before, path("after.json")), "gate")
+
         log = path("log.jsonl")
         subprocess.run([LEAKLINE, "traffic", "--requests", "20", "-q", "-o", log], check=True)
         nobody = ("replay", log, "--target", "http://127.0.0.1:1", "--pace", "max")
@@ -215,7 +217,7 @@ def check_other_commands(schema):
         subprocess.run([LEAKLINE, "record", "-q", "-o", path("run.leak"), "--", "/bin/ls", directory],
                        check=True, capture_output=True)
         schema.validate(json_of("lines", path("run.leak")), "lines")
-        print("compare, replay, dry run, lines: valid")
+        print("compare, gate, replay, dry run, lines: valid")
 
 
 def main():

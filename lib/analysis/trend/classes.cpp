@@ -92,8 +92,8 @@ CurveClass classify(const FittedCurve& curve, double least_growth) {
     return open ? CurveClass::open : CurveClass::bounded;
 }
 
-Evidence weigh(const Mixture& mixture, double least_growth) {
-    Evidence evidence;
+ClassEvidence weigh(const Mixture& mixture, double least_growth) {
+    ClassEvidence evidence;
     double plateau = 0, plateau_weight = 0;
     for (const FittedCurve& curve : mixture.curves) {
         const double w = curve.weight;

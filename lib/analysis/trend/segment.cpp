@@ -20,7 +20,7 @@ constexpr double kSecondsPerHour = 3600;
 struct Candidate {
     Points points;
     Mixture mixture;
-    Evidence evidence;
+    ClassEvidence evidence;
     double noise = 0;
     Axis axis = Axis::time;
 };

@@ -40,6 +40,7 @@ std::string render_pprof(const Document& document, const RenderOptions& options)
 std::string minimized_text(const Minimized& result);
 std::string dry_run_text(const DryRun& result);
 std::string self_test_text(const SelfTest& result);
+std::string gate_text(const GateReport& gate, const RenderOptions& options);
 std::string holders_text(const HolderReport& report, const RenderOptions& options);
 std::string audit_text(const Audit& audit, const RenderOptions& options);
 

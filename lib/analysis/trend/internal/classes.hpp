@@ -18,7 +18,7 @@ enum class CurveClass {
 // least_growth: MiB over the run (see Scales).
 CurveClass classify(const FittedCurve& curve, double least_growth);
 
-struct Evidence {
+struct ClassEvidence {
     double leak = 0;                          // P(growth that does not end)
     double stable = 0;                        // P(no relevant growth)
     double reset = 0;                         // part of the mixture in which memory fell and has not come back
@@ -26,7 +26,7 @@ struct Evidence {
     std::vector<SlopeComponent> leak_slopes;  // of the leak curves, MiB over the run
 };
 
-Evidence weigh(const Mixture& mixture, double least_growth);
+ClassEvidence weigh(const Mixture& mixture, double least_growth);
 
 // The end slope of the whole mixture, where there is no leak: bounded curves have none.
 std::vector<SlopeComponent> all_slopes(const Mixture& mixture);
