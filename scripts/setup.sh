@@ -22,6 +22,7 @@ tests=(
   clang               # the second compiler of the line-exactness tests
   clang-format clang-tidy   # scripts/check.sh
   shellcheck unzip          # the scripts of the CI gate
+  libgtest-dev catch2       # LEAKLINE_LOOP in tests of other frameworks
   curl zstd sqlite3 procps
   man-db fish zsh     # man pages and completions
   libjemalloc-dev rustc default-jdk-headless   # services with another allocator, in Rust and in Java that are diagnosed

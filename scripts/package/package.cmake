@@ -38,6 +38,8 @@ foreach(guide ${guides})
 endforeach()
 install(FILES LICENSE ${package_folder}/copyright .github/CHANGELOG.md lib/report/assets/LICENSES.txt DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+install(FILES lib/loop/include/leakline/loop.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/leakline)
+
 # What the GitLab template runs.
 install(PROGRAMS scripts/ci/history.sh scripts/ci/run.sh DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/leakline/ci)
 

@@ -51,7 +51,7 @@ TEST_CASE("an installed copy is small, whole and knows that it is installed") {
     const Installed& copy = installed();
     CHECK(fs::file_size(copy.file("bin/leakline")) <= 8'000'000);
     for (const char* name : {"share/doc/leakline/LICENSE", "share/doc/leakline/LICENSES.txt", "share/doc/leakline/copyright",
-                             "share/doc/leakline/apps/leakline/README.md"}) {
+                             "share/doc/leakline/apps/leakline/README.md", "include/leakline/loop.hpp", "libexec/leakline/ci/run.sh"}) {
         CAPTURE(name);
         CHECK(fs::is_regular_file(copy.file(name)));
     }

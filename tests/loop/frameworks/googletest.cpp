@@ -1,0 +1,15 @@
+#include <gtest/gtest.h>
+
+#include <leakline/loop.hpp>
+
+#include <memory>
+#include <vector>
+
+TEST(Loop, Leaks) {
+    static std::vector<std::unique_ptr<char[]>> kept;
+    LEAKLINE_LOOP(1000, 8_B_per_iteration) { kept.push_back(std::make_unique<char[]>(100)); }
+}
+
+TEST(Loop, DoesNotLeak) {
+    LEAKLINE_LOOP(1000, 0_B_per_iteration) { std::vector<int> freed(100); }
+}
