@@ -133,7 +133,7 @@ Run declare_capture(CLI::App& app) {
     add_duration(app, "--duration", command->duration, "Stop after this time");
     add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops");
     add_port_file(app, command->port_file);
-    add_tls_options(app, command->proxy.ca_file, command->proxy.verify_certificate);
+    add_tls_options(app, command->proxy.connect);
     return [=](const Interruption& interruption) { return run_capture(*command, *messages, interruption.stop); };
 }
 

@@ -139,7 +139,7 @@ void TrafficOptions::add_sending(CLI::App& app) {
     app.add_option("--expect-status", expect_, "Statuses that count as success: 200, 2xx,304 or recorded")
         ->type_name("STATUSES")
         ->group(kSending);
-    add_tls_options(app, options_.ca_file, options_.verify_certificate, kSending);
+    add_tls_options(app, options_.connect, kSending);
 }
 
 void TrafficOptions::apply_headers() {

@@ -116,7 +116,7 @@ void add_trend_inputs(CLI::App& app, TrendInputs& inputs) {
                  ->type_name("PROMQL"));
     in_group(app.add_option("--bearer-token-file", query.bearer_token_file, "File with the bearer token")->type_name("FILE"));
     in_group(app.add_option("--basic-auth-file", query.basic_auth_file, "File with user:password")->type_name("FILE"));
-    add_tls_options(app, query.ca_file, query.verify_certificate, kServer);
+    add_tls_options(app, query.connect, kServer);
     in_group(add_duration(app, "--timeout", query.timeout, "Timeout per request"));
     in_group(app.add_option("--max-series", query.max_series, "Maximum number of series; fail if there are more")
                  ->type_name("N")

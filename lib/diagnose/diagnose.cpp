@@ -263,6 +263,7 @@ void check_lines(RunContext& context) {
 
 Diagnosis diagnose(const Options& given, const Observer& observer) {
     Options options = given;
+    options.target.connect = options.rounds.replay.connect;
     Diagnosis result;
     Command command;
     command.arguments = options.target.arguments;

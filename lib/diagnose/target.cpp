@@ -55,10 +55,11 @@ std::uint16_t free_port() {
 }
 
 // Any response counts, an error status too: the port speaks HTTP.
-bool answers(const std::string& url, Nanoseconds timeout) {
+bool answers(const std::string& url, const http::ConnectOptions& connect, Nanoseconds timeout) {
     http::ClientOptions options;
     options.timeout = timeout;
-    options.verify_certificate = false;  // only asked whether someone is there; the replay verifies
+    options.connect = connect;
+    options.connect.verify_certificate = false;  // only asked whether someone is there; the replay verifies
     options.max_body = std::size_t{16} << 20;
     try {
         http::get(url, options);
@@ -166,7 +167,8 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         ::unlink(launch.log_file.c_str());
         launch.command.output_file = launch.log_file;
     }
-    if (!picked && answers(http::parse_url(launch.url).origin(), std::chrono::milliseconds(500))) {
+    if (launch.url.find(kPort) == std::string::npos) http::check_connect_options(http::parse_url(launch.url), spec.connect);
+    if (!picked && answers(http::parse_url(launch.url).origin(), spec.connect, std::chrono::milliseconds(500))) {
         throw Error(ErrorKind::input, http::parse_url(launch.url).origin(), "another program already listens there",
                     "stop it, or give the service another port");
     }
@@ -197,7 +199,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
         if (url.find(kPort) == std::string::npos) {
             const std::string origin = http::parse_url(url).origin();
-            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, std::chrono::seconds(2))) {
+            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, spec.connect, std::chrono::seconds(2))) {
                 if (launch.clock) require_clock(child.pid(), origin);
                 return origin;
             }

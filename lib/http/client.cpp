@@ -27,7 +27,7 @@ class Exchange {
         : url_(url), options_(options), deadline_(Clock::now() + options.timeout), socket_(io_) {}
 
     void connect() {
-        const std::vector<Endpoint> endpoints = resolve(url_);
+        const std::vector<Endpoint> endpoints = resolve(url_, options_.connect);
         error_code error;
         for (const Endpoint& endpoint : endpoints) {
             if (socket_.is_open()) socket_.close();
@@ -36,9 +36,9 @@ class Exchange {
         }
         if (error) fail("no connection: " + reason(error));
         if (url_.scheme != Url::Scheme::https) return;
-        context_.emplace(make_tls_context(options_.verify_certificate, options_.ca_file));
+        context_.emplace(make_tls_context(options_.connect));
         tls_.emplace(socket_, *context_);
-        prepare_tls(tls_->native_handle(), url_, options_.verify_certificate);
+        prepare_tls(tls_->native_handle(), url_, options_.connect.verify_certificate);
         error = wait([&](auto done) { tls_->async_handshake(asio::ssl::stream_base::client, done); });
         if (error) {
             const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
@@ -120,6 +120,9 @@ class Exchange {
         pending_.append(chunk, received);
         if (received > 0) return true;
         if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) return false;
+        if (tls_ && error.category() == asio::error::get_ssl_category())
+            if (const auto refusal = explain_certificate_alert(tls_->native_handle(), static_cast<unsigned long>(error.value())))
+                fail(refusal->message, refusal->hint);
         if (write_error_) fail("the request could not be sent: " + reason(write_error_));
         if (error) fail("no response: " + reason(error));
         return true;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "http/connect_options.hpp"
 
 namespace leakline::http {
 
@@ -32,9 +33,8 @@ struct ClientOptions {
     Nanoseconds timeout = std::chrono::seconds(10);  // for the whole exchange, name lookup apart
     std::size_t max_header = 64 * 1024;
     std::size_t max_body = std::size_t{64} << 20;
-    bool verify_certificate = true;  // https: chain and host name, against the system's or ca_file's roots
-    std::string ca_file;             // PEM
-    std::stop_token stop;            // ends the exchange with Error{system} "interrupted", name lookup apart
+    ConnectOptions connect;
+    std::stop_token stop;  // ends the exchange with Error{system} "interrupted", name lookup apart
 };
 
 struct ClientResponse {

@@ -74,7 +74,7 @@ void Connection::connected(int error) {
     if (error == 0) {
         if (!settings_.tls) return ready();
         state_ = State::handshaking;
-        socket_.begin_tls(*settings_.tls, settings_.target, settings_.options.verify_certificate);
+        socket_.begin_tls(*settings_.tls, settings_.target, settings_.options.connect.verify_certificate);
         return do_handshake();
     }
     close();
@@ -201,6 +201,9 @@ void Connection::ended(int error) {
         return over(false);
     }
     if (reused_ && !response_.started() && idempotent_ && (error == 0 || is_closed(error))) return again(copy_);
+    // In TLS 1.3 a client has sent its request by the time that the server looks at its certificate.
+    if (error == EPROTO && !reused_ && !response_.started())
+        if (auto refusal = socket_.certificate_refusal()) return refuse(std::move(refusal->message), std::move(refusal->hint));
     fail(write_broken_ ? Failure::write : error == 0 ? Failure::eof : Failure::reset);
 }
 

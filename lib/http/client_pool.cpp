@@ -21,8 +21,8 @@ Nanoseconds steady_now() { return std::chrono::steady_clock::now().time_since_ep
 
 struct ClientPool::Implementation : ConnectionOwner {
     Implementation(const Url& url, const PoolOptions& options, Listener& done_listener)
-        : listener(done_listener), settings{url, options, resolve(url), std::nullopt, std::vector<char>(kReceived)} {
-        if (url.scheme == Url::Scheme::https) settings.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
+        : listener(done_listener), settings{url, options, resolve(url, options.connect), std::nullopt, std::vector<char>(kReceived)} {
+        if (url.scheme == Url::Scheme::https) settings.tls.emplace(make_tls_context(options.connect));
         for (int i = 0; i < options.connections; ++i) connections.push_back(std::make_unique<Connection>(settings, *this, loop, i));
         for (int i = options.connections; i-- > 0;) list_idle(*connections[static_cast<std::size_t>(i)]);
     }

@@ -13,6 +13,8 @@
 #include <string_view>
 
 #include "base/quantities.hpp"
+#include "http/connect_options.hpp"
+#include "http/kept_response.hpp"
 #include "http/url.hpp"
 #include "model/request.hpp"
 
@@ -22,8 +24,7 @@ struct PoolOptions {
     int connections = 32;
     Nanoseconds timeout = std::chrono::seconds(10);  // from the first attempt to the last byte of the response
     std::size_t max_header = 256 * 1024;
-    bool verify_certificate = true;
-    std::string ca_file;  // PEM; empty: the system's roots
+    ConnectOptions connect;
 };
 
 // steady_clock, since its epoch.
@@ -57,7 +58,8 @@ class ClientPool {
         virtual void on_wake() = 0;
     };
 
-    // Resolves the host (throws Error{system}) and reads ca_file (throws Error{usage}). Connections are opened when needed.
+    // Resolves the host (throws Error{system}) and reads the files of certificates (throws Error{usage}). Connections are
+    // opened when needed.
     ClientPool(const Url& target, const PoolOptions& options, Listener& listener);
     ~ClientPool();
 

@@ -73,6 +73,8 @@ class ClientSocket::Tls {
         return explain_tls_failure(ssl_, error);
     }
 
+    std::optional<TlsFailure> certificate_refusal() const { return explain_certificate_alert(ssl_, ERR_peek_error()); }
+
     Transfer send(std::string_view bytes) {
         begin();
         const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
@@ -170,6 +172,7 @@ void ClientSocket::begin_tls(boost::asio::ssl::context& context, const Url& url,
 
 ClientSocket::Handshake ClientSocket::do_handshake() { return tls_->do_handshake(); }
 TlsFailure ClientSocket::handshake_failure() { return tls_->handshake_failure(); }
+std::optional<TlsFailure> ClientSocket::certificate_refusal() const { return tls_ ? tls_->certificate_refusal() : std::nullopt; }
 
 Transfer ClientSocket::send(std::string_view bytes) { return tls_ ? tls_->send(bytes) : send_on(descriptor(), bytes); }
 Transfer ClientSocket::receive(std::span<char> into) { return tls_ ? tls_->receive(into) : receive_from(descriptor(), into); }

@@ -5,24 +5,28 @@
 #include <openssl/x509v3.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <memory>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 
 namespace leakline::http {
 
-std::vector<Endpoint> resolve(const Url& url) {
-    if (url.scheme == Url::Scheme::unix_socket) return {boost::asio::local::stream_protocol::endpoint(url.socket_path)};
+namespace {
+
+// The addresses of host, which is a numeric address or a name.
+std::vector<Endpoint> look_up(const Url& url, const std::string& host) {
     addrinfo wanted{};
     wanted.ai_family = AF_UNSPEC;
     wanted.ai_socktype = SOCK_STREAM;
     wanted.ai_flags = AI_NUMERICSERV;
     addrinfo* found = nullptr;
-    const int failure = getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(), &wanted, &found);
+    const int failure = getaddrinfo(host.c_str(), std::to_string(url.port).c_str(), &wanted, &found);
     if (failure != 0)
         throw Error(ErrorKind::system, url.origin(),
                     std::string("the host name cannot be resolved: ") + (failure == EAI_SYSTEM ? os_reason(errno) : gai_strerror(failure)));
@@ -33,15 +37,52 @@ std::vector<Endpoint> resolve(const Url& url) {
     return endpoints;
 }
 
-boost::asio::ssl::context make_tls_context(bool verify, const std::string& ca_file) {
+bool is_of(const HostAddress& entry, const Url& url) {
+    return equal_ignoring_case(entry.host, url.host) && (entry.port == 0 || entry.port == url.port);
+}
+
+void require_applicable(const Url& url, const ConnectOptions& options) {
+    if (url.scheme != Url::Scheme::https && !(options.certificate_file.empty() && options.key_file.empty()))
+        throw Error(ErrorKind::usage, options.certificate_file.empty() ? "--key" : "--cert",
+                    "a client certificate requires an https URL, and this one is " + url.origin(), "--target https://HOST:PORT");
+    // A mistyped host would send the traffic to wherever the resolver says.
+    if (!options.addresses.empty() &&
+        std::none_of(options.addresses.begin(), options.addresses.end(), [&](const HostAddress& entry) { return is_of(entry, url); }))
+        throw Error(ErrorKind::usage, "--resolve", "no address is given for " + url.origin(),
+                    url.host.empty() ? "leave it out for a Unix socket"
+                                     : "--resolve " + url.host + ":" + std::to_string(url.port) + ":" + options.addresses.front().address);
+}
+
+}  // namespace
+
+void check_connect_options(const Url& url, const ConnectOptions& options) {
+    require_applicable(url, options);
+    if (url.scheme == Url::Scheme::https) make_tls_context(options);
+}
+
+std::vector<Endpoint> resolve(const Url& url, const ConnectOptions& options) {
+    require_applicable(url, options);
+    if (url.scheme == Url::Scheme::unix_socket) return {boost::asio::local::stream_protocol::endpoint(url.socket_path)};
+    if (options.addresses.empty()) return look_up(url, url.host);
+    std::vector<Endpoint> endpoints;
+    for (const HostAddress& entry : options.addresses) {
+        if (!is_of(entry, url)) continue;
+        const std::vector<Endpoint> found = look_up(url, entry.address);
+        endpoints.insert(endpoints.end(), found.begin(), found.end());
+    }
+    return endpoints;
+}
+
+boost::asio::ssl::context make_tls_context(const ConnectOptions& options) {
     namespace ssl = boost::asio::ssl;
     ssl::context context(ssl::context::tls_client);
     context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 | ssl::context::no_tlsv1 |
                         ssl::context::no_tlsv1_1);
-    context.set_verify_mode(verify ? ssl::verify_peer : ssl::verify_none);
+    context.set_verify_mode(options.verify_certificate ? ssl::verify_peer : ssl::verify_none);
+    load_client_certificate(context.native_handle(), options);
     boost::system::error_code error;
-    if (!verify) return context;
-    if (ca_file.empty()) {
+    if (!options.verify_certificate) return context;
+    if (const std::string& ca_file = options.ca_file; ca_file.empty()) {
         context.set_default_verify_paths(error);
     } else {
         context.load_verify_file(ca_file, error);
@@ -83,6 +124,8 @@ TlsFailure explain_tls_failure(SSL* tls, const boost::system::error_code& error)
     const long verdict = SSL_get_verify_result(tls);
     if (verdict != X509_V_OK)
         return {std::string("the certificate is not accepted: ") + X509_verify_cert_error_string(verdict), certificate_hint(verdict)};
+    if (error.category() == boost::asio::error::get_ssl_category())
+        if (const auto refusal = explain_certificate_alert(tls, static_cast<unsigned long>(error.value()))) return *refusal;
     if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
         return {"the server ended the TLS handshake", "does this port speak https?"};
     return {"the TLS handshake failed: " + error.message(), "does this port speak https?"};

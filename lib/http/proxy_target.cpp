@@ -48,12 +48,12 @@ void ProxyTarget::connect_anew() {
     buffer_.clear();
     if (!settings_.tls) return;
     tls_.emplace(socket_, *settings_.tls);
-    prepare_tls(tls_->native_handle(), settings_.url, settings_.verify_certificate);
+    prepare_tls(tls_->native_handle(), settings_.url, settings_.connect.verify_certificate);
     tls_->handshake(asio::ssl::stream_base::client, error);
     if (!error) return;
     const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
     disconnect();
-    throw TargetFailed{failure.message};
+    throw TargetFailed{failure.hint.empty() ? failure.message : failure.message + "; " + failure.hint};
 }
 
 // Not in the same step as connecting, which can take minutes: cut() has to know the socket by then.

@@ -45,8 +45,8 @@ struct RecordingProxy::State {
     State(ProxyOptions given, std::function<void(ProxiedRequest&&)> observer)
         : options(std::move(given)),
           observe(std::move(observer)),
-          target{options.target, options.verify_certificate, resolve(options.target), std::nullopt} {
-        if (options.target.scheme == Url::Scheme::https) target.tls.emplace(make_tls_context(options.verify_certificate, options.ca_file));
+          target{options.target, options.connect, resolve(options.target, options.connect), std::nullopt} {
+        if (options.target.scheme == Url::Scheme::https) target.tls.emplace(make_tls_context(options.connect));
         error_code error;
         const auto address = asio::ip::make_address(options.address, error);
         const std::string where = options.address + ":" + std::to_string(options.port);

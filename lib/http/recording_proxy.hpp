@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "http/connect_options.hpp"
 #include "http/url.hpp"
 
 namespace leakline::http {
@@ -26,8 +27,8 @@ struct ProxyOptions {
     std::size_t body_budget = std::size_t{64} << 20;    // of all bodies in memory at a time; one above it is forwarded but not recorded
     std::uint32_t max_header = 64 * 1024;
     Nanoseconds idle = std::chrono::seconds(60);  // without a byte in either direction, a connection is closed
-    bool verify_certificate = true;
-    std::string ca_file;
+    ConnectOptions connect;
+    bool keep_responses = false;  // the responses are reported too; their bodies are bounded as those of requests
 };
 
 // A request, and how it was answered.

@@ -96,8 +96,7 @@ class Server {
         options.timeout = query_.timeout;
         options.stop = query_.stop;
         options.max_body = kMaxBody;
-        options.verify_certificate = query_.verify_certificate;
-        options.ca_file = query_.ca_file;
+        options.connect = query_.connect;
         ++requests_;
         try {
             http::ClientResponse response = http::send_request(request, options);

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "http/connect_options.hpp"
 #include "model/series.hpp"
 
 namespace leakline::memory {
@@ -27,8 +28,7 @@ struct PrometheusQuery {
 
     // At most one of them: a file with the token, a file with user:password. (A secret on a command line is visible in `ps`.)
     std::string bearer_token_file, basic_auth_file;
-    std::string ca_file;  // PEM, for https
-    bool verify_certificate = true;
+    http::ConnectOptions connect;
 
     Nanoseconds timeout = std::chrono::seconds(60);  // of one request
     std::size_t max_series = 10'000;

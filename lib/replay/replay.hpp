@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "http/connect_options.hpp"
 #include "model/request.hpp"
 #include "replay/internal/fresh.hpp"
 #include "replay/internal/histogram.hpp"
@@ -70,8 +71,7 @@ struct ReplayOptions {
     std::vector<std::string> keep_recorded;  // kinds of requests ("GET /items/*") that keep their values
     std::optional<StatusCheck> expect;       // responses that differ are counted as unexpected
     bool precise = false;                    // polls in the last 60 us before a request is due: costs a core
-    bool verify_certificate = true;
-    std::string ca_file;
+    http::ConnectOptions connect;
     Progress* progress = nullptr;
     Histogram* latency = nullptr;  // filled with the latencies from the due time, at the end
     // Ends the reading and the sending early: the result is then of a part, and says so.

@@ -85,8 +85,7 @@ class Run : http::ClientPool::Listener {
         http::PoolOptions pool;
         pool.connections = options.connections;
         pool.timeout = options.timeout;
-        pool.verify_certificate = options.verify_certificate;
-        pool.ca_file = options.ca_file;
+        pool.connect = options.connect;
         return pool;
     }
 

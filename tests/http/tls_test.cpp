@@ -68,7 +68,7 @@ struct LastDone : http::ClientPool::Listener {
 TEST_CASE("https: the certificate's issuer and name are verified, and a refusal says what to do") {
     const TlsServer server;
     http::ClientOptions options;
-    options.ca_file = server.certificate();
+    options.connect.ca_file = server.certificate();
     CHECK(http::get(server.url(), options).status == 200);
 
     const std::string hint = "\n  hint: --ca-file FILE trusts its issuer; --insecure skips verification";
@@ -79,10 +79,10 @@ TEST_CASE("https: the certificate's issuer and name are verified, and a refusal 
                           "\n  hint: use the host name in the certificate; --insecure skips verification")
                              .c_str(),
                          Error);
-    options.verify_certificate = false;
+    options.connect.verify_certificate = false;
     CHECK(http::get(server.url("localhost"), options).status == 200);
-    options.ca_file = "/no/such/file.pem";
-    options.verify_certificate = true;
+    options.connect.ca_file = "/no/such/file.pem";
+    options.connect.verify_certificate = true;
     CHECK_THROWS_AS(http::get(server.url(), options), Error);
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("the pool speaks https too, and keeps the reason of a refused certific
     for (const bool trusted : {true, false}) {
         http::PoolOptions options;
         options.connections = 1;
-        if (trusted) options.ca_file = server.certificate();
+        if (trusted) options.connect.ca_file = server.certificate();
         LastDone last;
         http::ClientPool pool(http::parse_url(server.url()), options, last);
         pool.send(0, {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, true, 7});

@@ -12,6 +12,7 @@
 
 #include "base/quantities.hpp"
 #include "clock/service_clock.hpp"
+#include "http/connect_options.hpp"
 #include "system/child_process.hpp"
 
 namespace leakline::diagnose {
@@ -37,7 +38,11 @@ struct TargetSpec {
     // placeholders, and have PORT in their environment. "" = none.
     std::string setup, cleanup;
     std::function<void(const std::string&)> warn;  // called where cleanup fails; may be empty
-    bool show_output = false;                      // the service's output on our stderr, else in a file whose end is shown on failure
+    // Logs with responses, from which what the service calls is answered; diagnose() sets the URL, which {stub} and STUB_URL stand for.
+    std::vector<std::string> stub_logs;
+    std::string stub_url;
+    http::ConnectOptions connect;  // how it is asked whether it is ready; diagnose() sets that of the traffic
+    bool show_output = false;      // the service's output on our stderr, else in a file whose end is shown on failure
 };
 
 // One start of it.

@@ -3,6 +3,7 @@
 // Thread-safety: the pool's thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>

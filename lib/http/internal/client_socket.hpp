@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -35,6 +36,8 @@ class ClientSocket {
     enum class Handshake { done, waiting, failed };
     Handshake do_handshake();        // call it again at each event while it returns waiting
     TlsFailure handshake_failure();  // why it failed
+    // After a receive that failed with EPROTO: whether the server has refused the client's certificate.
+    std::optional<TlsFailure> certificate_refusal() const;
 
     // If less than all is sent, wait until the socket is writable, as with send(2). After EAGAIN, send the same bytes first.
     Transfer send(std::string_view bytes);

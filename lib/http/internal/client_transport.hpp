@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "http/connect_options.hpp"
+#include "http/internal/client_certificate.hpp"
 #include "http/url.hpp"
 
 namespace leakline::http {
@@ -21,19 +23,16 @@ using StreamProtocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<StreamProtocol, boost::asio::io_context::executor_type>;
 using Endpoint = StreamProtocol::endpoint;
 
-// The addresses of the URL's host, in the resolver's order. Throws Error{system} when the name has none.
-std::vector<Endpoint> resolve(const Url& url);
+// The addresses of the URL's host: those of the options, or the resolver's in its order. Throws Error{system} when the name
+// has none, Error{usage} when the options cannot apply to the URL: addresses of other hosts, a certificate without TLS.
+std::vector<Endpoint> resolve(const Url& url, const ConnectOptions& options);
 
-// Roots: ca_file, or the system's where empty. Throws Error{usage} when ca_file cannot be read.
-boost::asio::ssl::context make_tls_context(bool verify, const std::string& ca_file);
+// For an https URL. Throws Error{usage} when a file of the options cannot be used.
+boost::asio::ssl::context make_tls_context(const ConnectOptions& options);
 
 // Sets SNI and, where verify, the name that the certificate must carry.
 void prepare_tls(SSL* tls, const Url& url, bool verify);
 
-// Why a handshake failed, and a hint.
-struct TlsFailure {
-    std::string message, hint;
-};
 TlsFailure explain_tls_failure(SSL* tls, const boost::system::error_code& error);
 
 }  // namespace leakline::http

@@ -20,7 +20,7 @@ struct TargetFailed {
 // The server that sessions connect to. Outlives them.
 struct ProxyTargetSettings {
     Url url;
-    bool verify_certificate = true;
+    const ConnectOptions& connect;
     std::vector<Endpoint> endpoints;
     std::optional<boost::asio::ssl::context> tls;
 };
