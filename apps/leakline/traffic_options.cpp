@@ -124,6 +124,26 @@ void TrafficOptions::add_sending(CLI::App& app) {
             ->type_name("IDENTIFIER")
             ->group(kSending);
     app.add_flag("--no-fresh", no_fresh_, "Send all identifiers as recorded")->excludes(fresh)->group(kSending);
+    app.add_option("--extract", extract_,
+                   "Take a value from responses: NAME=[METHOD] [/PATH] SOURCE, where SOURCE is .body.a[0].b, header:NAME or cookie:NAME, "
+                   "such as 'token=POST /login .body.access_token'")
+        ->type_name("NAME=SOURCE")
+        ->group(kSending);
+    app.add_option("--substitute", substitute_,
+                   "Send extracted values of the same session in place of recorded ones: [METHOD] [/PATH] TARGET=TEXT, where TARGET is "
+                   "header:NAME, cookie:NAME, query:NAME, path:/a/* or .body.a[0].b, such as 'header:Authorization=Bearer {token}'")
+        ->type_name("TARGET=TEXT")
+        ->group(kSending);
+    app.add_flag("--cookies", options_.values.cookies, "Send the cookies that the service has set in the session, as a browser does")
+        ->group(kSending);
+    app.add_option("--missing-value", options_.values.missing,
+                   "Request for which no response of its session gave a value: skip it, send it as recorded, or take the value that any "
+                   "session got last (shared)")
+        ->transform(choice_of<replay::MissingValue>(
+            {{"skip", replay::MissingValue::skip}, {"recorded", replay::MissingValue::recorded}, {"shared", replay::MissingValue::shared}}))
+        ->type_name("skip|recorded|shared")
+        ->default_str("skip")
+        ->group(kSending);
     add_duration(app, "--timeout", options_.timeout, "Timeout per request, from its first attempt to its last byte")->group(kSending);
     add_duration(app, "--max-gap", options_.max_gap, "Shorten longer pauses in the log to this")->group(kSending);
     add_duration(app, "--give-up", options_.give_up, "Stop if no connection succeeds for this long")->group(kSending);
@@ -166,6 +186,12 @@ void TrafficOptions::apply_fresh() {
     }
 }
 
+void TrafficOptions::apply_values() {
+    for (const std::string& text : extract_) options_.values.extractions.push_back(replay::parse_extraction(text));
+    for (const std::string& text : substitute_)
+        options_.values.substitutions.push_back(replay::parse_substitution(text, options_.values.extractions));
+}
+
 void TrafficOptions::apply() {
     replay::ShapeOptions& shape = options_.shape;
     options_.pace = parse_pace(pace_, speed_);
@@ -180,6 +206,7 @@ void TrafficOptions::apply() {
     if (!shard_.empty()) shape.shard = replay::parse_shard(shard_);
     apply_headers();
     apply_fresh();
+    apply_values();
     if (connection_per_request_) options_.requests_per_connection = 1;
 }
 

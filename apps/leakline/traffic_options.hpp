@@ -37,11 +37,12 @@ class TrafficOptions {
     void add_sending(CLI::App& app);
     void apply_headers();
     void apply_fresh();
+    void apply_values();
 
     replay::ReplayOptions& options_;
     const std::string default_pace_;
     std::string pace_, speed_ = "1x", key_, session_, shard_, expect_;
-    std::vector<std::string> allow_paths_, deny_paths_, rewrites_, headers_, fresh_;
+    std::vector<std::string> allow_paths_, deny_paths_, rewrites_, headers_, fresh_, extract_, substitute_;
     std::optional<double> max_failures_, max_bad_share_;
     bool connection_per_request_ = false, no_fresh_ = false;
 };

@@ -40,6 +40,12 @@ int requests_per_connection(int number, std::uint64_t requests, int connections)
 // of connections vary independently from block to block.
 MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder, const RoundPlan& rounds, const RoundsResult& done,
                              const std::string& scratch) {
+    if (rounds.replay.values.any()) {
+        context.result.warnings.emplace_back(
+            "growth per kind of request and per connection was not measured: its blocks of mixed requests have no sessions, which "
+            "--extract and --cookies need");
+        return {};
+    }
     const auto passes = done.stats.log_requests > 0 ? done.stats.read / done.stats.log_requests : 0;
     replay::ReplayOptions traffic = rounds.replay;
     traffic.keep_recorded = done.stats.not_fresh;

@@ -36,6 +36,8 @@ void Connection::send(const ClientPool::Send& request) {
     head_ = request.head;
     idempotent_ = request.idempotent;
     close_after_ = request.close_after;
+    keeps_ = request.keep_response;
+    if (keeps_ && !kept_) kept_ = std::make_unique<KeptResponse>();
     if (request.reconnect) close();
     write_broken_ = false;
     done_ = ClientPool::Done{};
@@ -119,7 +121,7 @@ void Connection::pause_over() {
 
 void Connection::write(std::string_view bytes) {
     state_ = State::waiting;
-    response_.begin(head_);
+    response_.begin(head_, keeps_ ? kept_.get() : nullptr);
     const Transfer sent = socket_.send(bytes);
     if (sent.error != 0 && sent.error != EAGAIN) {
         // None of it reached the server: any request may be sent again.
@@ -226,10 +228,12 @@ void Connection::fail(Failure failure) {
 
 void Connection::over(bool keep) {
     done_.end = steady_now();
+    if (keeps_ && done_.status != 0) done_.response = kept_.get();
     release(copy_);
     state_ = State::idle;
     if (!keep) close();
     owner_.done(*this, done_);
+    if (keeps_) release(kept_->body);
     if (state_ == State::idle) owner_.idle(*this);
 }
 

@@ -1,5 +1,5 @@
 // Keep-alive connections to one target. Each carries one pre-serialized request at a time. All work is done on the thread
-// that runs the pool. Responses are parsed, their bodies discarded.
+// that runs the pool. Responses are parsed, and discarded but for those that are asked for.
 //
 // The pool handles connecting and reconnecting, TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,
 // a deadline for each request, servers that close idle connections. Every send() is answered by exactly one on_done().
@@ -43,6 +43,8 @@ class ClientPool {
         Nanoseconds end{};
         std::uint32_t attempts = 1;
         std::uint32_t opened = 0;  // connections opened for it
+        // Where Send asked for it and the response is whole; else null. Valid during on_done().
+        const KeptResponse* response = nullptr;
 
         // A request that timed out or was aborted before a byte of it was written had no connection either.
         bool had_connection() const { return status != 0 || (failure != Failure::connect && first_write.count() != 0); }
@@ -77,6 +79,7 @@ class ClientPool {
         std::uint64_t token = 0;
         bool reconnect = false;    // on a new connection, even if one is open
         bool close_after = false;  // close the connection after this request
+        bool keep_response = false;
     };
     // Precondition: is_idle(connection). on_done() may be called before it returns.
     void send(int connection, const Send& request);

@@ -19,21 +19,33 @@ constexpr int kMaxInterim = 16;
 
 class Parser : public boost::beast::http::basic_parser<false> {
   public:
+    explicit Parser(KeptResponse* keep) : keep_(keep) {}
     int status() const { return status_; }
 
   private:
     using Text = boost::beast::string_view;
 
     void on_request_impl(boost::beast::http::verb, Text, Text, int, error_code&) override {}
-    void on_response_impl(int code, Text, int, error_code&) override { status_ = code; }
-    void on_field_impl(boost::beast::http::field, Text, Text, error_code&) override {}
+    void on_response_impl(int code, Text, int, error_code&) override {
+        status_ = code;
+        if (keep_ != nullptr) keep_->clear();  // of an interim response before it
+    }
+    void on_field_impl(boost::beast::http::field, Text name, Text value, error_code&) override {
+        if (keep_ != nullptr) keep_->headers.emplace_back(std::string(name), std::string(value));
+    }
     void on_header_impl(error_code&) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    std::size_t on_body_impl(Text body, error_code&) override { return body.size(); }
+    std::size_t on_body_impl(Text body, error_code&) override { return take_body(body); }
     void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
-    std::size_t on_chunk_body_impl(std::uint64_t, Text body, error_code&) override { return body.size(); }
+    std::size_t on_chunk_body_impl(std::uint64_t, Text body, error_code&) override { return take_body(body); }
     void on_finish_impl(error_code&) override {}
 
+    std::size_t take_body(Text body) {
+        if (keep_ != nullptr) keep_->add_body({body.data(), body.size()});
+        return body.size();
+    }
+
+    KeptResponse* const keep_;
     int status_ = 0;
 };
 
@@ -44,8 +56,9 @@ class ResponseReader::FullParser {
   public:
     explicit FullParser(std::size_t max_header) : max_header_(max_header) {}
 
-    void begin(bool head) {
+    void begin(bool head, KeptResponse* keep) {
         head_ = head;
+        keep_ = keep;
         interim_ = 0;
         surplus_ = false;
         carry_.clear();
@@ -106,7 +119,7 @@ class ResponseReader::FullParser {
 
     void next() {
         fresh_ = true;
-        parser_.emplace();
+        parser_.emplace(keep_);
         parser_->header_limit(static_cast<std::uint32_t>(max_header_));
         parser_->body_limit(kNoLimit);
         parser_->eager(true);
@@ -114,6 +127,7 @@ class ResponseReader::FullParser {
     }
 
     const std::size_t max_header_;
+    KeptResponse* keep_ = nullptr;
     bool head_ = false, surplus_ = false;  // bytes followed the response
     bool fresh_ = true;                    // the parser has taken nothing yet
     int interim_ = 0;
@@ -124,8 +138,10 @@ class ResponseReader::FullParser {
 ResponseReader::ResponseReader(std::size_t max_header) : max_header_(max_header) {}
 ResponseReader::~ResponseReader() = default;
 
-void ResponseReader::begin(bool head) {
+void ResponseReader::begin(bool head, KeptResponse* keep) {
     part_ = Part::head;
+    keep_ = keep;
+    if (keep != nullptr) keep->clear();
     answers_head_ = head;
     started_ = reusable_ = false;
 }
@@ -133,7 +149,7 @@ void ResponseReader::begin(bool head) {
 ResponseReader::Step ResponseReader::take(std::string_view bytes) {
     started_ = true;
     if (part_ == Part::head) {
-        const std::optional<OrdinaryHead> head = ordinary_head(bytes);
+        const std::optional<OrdinaryHead> head = keep_ == nullptr ? ordinary_head(bytes) : std::nullopt;
         if (head && head->size <= max_header_) {
             part_ = Part::body;
             status_ = head->status;
@@ -143,7 +159,7 @@ ResponseReader::Step ResponseReader::take(std::string_view bytes) {
         } else {
             part_ = Part::careful;
             if (!full_parser_) full_parser_ = std::make_unique<FullParser>(max_header_);
-            full_parser_->begin(answers_head_);
+            full_parser_->begin(answers_head_, keep_);
         }
     }
     if (part_ == Part::careful) {

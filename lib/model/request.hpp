@@ -42,6 +42,23 @@ std::string_view status_hint(int status);
 struct LatencySummary {
     double p50 = 0, p90 = 0, p99 = 0, p999 = 0, max = 0, mean = 0;
     std::uint64_t count = 0;
+    std::string buckets;  // the histogram, so that results can be added (see replay/histogram); empty: not known
+};
+
+// Values of responses that were sent in later requests (--extract, --substitute, --cookies).
+struct ReplayValues {
+    std::uint64_t substituted = 0;  // requests sent with such a value
+    std::uint64_t as_recorded = 0;  // requests sent with the recorded value, because none was there (--missing-value recorded)
+    std::uint64_t skipped = 0;      // requests not sent, because no response of their session had given the value; part of unsent
+    std::uint64_t cookies = 0;      // Set-Cookie headers taken
+    std::uint64_t undecodable = 0;  // responses whose compression is not known (br)
+    std::uint64_t unusable = 0;     // values with a line break, which cannot be sent in a header
+    struct Extracted {
+        std::string name;
+        std::uint64_t searched = 0, found = 0;  // responses
+        std::uint64_t missing = 0;              // requests that needed it
+    };
+    std::vector<Extracted> extracted;
 };
 
 // In every run, also an interrupted one: read = bad + filtered + sent + unsent, and
@@ -76,6 +93,7 @@ struct ReplayStats {
     std::vector<std::string> not_fresh;
     std::uint64_t log_requests = 0;          // read in one pass over the log, bad lines not counted
     std::vector<LeftOut> left_out;           // of these
+    std::optional<ReplayValues> values;      // absent: not asked for
     std::map<std::string, PathStats> paths;  // "POST /api/track", a bounded number of them
     std::vector<std::string> warnings;
 };

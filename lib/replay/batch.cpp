@@ -6,6 +6,7 @@ void Batch::clear() {
     if (bytes.capacity() > 4 * kFull) std::string().swap(bytes);  // frees the memory of one huge body
     bytes.clear();
     items.clear();
+    patches.clear();
     bad = filtered = 0;
     part = 0;
     ends_round = false;

@@ -19,7 +19,7 @@ bool is_name(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
 
 // Variables of nginx and directives of Apache, and the field of a request that each one holds. Both write a line after the response;
 // Apache's %t is the time when the request came.
-constexpr std::pair<std::string_view, std::string_view> kFields[] = {
+constexpr std::pair<std::string_view, std::string_view> kPatternFields[] = {
     {"request", "request"},
     {"request_method", "method"},
     {"request_uri", "url"},
@@ -61,7 +61,7 @@ std::string header_of(std::string_view variable) {
 }
 
 std::optional<AccessField> field_of(std::string_view name) {
-    for (const auto& [variable, field] : kFields)
+    for (const auto& [variable, field] : kPatternFields)
         if (variable == name) return parse_access_field(field);
     if (name.starts_with("http_")) return AccessField{AccessField::Kind::header, header_of(name.substr(5))};
     return std::nullopt;

@@ -70,6 +70,7 @@ void check(const ReplayOptions& options) {
     if (options.shape.sample && !(*options.shape.sample > 0 && *options.shape.sample <= 1))
         refuse("--sample", "must be above 0 % and at most 100 %");
     check_headers(options.shape);
+    check(options.values);
     if (options.fresh.any() && !options.fresh_plan) require_repeatable(options.logs);
     if (options.rounds != 1) require_repeatable(options.logs);
 }

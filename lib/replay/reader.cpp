@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/strings.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
 
@@ -32,6 +33,7 @@ Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue
       shape_options_(choose_hosts(options)),
       shape_(shape_options_) {
     if (options.fresh_plan && !options.fresh_plan->fields.empty()) fresh_.emplace(*options.fresh_plan);
+    if (options.values.any()) patches_.emplace(options.values);
 }
 
 void Reader::run() noexcept {
@@ -162,7 +164,36 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     item.path = path;
     item.first_round = generation_ == 0;
     item.fresh = fresh;
+    if (patches_) {
+        item.extractions = extractions_of(options_.values, record.method, record.target);
+        prepare_values(batch, item);
+    }
     batch.items.push_back(item);
+}
+
+// Requests that name no session are one: they are sent one after the other, so that a value is there before it is needed.
+void Reader::prepare_values(Batch& batch, Item& item) {
+    if (item.affinity == 0) {
+        item.affinity = 1;
+        sessionless_ += generation_ == 0;
+    }
+    item.first_patch = static_cast<std::uint32_t>(batch.patches.size());
+    patches_->find(batch.bytes_of(item), batch.patches);
+    item.patches = static_cast<std::uint32_t>(batch.patches.size()) - item.first_patch;
+}
+
+std::vector<std::string> Reader::value_warnings() const {
+    std::vector<std::string> out;
+    if (!patches_) return out;
+    for (std::size_t i = 0; i < patches_->found().size(); ++i)
+        if (patches_->found()[i] == 0)
+            out.push_back("--substitute '" + printable(options_.values.substitutions[i].text) +
+                          "': no request has the part that it replaces");
+    if (sessionless_ > 0)
+        out.push_back(format_count(sessionless_) +
+                      (sessionless_ == 1 ? " request names no session and was" : " requests name no session and were") +
+                      " sent as one session, on one connection (--session says what identifies a session)");
+    return out;
 }
 
 }  // namespace leakline::replay

@@ -16,6 +16,7 @@
 #include "replay/internal/fresh.hpp"
 #include "replay/internal/histogram.hpp"
 #include "replay/internal/shape.hpp"
+#include "replay/internal/value_rules.hpp"
 
 namespace leakline::replay {
 
@@ -68,6 +69,7 @@ struct ReplayOptions {
     FreshOptions fresh;                                    // identifiers that get new values in each round but the first
     // The plan for that, if it already exists (plan_fresh); null: it is made from the logs.
     std::shared_ptr<const FreshPlan> fresh_plan;
+    ValueOptions values;                     // of responses, that are sent in later requests of the same session
     std::vector<std::string> keep_recorded;  // kinds of requests ("GET /items/*") that keep their values
     std::optional<StatusCheck> expect;       // responses that differ are counted as unexpected
     bool precise = false;                    // polls in the last 60 us before a request is due: costs a core

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "replay/internal/reader.hpp"
 #include "replay/internal/recorded_connections.hpp"
 #include "replay/internal/schedule.hpp"
+#include "replay/internal/session_values.hpp"
 #include "replay/internal/tally.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
@@ -50,7 +52,11 @@ class Run : http::ClientPool::Listener {
           carried_(static_cast<std::size_t>(options.connections), 0),
           deferred_(static_cast<std::size_t>(options.connections)),
           recorded_(options.connections),
-          schedule_(options.pace, options.max_gap) {}
+          schedule_(options.pace, options.max_gap) {
+        if (!options.values.any()) return;
+        values_.emplace(options.values);
+        searches_.resize(static_cast<std::size_t>(options.connections));
+    }
 
     ~Run() override {
         reader_.stop();
@@ -98,6 +104,7 @@ class Run : http::ClientPool::Listener {
         tally_.done(sent, result);
         count_carried(result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
+        if (result.response != nullptr) learn(result);
         if (result.had_connection())
             last_connected_ = result.end;
         else if (result.end - last_connected_ > options_.give_up)
@@ -107,18 +114,49 @@ class Run : http::ClientPool::Listener {
     }
 
     void on_idle(int connection) override {
+        send_deferred(connection);
+        dispatch();
+        retry_waiting();
+    }
+
+    // The first request that was set aside for an idle connection; more, where they are not sent for want of a value.
+    void send_deferred(int connection) {
         std::deque<Deferred>& waiting = deferred_[static_cast<std::size_t>(connection)];
-        if (!waiting.empty() && !stopping_) {
+        while (!waiting.empty() && !stopping_ && pool_.is_idle(connection)) {
             const Deferred first = waiting.front();
+            if (must_wait(first.pending)) {
+                waiting_.insert(connection);
+                return;
+            }
             waiting.pop_front();
             --deferred_count_;
             send(connection, first.pending, first.due, first.reconnect);
         }
-        dispatch();
+    }
+
+    // Requests for which another session's value was missing: as soon as one is there, or nothing is in progress that may give it.
+    void retry_waiting() {
+        if (waiting_.empty() || (!learned_ && pool_.busy() > 0)) return;
+        learned_ = false;
+        for (const int connection : std::exchange(waiting_, {})) send_deferred(connection);
+        if (waiting_.empty()) dispatch();
+    }
+
+    // A value that any session may give is worth waiting for while a response may bring it.
+    bool must_wait(const Pending& pending) { return values_ && values_->shares() && pool_.busy() > 0 && !render(pending); }
+
+    bool render(const Pending& pending) {
+        return values_->render(pending.item().affinity, pending.bytes(), pending.batch->patches_of(pending.item()), rendered_);
+    }
+
+    void learn(const http::ClientPool::Done& result) {
+        const Search& search = searches_[static_cast<std::size_t>(result.connection)];
+        learned_ = values_->learn(search.session, search.extractions, search.target, *result.response) || learned_;
     }
 
     void on_wake() override {
         dispatch();
+        retry_waiting();
         note_part();
         pool_.wake_at(steady_now() + kTick);
     }
@@ -167,7 +205,8 @@ class Run : http::ClientPool::Listener {
             if (deferred_count_ == kMaxDeferred) return;
             const RecordedConnections::Place place = place_for(next_.item().affinity);
             if (place.connection < 0) return;
-            if (!pool_.is_idle(place.connection)) {
+            if (!pool_.is_idle(place.connection) || is_waiting(place.connection) || must_wait(next_)) {
+                if (pool_.is_idle(place.connection)) waiting_.insert(place.connection);
                 deferred_[static_cast<std::size_t>(place.connection)].push_back({next_, next_due_, place.opens});
                 ++deferred_count_;
                 has_next_ = false;
@@ -177,6 +216,8 @@ class Run : http::ClientPool::Listener {
             send(place.connection, next_, next_due_, place.opens);
         }
     }
+
+    bool is_waiting(int connection) const { return !waiting_.empty() && waiting_.contains(connection); }
 
     // The connection for an item of this session, busy or not; -1: it has to wait. A connection of the log is one of
     // the replay's for as long as it lasts; sessions by a key (--session) share the replay's.
@@ -203,6 +244,8 @@ class Run : http::ClientPool::Listener {
 
     void send(int connection, const Pending& pending, Nanoseconds due, bool reconnect = false) {
         const Item& item = pending.item();
+        std::string_view bytes = pending.bytes();
+        if (values_ && !fill_in(connection, pending, bytes, reconnect)) return source_.release(pending);  // it stays unsent
         slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status, item.first_round, item.fresh};
         tally_.sent(item.path);
         if (options_.progress != nullptr) {
@@ -210,8 +253,32 @@ class Run : http::ClientPool::Listener {
             if (options_.pace.kind != Pace::Kind::max)
                 options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
         }
-        pool_.send(connection, {pending.bytes(), item.head, item.idempotent, 0, reconnect, ends_connection(connection, item, reconnect)});
+        pool_.send(connection,
+                   {bytes, item.head, item.idempotent, 0, reconnect, ends_connection(connection, item, reconnect), item.extractions != 0});
         source_.release(pending);
+    }
+
+    // Sets bytes to the request with the values of its session, and remembers what its response is searched for. False: a value is
+    // missing, and the next request on the connection opens it, if this one was to.
+    bool fill_in(int connection, const Pending& pending, std::string_view& bytes, bool& reconnect) {
+        const Item& item = pending.item();
+        Search& search = searches_[static_cast<std::size_t>(connection)];
+        reconnect = reconnect || search.reconnects;
+        search.reconnects = false;
+        if (item.patches != 0) {
+            if (!render(pending)) {
+                values_->count_skipped();
+                search.reconnects = reconnect;
+                return false;
+            }
+            values_->count_sent();
+            bytes = rendered_;
+        }
+        search.session = item.affinity;
+        search.extractions = item.extractions;
+        const std::size_t blank = bytes.find(' ') + 1;
+        search.target = bytes.substr(blank, bytes.find(' ', blank) - blank);
+        return true;
     }
 
     // Only this thread writes: an atomic addition would cost more than the rest of the accounting.
@@ -269,7 +336,7 @@ class Run : http::ClientPool::Listener {
     bool is_last_round() const { return (options_.rounds != 0 && round_ >= options_.rounds) || source_.items() == 0; }
     // Whether the next round may begin before this one is answered.
     bool goes_on() const {
-        return !is_last_round() && !options_.after_round && (options_.pace.kind == Pace::Kind::max || schedule_.next_round());
+        return !is_last_round() && !options_.after_round && !values_ && (options_.pace.kind == Pace::Kind::max || schedule_.next_round());
     }
 
     // Nothing more is sent; requests in progress have the grace period to be answered.
@@ -286,6 +353,7 @@ class Run : http::ClientPool::Listener {
         schedule_ = Schedule(options_.pace, options_.max_gap);
         schedule_is_new_ = true;
         if (round_ > 1) source_.begin_round();
+        if (values_) values_->begin_round();
         recorded_.begin_round();
         pool_.poll();  // connections that the server closed in the meantime
         dispatch();
@@ -346,6 +414,8 @@ class Run : http::ClientPool::Listener {
         for (const std::string& warning : reader_.warnings()) stats.warnings.push_back(warning);
         if (options_.fresh_plan)
             for (const std::string& warning : options_.fresh_plan->warnings) stats.warnings.push_back(warning);
+        for (std::string& warning : reader_.value_warnings()) stats.warnings.push_back(std::move(warning));
+        if (values_) stats.values = values_->result();
         if (stats.late > 0)
             stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
                                      format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
@@ -368,6 +438,25 @@ class Run : http::ClientPool::Listener {
             if (sent_damage.count() < bad) sent_damage.add(entry.location, entry.message);
         sent_damage.add_uncounted(bad - sent_damage.count());
         return sent_damage;
+    }
+
+    std::string why_skipped(const ReplayValues& values) const {
+        const auto most = std::max_element(values.extracted.begin(), values.extracted.end(),
+                                           [](const auto& a, const auto& b) { return a.missing < b.missing; });
+        std::string reason = fmt::format("{} of {} requests were not sent: no response of their session gave {{{}}}",
+                                         format_count(values.skipped), format_count(source_.items()), most->name);
+        if (most->found > 0) return reason + "; --missing-value shared takes it from any session, --session says what identifies a session";
+        if (most->searched == 0) return reason + "; no request has the method and path of its --extract";
+        return reason + fmt::format(" (of {} that were searched)", format_count(most->searched)) +
+               (values.undecodable > 0 ? "; --header 'Accept-Encoding: identity' asks for uncompressed responses" : "");
+    }
+
+    // nginx takes a connection without a valid client certificate, and refuses each request.
+    std::string_view refusal_hint() const {
+        if (tally_.most_refused() == 400 && url_.scheme == http::Url::Scheme::https)
+            return options_.connect.certificate_file.empty() ? "if the service requires a client certificate: --cert FILE --key FILE"
+                                                             : "--cert takes a certificate of an authority that the service trusts";
+        return status_hint(tally_.most_refused());
     }
 
     static std::string advice(std::string_view text) { return text.empty() ? std::string() : "; " + std::string(text); }
@@ -394,7 +483,9 @@ class Run : http::ClientPool::Listener {
         else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
             reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
                               tally_.refused_statuses() + "); if they are expected, accept them with --expect-status" +
-                              advice(status_hint(tally_.most_refused())));
+                              advice(refusal_hint()));
+        if (stats.values && static_cast<double>(stats.values->skipped) > options_.max_failures * static_cast<double>(source_.items()))
+            reasons.push_back(why_skipped(*stats.values));
         const auto lag = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double, std::micro>(stats.send_lag.p99));
         if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)
             reasons.push_back("send lag p99 " + format_duration(lag) + " is above " + format_duration(options_.max_lag) +
@@ -423,6 +514,17 @@ class Run : http::ClientPool::Listener {
     std::vector<std::deque<Deferred>> deferred_;  // one a connection: items of its sessions, in order
     std::size_t deferred_count_ = 0;
     RecordedConnections recorded_;
+    struct Search {
+        std::uint64_t session = 0;
+        ExtractionSet extractions = 0;
+        std::string target;
+        bool reconnects = false;  // the next request is sent on a new connection
+    };
+    std::optional<SessionValues> values_;
+    std::vector<Search> searches_;  // one a connection: of the request in progress
+    std::set<int> waiting_;         // idle connections whose next request waits for a value
+    bool learned_ = false;          // since the waiting ones were looked at
+    std::string rendered_;          // the request that is sent
     Schedule schedule_;
     Pending next_;
     Nanoseconds next_due_{};

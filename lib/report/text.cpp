@@ -64,6 +64,7 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     if (stats.unexpected != 0) text.field("unexpected", format_count(stats.unexpected) + " responses with an unexpected status");
     text.field("connections", format_count(stats.connections) + " opened");
     if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
+    if (const std::string values = values_text(stats); !values.empty()) text.field("values", values);
     if (stats.retried != 0)
         text.field("retried", format_count(stats.retried) + (stats.retried == 1 ? " attempt" : " attempts") + " on stale connections");
     if (stats.late != 0) text.field("late records", format_count(stats.late) + " were too far out of order for --reorder");

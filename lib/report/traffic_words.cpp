@@ -47,10 +47,27 @@ std::string fresh_text(const ReplayStats& stats) {
     return text;
 }
 
+std::string values_text(const ReplayStats& stats) {
+    if (!stats.values) return {};
+    const ReplayValues& values = *stats.values;
+    std::string text = counted(values.substituted, "request") + " sent with values of responses";
+    for (const ReplayValues::Extracted& value : values.extracted) {
+        text += fmt::format("; {{{}}} found in {} of {}", value.name, format_count(value.found), counted(value.searched, "response"));
+        if (value.missing > 0) text += fmt::format(", missing for {}", counted(value.missing, "request"));
+    }
+    if (values.cookies > 0) text += fmt::format("; {} taken", counted(values.cookies, "cookie"));
+    if (values.skipped > 0) text += fmt::format("; {} not sent because a value was missing", counted(values.skipped, "request"));
+    if (values.as_recorded > 0) text += fmt::format("; {} sent as recorded", counted(values.as_recorded, "request"));
+    if (values.undecodable > 0) text += fmt::format("; {} in an unsupported compression", counted(values.undecodable, "response"));
+    if (values.unusable > 0) text += fmt::format("; {} with a line break, which no header can have", counted(values.unusable, "value"));
+    return text;
+}
+
 std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis) {
     std::vector<TrafficRow> rows;
     if (diagnosis.connections) rows.push_back({"per connection", connections_text(*diagnosis.connections)});
     if (std::string fresh = fresh_text(diagnosis.replay); !fresh.empty()) rows.push_back({"identifiers", std::move(fresh)});
+    if (std::string values = values_text(diagnosis.replay); !values.empty()) rows.push_back({"values", std::move(values)});
     if (const auto kinds = not_served(diagnosis.coverage); !kinds.empty()) rows.push_back({"not tested", list_text(kinds)});
     return rows;
 }

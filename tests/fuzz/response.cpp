@@ -35,8 +35,8 @@ void check_head(std::string_view bytes) {
 }
 
 // The end of the response that comes in pieces: of the first bytes, then byte by byte.
-Step follow(ResponseReader& reader, bool head, std::string_view bytes, std::size_t first) {
-    reader.begin(head);
+Step follow(ResponseReader& reader, bool head, std::string_view bytes, std::size_t first, KeptResponse* keep = nullptr) {
+    reader.begin(head, keep);
     while (!bytes.empty()) {
         const std::string_view piece = bytes.substr(0, first);
         bytes.remove_prefix(piece.size());
@@ -60,5 +60,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(found == Step::whole && torn.status() == whole.status());
         require(!whole.reusable() || torn.reusable());  // byte by byte, nothing comes behind it
     }
+    // Keeping the response changes nothing, and what is kept does not depend on how it is torn.
+    KeptResponse of_whole, of_torn;
+    require(follow(whole, head, bytes, bytes.size(), &of_whole) == expected);
+    require(follow(torn, head, bytes, 1 + data[0] % bytes.size(), &of_torn) == found);
+    if (expected == Step::whole) require(of_whole.headers == of_torn.headers && of_whole.body == of_torn.body);
     return 0;
 }

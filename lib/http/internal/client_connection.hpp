@@ -96,6 +96,8 @@ class Connection : EventLoop::Watcher {
 
     // Of the request under way.
     bool head_ = false, idempotent_ = true, close_after_ = false, reused_ = false, write_broken_ = false;
+    bool keeps_ = false;                  // the response
+    std::unique_ptr<KeptResponse> kept_;  // made when first asked for
     ClientPool::Done done_;
     std::string copy_;       // its bytes, while they may have to be sent (again)
     std::string outgoing_;   // the part that the socket did not accept at once

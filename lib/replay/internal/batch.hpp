@@ -7,10 +7,13 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "replay/internal/request_patches.hpp"
+#include "replay/internal/value_rules.hpp"
 
 namespace leakline::replay {
 
@@ -24,6 +27,9 @@ struct Item {
     bool head = false, idempotent = false, has_time = false, coarse = false;
     bool closes = false;                      // its connection closes after it
     bool first_round = false, fresh = false;  // has fresh values instead of the log's
+    // Values of responses: what is replaced before it is sent, in Batch::patches, and what its response is searched for.
+    std::uint32_t first_patch = 0, patches = 0;
+    ExtractionSet extractions = 0;
 };
 
 struct Batch {
@@ -31,6 +37,7 @@ struct Batch {
 
     std::string bytes;
     std::vector<Item> items;
+    std::vector<Patch> patches;
     // Counts of what was read for this batch, beyond its items.
     std::uint64_t bad = 0, filtered = 0;
     double part_before = 0, part = 0;  // of the log, up to the begin (the sender's) and the end of this batch
@@ -39,6 +46,7 @@ struct Batch {
 
     void clear();
     std::string_view bytes_of(const Item& item) const { return std::string_view(bytes).substr(item.offset, item.size); }
+    std::span<const Patch> patches_of(const Item& item) const { return std::span(patches).subspan(item.first_patch, item.patches); }
 };
 
 // A bounded queue with the emptied batches going back. One reader, one sender; close() from either.

@@ -14,6 +14,7 @@
 #include "base/quantities.hpp"
 #include "replay/internal/batch.hpp"
 #include "replay/internal/fresh.hpp"
+#include "replay/internal/request_patches.hpp"
 #include "replay/log.hpp"
 #include "replay/path_table.hpp"
 #include "replay/replay.hpp"
@@ -56,6 +57,8 @@ class Reader {
     // In the first round: records that were read and were no bad lines, and those that were left out.
     std::uint64_t log_requests() const { return log_requests_; }
     std::vector<LeftOut> left_out() const;
+    // What is said of the values of responses in the log's requests.
+    std::vector<std::string> value_warnings() const;
 
     const Diagnostics& damage() const { return damage_; }
     const std::vector<std::string>& warnings() const { return warnings_; }
@@ -67,6 +70,7 @@ class Reader {
     void remember_damage(const Log& log);
     void note_kept(std::uint16_t path);
     void add(Batch& batch, Record& record, Log& log);
+    void prepare_values(Batch& batch, Item& item);
     bool pass_on(std::unique_ptr<Batch>& batch);
 
     const ReplayOptions& options_;
@@ -81,7 +85,9 @@ class Reader {
     Shape shape_;
     PathTable paths_;
     std::optional<FreshValues> fresh_;
-    std::uint64_t generation_ = 0;  // of the round that is read
+    std::optional<PatchFinder> patches_;  // where values of responses are sent
+    std::uint64_t sessionless_ = 0;       // with such values, requests of the first round that name no session
+    std::uint64_t generation_ = 0;        // of the round that is read
     std::array<std::atomic<bool>, PathTable::kLimit + 1> keeps_recorded_{};
     std::atomic<bool> fresh_is_judged_{false};
     std::uint64_t log_requests_ = 0;

@@ -242,6 +242,25 @@ void fields(A& a, In<A, LeftOut>& left) {
 }
 
 template <class A>
+void fields(A& a, In<A, ReplayValues::Extracted>& value) {
+    a("name", value.name);
+    a("searched", value.searched);
+    a("found", value.found);
+    a("missing", value.missing);
+}
+
+template <class A>
+void fields(A& a, In<A, ReplayValues>& values) {
+    a("substituted", values.substituted);
+    a("as_recorded", values.as_recorded);
+    a("skipped", values.skipped);
+    a("cookies", values.cookies);
+    a.where_any("undecodable", values.undecodable);
+    a.where_any("unusable", values.unusable);
+    a("extracted", values.extracted);
+}
+
+template <class A>
 void fields(A& a, In<A, ReplayStats>& stats) {
     a("read", stats.read);
     a("bad", stats.bad);
@@ -269,6 +288,7 @@ void fields(A& a, In<A, ReplayStats>& stats) {
     a.where_any("left_out", stats.left_out);
     a.where_any("fresh", stats.fresh);
     a.where_any("not_fresh", stats.not_fresh);
+    a.where_any("values", stats.values);
     a("paths", stats.paths);
     a("warnings", stats.warnings);
 }

@@ -18,5 +18,8 @@ struct TrafficRow {
 std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis);
 // The same of a replay: "fresh per round: field request_id"; "" where there were none.
 std::string fresh_text(const ReplayStats& stats);
+// Values of responses: "980 requests with values of responses; {token} found in 20 of 20 responses; 12 requests not sent ..."; "" where
+// none were asked for.
+std::string values_text(const ReplayStats& stats);
 
 }  // namespace leakline::report
