@@ -53,6 +53,7 @@ int run_capture(const CaptureCommand& command, Messages& messages, const std::st
     for (const std::string& name : command.redact) capture.redaction.headers.push_back(name);
     if (command.no_redaction) capture.redaction = Redaction::none();
     capture.sessions = command.sessions;
+    capture.responses = options.keep_responses;
     replay::CaptureLog log(command.output, capture);
 
     // Nothing throws across the proxy's threads: the first failure to write ends the capture.
@@ -98,6 +99,7 @@ int run_capture(const CaptureCommand& command, Messages& messages, const std::st
     const auto add = [&](std::uint64_t count, const char* what) {
         if (count > 0) summary += fmt::format(", {} {}", format_count(count), what);
     };
+    if (options.keep_responses) summary += fmt::format(", {} with responses", format_count(log.responses()));
     add(log.too_large(), "not recorded because of their size (--max-body)");
     add(log.over_budget(), "not recorded because the bodies in transit exceeded the memory budget");
     add(log.cut(), "not recorded because the body was incomplete");
@@ -124,6 +126,8 @@ Run declare_capture(CLI::App& app) {
     app.add_option("--redact", command->redact, "Also redact the value of this header")->type_name("HEADER");
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
     app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
+    app.add_flag("--responses", command->proxy.keep_responses,
+                 "Record responses too, for leakline stub; their bodies may hold credentials, which are not redacted");
     add_size(app, "--max-body", command->max_body, "Maximum size of a body to record; larger requests are only forwarded (default: 16MiB)");
     app.add_option("--max-connections", command->proxy.max_connections,
                    "Maximum number of concurrent client connections, 1 to 10000; more get a 503")

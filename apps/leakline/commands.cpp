@@ -16,6 +16,8 @@ std::span<const CommandRow> commands() {
         {"capture", "Record live traffic with a reverse proxy, as a log for replay",
          "leakline capture --listen 127.0.0.1:8081 --target http://127.0.0.1:8080 -o traffic.jsonl", declare_capture,
          OnSignal::ends_as_usual},
+        {"stub", "Answer with the recorded responses of a log, in place of what a service calls",
+         "leakline stub partner.jsonl --listen 127.0.0.1:8082", declare_stub, OnSignal::ends_as_usual},
         {"replay", "Replay a request log against an HTTP service, at the recorded pace or another",
          "leakline replay traffic.jsonl --target http://127.0.0.1:8080 --speed 10x", declare_replay, OnSignal::reports_partly},
         {"convert", "Convert request logs of any format to the native format",

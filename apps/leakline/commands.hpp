@@ -39,6 +39,8 @@ struct CommandRow {
 Run declare_audit(CLI::App& app);
 Run declare_capture(CLI::App& app);
 Run declare_comment(CLI::App& app);
+Run declare_replay_merge(CLI::App& app);
+Run declare_stub(CLI::App& app);
 Run declare_convert(CLI::App& app);
 Run declare_compare(CLI::App& app);
 Run declare_gate(CLI::App& app);

@@ -18,6 +18,11 @@ void add_target_options(CLI::App& app, diagnose::TargetSpec& spec) {
     app.add_option("--setup", spec.setup, "Shell command to run before each start of the service, such as one that empties its database")
         ->type_name("CMD");
     app.add_option("--cleanup", spec.cleanup, "Shell command to run after each end of the service")->type_name("CMD");
+    app.add_option(
+           "--stub", spec.stub_logs,
+           "Answer what the service calls with the responses in this log (leakline stub); {stub} in the command and STUB_URL in the "
+           "environment are its URL")
+        ->type_name("LOG");
 }
 
 void add_round_options(CLI::App& app, diagnose::RoundPlan& plan, int most) {

@@ -7,7 +7,7 @@
 
 namespace leakline::cli {
 
-// --target, --ready-path, --ready-timeout, --grace, --setup, --cleanup. spec must live as long as app.
+// --target, --ready-path, --ready-timeout, --grace, --setup, --cleanup, --stub. spec must live as long as app.
 void add_target_options(CLI::App& app, diagnose::TargetSpec& spec);
 
 // --rounds (4 to most), --min-round, --quiet-time. plan must live as long as app.

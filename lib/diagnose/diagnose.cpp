@@ -21,6 +21,7 @@
 #include "heap/tracker.hpp"
 #include "replay/log.hpp"
 #include "replay/selected_log.hpp"
+#include "replay/stub.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
 #include "system/executables.hpp"
@@ -273,6 +274,11 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     result.memory_limit = options.memory_limit;
     result.max_growth = options.max_growth;
     replay::check(options.rounds.replay);
+    std::optional<replay::StubServer> stub;
+    if (!options.target.stub_logs.empty()) {
+        stub.emplace(replay::StubOptions{.logs = options.target.stub_logs, .listen = {}});
+        options.target.stub_url = fmt::format("http://127.0.0.1:{}", stub->port());
+    }
     replay::require_repeatable(options.rounds.replay.logs);
     const replay::LogSpan span = read_traffic(options, result);
     plan_clock(options, span);
@@ -312,6 +318,9 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
         if (!context.stopped()) result.failures.push_back(fmt::format("the recorded run failed: {}", error.what()));
     }
     if (!context.no_lines.empty()) result.lines.unavailable = context.no_lines;
+    if (stub)
+        if (const std::string unknown = replay::unknown_text(stub->counts()); !unknown.empty())
+            result.warnings.push_back("--stub: " + unknown);
     result.followed = context.follow;
     if (!options.soak) run_longer_where_undecided(context, of_bare_run);
     result.coverage = analysis::coverage_of(result.replay);

@@ -27,7 +27,7 @@ namespace leakline::diagnose {
 
 namespace {
 
-constexpr std::string_view kPort = "{port}", kPortFile = "{port_file}", kTimeScale = "{time_scale}";
+constexpr std::string_view kPort = "{port}", kPortFile = "{port_file}", kTimeScale = "{time_scale}", kStub = "{stub}";
 constexpr std::string_view kLoopback = "http://127.0.0.1:{port}";
 
 bool contains(const std::vector<std::string>& words, std::string_view part) {
@@ -149,6 +149,13 @@ Launch prepare_launch(const TargetSpec& spec, const std::string& scratch) {
         fill(kPortFile, launch.port_file);
     }
     fill(kTimeScale, fmt::format("{:.6g}", spec.time_scale));
+    if (spec.stub_url.empty() && contains(spec.arguments, kStub))
+        throw Error(ErrorKind::usage, spec.arguments[0], "{stub} in the command requires --stub LOG",
+                    "leakline capture --responses records such a log");
+    if (!spec.stub_url.empty()) {
+        fill(kStub, spec.stub_url);
+        launch.command.environment.emplace_back("STUB_URL", spec.stub_url);
+    }
     if (named.port != 0 || uses_port) {
         const std::string port = std::to_string(picked || named.port == 0 ? free_port() : named.port);
         fill(kPort, port);

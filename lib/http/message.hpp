@@ -28,7 +28,7 @@ struct ServerRequest {
 struct Response {
     int status = 200;
     std::string body;
-    std::string_view content_type = "application/json";  // a literal
+    std::string_view content_type = "application/json";  // a literal; empty: no such field
     std::vector<std::pair<std::string, std::string>> headers;
 };
 

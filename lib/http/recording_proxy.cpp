@@ -157,6 +157,7 @@ class RecordingProxy::State::Session {
             return false;
         }
         in_request_ = true;
+        began_ = steady_ns();
         touch();
         ++state_.requests;
         if (const auto refusal = refusal_of(request.get().base())) {
@@ -176,6 +177,7 @@ class RecordingProxy::State::Session {
         bool keep = request.get().keep_alive();
         const auto report = [&] {
             exchange.body_cut = !request.is_done();
+            if (exchange.status == 0) exchange.response.reset();  // not whole
             state_.report(std::move(exchange));
             give_back();
         };
@@ -257,30 +259,45 @@ class RecordingProxy::State::Session {
             target_keeps = !unfinished && response.get().keep_alive() && !response.need_eof();
             ends_with_connection = response.need_eof() || unfinished || (response.chunked() && !takes_chunks);
             const int status = static_cast<int>(response.get().result_int());
+            if (state_.options.keep_responses) begin_response(exchange, response.get());
             erase_connection_fields(response.get().base());
             if (response.chunked() && !takes_chunks) response.get().chunked(false);
             response.get().keep_alive(keep && !ends_with_connection);
             responding_ = true;
-            relay<false>(client_, to, target_.buffer(), response, [this](std::string_view) { touch(); });
+            relay<false>(client_, to, target_.buffer(), response, [&](std::string_view piece) {
+                touch();
+                if (exchange.response && !keep_piece(exchange.response->body, piece)) exchange.response.reset();
+            });
             exchange.status = status;
+            if (exchange.response) exchange.response->latency = Nanoseconds(steady_ns() - began_);
         });
         if (!target_keeps) target_.disconnect();
         return !ends_with_connection;
     }
 
+    static void begin_response(ProxiedRequest& exchange, const bhttp::response_header<>& head) {
+        RecordedResponse& response = exchange.response.emplace();
+        response.status = static_cast<int>(head.result_int());
+        for (const auto& field : head) response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+    }
+
     void keep_body(ProxiedRequest& exchange, std::string_view piece) {
         if (exchange.body_too_large || exchange.body_over_budget) return;
         exchange.body_too_large = exchange.body.size() + piece.size() > state_.options.max_kept_body;
-        if (!exchange.body_too_large) {
+        if (!keep_piece(exchange.body, piece) && !exchange.body_too_large) exchange.body_over_budget = true;
+    }
+    // False, and the body's memory freed, if it is too large or the budget of all bodies is used up.
+    bool keep_piece(std::string& body, std::string_view piece) {
+        if (body.size() + piece.size() <= state_.options.max_kept_body) {
             kept_ += piece.size();
-            exchange.body_over_budget = state_.kept.fetch_add(piece.size()) + piece.size() > state_.options.body_budget;
+            if (state_.kept.fetch_add(piece.size()) + piece.size() <= state_.options.body_budget) {
+                body.append(piece);
+                return true;
+            }
         }
-        if (exchange.body_too_large || exchange.body_over_budget) {
-            std::string().swap(exchange.body);
-            give_back();
-        } else {
-            exchange.body.append(piece);
-        }
+        std::string().swap(body);
+        give_back();
+        return false;
     }
     void give_back() { state_.kept -= std::exchange(kept_, 0); }
 
@@ -337,7 +354,8 @@ class RecordingProxy::State::Session {
     tcp::socket client_;
     ProxyTarget target_;
     beast::flat_buffer client_buffer_;
-    std::size_t kept_ = 0;  // of State::kept
+    std::size_t kept_ = 0;    // of State::kept
+    std::int64_t began_ = 0;  // steady time at which the request's head had come
     const std::uint64_t number_;
     std::atomic<std::int64_t> active_;
     std::atomic<bool> over_{false}, in_request_{false};

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/quantities.hpp"
 #include "http/connect_options.hpp"
 #include "http/url.hpp"
+#include "model/recorded_response.hpp"
 
 namespace leakline::http {
 
@@ -36,12 +38,13 @@ struct ProxiedRequest {
     Nanoseconds at{};  // when its head had come, since the Unix epoch
     std::string method, target;
     std::vector<std::pair<std::string, std::string>> headers;
-    std::string body;               // chunks joined
-    bool body_too_large = false;    // then body is empty
-    bool body_over_budget = false;  // the same, because of other requests in progress
-    int status = 0;                 // 0: the target gave no whole response
-    bool body_cut = false;          // the body is not whole: its client went away, or the target did not wait for it
-    std::uint64_t connection = 0;   // of the client, from 1
+    std::string body;                          // chunks joined
+    bool body_too_large = false;               // then body is empty
+    bool body_over_budget = false;             // the same, because of other requests in progress
+    int status = 0;                            // 0: the target gave no whole response
+    bool body_cut = false;                     // the body is not whole: its client went away, or the target did not wait for it
+    std::uint64_t connection = 0;              // of the client, from 1
+    std::optional<RecordedResponse> response;  // where they are kept: whole, with the fields that came; connection fields included
 };
 
 struct ProxyCounts {

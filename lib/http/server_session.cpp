@@ -283,8 +283,10 @@ void Session::compose(const Response& response, After after) {
     out_ += std::to_string(response.status);
     out_ += ' ';
     out_ += reason_phrase(response.status);
-    out_ += "\r\nContent-Type: ";
-    out_ += response.content_type;
+    if (!response.content_type.empty()) {
+        out_ += "\r\nContent-Type: ";
+        out_ += response.content_type;
+    }
     out_ += "\r\nContent-Length: ";
     out_ += std::to_string(response.body.size());
     for (const auto& [name, value] : response.headers) {

@@ -50,4 +50,9 @@ void Redaction::apply(Request& request) const {
     if (!parameters.empty()) redact_query(request.target, parameters);
 }
 
+void Redaction::apply(RecordedResponse& response) const {
+    for (auto& [name, value] : response.headers)
+        if (is_one_of(name, headers)) value = kRedacted;
+}
+
 }  // namespace leakline

@@ -25,6 +25,7 @@ struct Request {
     std::string connection;         // requests with the same non-empty name are sent on one connection, in order
     std::uint64_t source_line = 0;  // in the log, from 1 (or the byte offset for logs without lines)
     std::optional<int> recorded_status;
+    std::string response;  // that was recorded, as the native log has it (recorded_response.hpp); empty: none
 };
 
 // How a request without a status ended.

@@ -29,7 +29,9 @@ void append_text(std::string& out, std::string_view text) {
     append_json_string(out, widened);
 }
 
-void append_headers(std::string& out, const std::vector<std::pair<std::string, std::string>>& headers) {
+}  // namespace
+
+void append_json_headers(std::string& out, const std::vector<std::pair<std::string, std::string>>& headers) {
     out += ",\"headers\":{";
     bool first = true;
     for (auto header = headers.begin(); header != headers.end(); ++header) {
@@ -52,30 +54,32 @@ void append_headers(std::string& out, const std::vector<std::pair<std::string, s
     out += '}';
 }
 
-}  // namespace
+void append_json_body(std::string& out, std::string_view body) {
+    if (body.empty()) return;
+    if (is_utf8(body)) {
+        out += ",\"body\":";
+        append_json_string(out, body);
+    } else {
+        out += ",\"body_b64\":\"";
+        append_base64(out, body);
+        out += '"';
+    }
+}
 
 void append_jsonl(std::string& out, const Request& request) {
     out += "{\"ts_ns\":" + (request.has_time ? std::to_string(request.at.count()) : "null") + ",\"method\":";
     append_text(out, request.method);
     out += ",\"url\":";
     append_text(out, request.target);
-    append_headers(out, request.headers);
-    if (!request.body.empty()) {
-        if (is_utf8(request.body)) {
-            out += ",\"body\":";
-            append_json_string(out, request.body);
-        } else {
-            out += ",\"body_b64\":\"";
-            append_base64(out, request.body);
-            out += '"';
-        }
-    }
+    append_json_headers(out, request.headers);
+    append_json_body(out, request.body);
     if (!request.connection.empty()) {
         out += ",\"conn\":";
         append_text(out, request.connection);
     }
     if (request.recorded_status) out += ",\"status\":" + std::to_string(*request.recorded_status);
     if (request.resolution.count() > 0) out += ",\"resolution_ns\":" + std::to_string(request.resolution.count());
+    if (!request.response.empty()) out.append(",\"response\":").append(request.response);
     out += "}\n";
 }
 

@@ -43,6 +43,24 @@ void CaptureLog::resume_after(const std::string& path) {
     if (read && last != '\n' && ::write(descriptor_, "\n", 1) != 1) throw os_error(ErrorKind::input, path_, "cannot be written", errno);
 }
 
+namespace {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// Takes out the fields that describe the connection and not the message.
+void erase_hop_fields(Headers& headers) {
+    std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
+    for (const auto& [name, value] : headers)
+        if (equal_ignoring_case(name, "Connection"))
+            for (const std::string_view named : split(value, ','))
+                if (!equal_ignoring_case(trim(named), "Host")) hops.emplace_back(trim(named));
+    std::erase_if(headers, [&](const auto& header) {
+        return std::any_of(hops.begin(), hops.end(), [&](const std::string& name) { return equal_ignoring_case(name, header.first); });
+    });
+}
+
+}  // namespace
+
 CaptureLog::~CaptureLog() { ::close(descriptor_); }
 
 void CaptureLog::write(http::ProxiedRequest&& request) {
@@ -69,16 +87,15 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     // Fields of the connection to the proxy, not of the request; but closing connections is part of a client's traffic.
     const bool closes = std::any_of(record.headers.begin(), record.headers.end(),
                                     [](const auto& header) { return is_connection_close(header.first, header.second); });
-    std::vector<std::string> hops = {"Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect"};
-    for (const auto& [name, value] : record.headers)
-        if (equal_ignoring_case(name, "Connection"))
-            for (const std::string_view named : split(value, ','))
-                if (!equal_ignoring_case(trim(named), "Host")) hops.emplace_back(trim(named));
-    std::erase_if(record.headers, [&](const auto& header) {
-        return std::any_of(hops.begin(), hops.end(), [&](const std::string& name) { return equal_ignoring_case(name, header.first); });
-    });
+    erase_hop_fields(record.headers);
     if (closes) record.headers.emplace_back("Connection", "close");
     options_.redaction.apply(record);
+    if (options_.responses && request.response) {
+        erase_hop_fields(request.response->headers);
+        options_.redaction.apply(*request.response);
+        append_json(record.response, *request.response);
+        ++responses_;
+    }
     line_.clear();
     append_jsonl(line_, record);
     // One write per line, so that readers see only complete lines, also after a crash.

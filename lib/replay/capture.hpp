@@ -14,7 +14,8 @@ namespace leakline::replay {
 
 struct CaptureOptions {
     Redaction redaction;
-    bool sessions = false;  // writes "conn", so that a replay keeps the requests of each client connection together
+    bool responses = false;  // writes "response" where the proxy has kept one
+    bool sessions = false;   // writes "conn", so that a replay keeps the requests of each client connection together
 };
 
 class CaptureLog {
@@ -33,6 +34,7 @@ class CaptureLog {
     std::uint64_t too_large() const { return too_large_; }
     std::uint64_t over_budget() const { return over_budget_; }
     std::uint64_t cut() const { return cut_; }
+    std::uint64_t responses() const { return responses_; }
 
   private:
     void resume_after(const std::string& path);
@@ -41,7 +43,7 @@ class CaptureLog {
     CaptureOptions options_;
     int descriptor_ = -1;
     std::string line_;
-    std::uint64_t written_ = 0, too_large_ = 0, over_budget_ = 0, cut_ = 0;
+    std::uint64_t written_ = 0, too_large_ = 0, over_budget_ = 0, cut_ = 0, responses_ = 0;
 };
 
 }  // namespace leakline::replay

@@ -75,6 +75,7 @@ bool JsonlStream::read(JsonScan& scan, Record& record) {
             if (status >= 100 && status <= 999) record.recorded_status = static_cast<int>(status);
             return true;
         }
+        if (key == "response") return scan.raw_value(record.response);
         return scan.skip_value();
     });
     if (!whole || !scan.at_end()) return false;

@@ -373,6 +373,7 @@ Request to_request(const Record& record) {
     request.connection = record.connection;
     request.source_line = record.place;
     if (record.recorded_status != 0) request.recorded_status = record.recorded_status;
+    request.response = record.response;
     return request;
 }
 

@@ -501,6 +501,60 @@ TEST_CASE("a target that does not answer an attempt to connect does not hold up 
     CHECK_FALSE(lines[0].contains("status"));
 }
 
+TEST_CASE("--responses records how requests were answered, and a stub answers the same") {
+    LoopbackServer upstream([](Wire& wire) {
+        for (std::string request = wire.read_request(); !request.empty(); request = wire.read_request())
+            wire.write(
+                request.starts_with("GET /chunked")
+                    ? "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=b\r\nX-Kept: 1\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n"
+                : request.starts_with("GET /large") ? "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + std::string(2000, 'x')
+                                                    : std::string(kOk));
+    });
+    Capture capture(upstream.url(), {"--responses", "--max-body", "1000"});
+    {
+        RawConnection client(capture.port());
+        REQUIRE(client.send(request_text("GET", "/chunked")));
+        CHECK(RawConnection::status(client.until("0\r\n\r\n")) == 202);
+        CHECK(status_of(client, request_text("GET", "/large")) == 200);
+        CHECK(status_of(client, request_text("POST", "/a", "x")) == 200);
+    }
+    const std::vector<json> lines = capture.end();
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[0]["response"]["status"] == 202);
+    CHECK(lines[0]["response"]["body"] == "abcde");
+    CHECK(lines[0]["response"]["headers"] == json({{"Set-Cookie", "redacted"}, {"X-Kept", "1"}}));
+    CHECK(lines[0]["response"]["latency_ns"].get<std::int64_t>() > 0);
+    CHECK_FALSE(lines[1].contains("response"));
+    CHECK(lines[2]["response"]["body"] == "ok");
+    CHECK(capture.said().find("3 written, 2 with responses") != std::string::npos);
+
+    const TemporaryDirectory directory;
+    const std::string port_file = directory.path() + "/port";
+    Command command;
+    command.arguments = {binary("leakline"), "stub", capture.log_path(), "--listen", "127.0.0.1:0", "--port-file", port_file};
+    command.output_file = directory.path() + "/said";
+    Child stub = Child::start(command);
+    while (!std::filesystem::exists(port_file)) {
+        REQUIRE(stub.running());
+        std::this_thread::sleep_for(5ms);
+    }
+    {
+        RawConnection client(static_cast<std::uint16_t>(std::stoi(read_file(port_file))));
+        REQUIRE(client.send(request_text("GET", "/chunked")));
+        const std::string response = client.response(true);
+        CHECK(RawConnection::status(response) == 202);
+        CHECK(RawConnection::body(response) == "abcde");
+        CHECK(status_of(client, request_text("GET", "/large")) == 501);
+        CHECK(status_of(client, request_text("POST", "/a", "y")) == 200);
+    }
+    stub.signal(SIGINT);
+    CHECK(stub.wait().shell_code() == 0);
+    const std::string said = read_file(directory.path() + "/said");
+    CHECK(said.find("with 2 recorded responses (1 request without a response); press Ctrl-C to stop") != std::string::npos);
+    CHECK(said.find("3 requests, 1 answered as recorded, 1 by a request with another body, 1 unknown") != std::string::npos);
+    CHECK(said.find("warning: 1 request had no recorded response: 1 x GET /large") != std::string::npos);
+}
+
 TEST_CASE("a captured log replays as what was captured, with the same result") {
     RecordingServer upstream;
     const TemporaryDirectory directory;

@@ -125,3 +125,59 @@ TEST_CASE("a service that looks identifiers up gets those of the log, and its le
     CHECK(run.report["coverage"]["not_served"].empty());
     CHECK(run.outcome.out.find("sent as recorded, because the service rejected new values: ") != std::string::npos);
 }
+
+TEST_CASE("a service that gives a token per login is diagnosed with the tokens that it gives") {
+    const TemporaryDirectory directory;
+    std::string text;
+    for (int i = 0; i < 300; ++i) {
+        Request request;
+        request.at = std::chrono::milliseconds(10 * i);
+        request.method = "POST";
+        request.connection = fmt::format("c{}", i % 10);
+        request.headers = {{"Content-Type", "application/json"}};
+        if (i < 10) {
+            request.target = "/login";
+            request.body = fmt::format(R"({{"user":"u{}"}})", i);
+        } else {
+            request.target = "/orders";
+            request.headers.emplace_back("Authorization", "Bearer recorded");
+            request.body = R"({"item":1})";
+        }
+        append_jsonl(text, request);
+    }
+    const std::string log = directory.path() + "/traffic.jsonl";
+    OutputFile file(log);
+    file.write(text);
+    file.commit();
+    std::vector<std::string> options = kOnlyLeaks;
+    options.insert(options.end(),
+                   {"--extract", "token=POST /login .body.auth.access_token", "--substitute", "header:Authorization=Bearer {token}"});
+    const Diagnosed run = diagnose(log, "token", options);
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.outcome.out.find("// LEAK") != std::string::npos);
+    CHECK(run.report["replay"]["statuses"].size() == 1);
+    CHECK(run.report["replay"]["values"]["skipped"] == 0);
+    CHECK(run.report["replay"]["values"]["substituted"].get<int>() > 0);
+    CHECK(run.outcome.out.find("{token} found in") != std::string::npos);
+    const Diagnosed as_recorded = diagnose(log, "token");
+    CHECK(as_recorded.outcome.code == 4);
+    CHECK(as_recorded.outcome.out.find("status 401") != std::string::npos);
+}
+
+TEST_CASE("a service is diagnosed without its partner, from the partner's recorded responses") {
+    const TemporaryDirectory directory;
+    const std::string stub = directory.path() + "/partner.jsonl";
+    OutputFile file(stub);
+    file.write(R"({"ts_ns":1,"method":"GET","url":"/rate","response":{"status":200,"headers":{},"body":"1.25"}})"
+               "\n");
+    file.commit();
+    std::vector<std::string> options = kOnlyLeaks;
+    options.insert(options.end(), {"--stub", stub});
+    const Diagnosed run = diagnose(write_log(directory), "partner", options);
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["replay"]["statuses"].size() == 1);
+    const Diagnosed alone = diagnose(write_log(directory), "partner");
+    CHECK(alone.outcome.code == 4);
+}

@@ -13,6 +13,8 @@
 //   tag          an entry for each X-Request-Id, which stays the same for a retry
 //   order        a record for each "request_id", moved into a map
 //   both         100 B for each request and 1 KiB for each connection
+//   token        POST /login gives a token for the "user" in the body; 401 for other requests without one that is in use, else 100 B
+//   partner      asks GET /rate of STUB_URL at each request, 502 if it does not answer "1.25"; 100 B for each request
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,6 +39,8 @@ static std::mutex lock;  // guards what follows
 static std::vector<char*> kept;
 static std::map<std::string, std::string> entries;
 static std::vector<char*> pool;
+static std::map<std::string, std::string> tokens;  // by user
+static int logins = 0;
 
 struct Order {
     std::string id, user;
@@ -102,6 +106,36 @@ static std::string header(const std::string& head, const char* name) {
     return {};
 }
 
+// A new token in place of the user's last one.
+static std::string log_in(const std::string& user) {
+    const std::lock_guard<std::mutex> guard(lock);
+    return tokens[user] = user + "-" + std::to_string(++logins);
+}
+
+static bool in_use(const std::string& token) {
+    const std::lock_guard<std::mutex> guard(lock);
+    const auto user = tokens.find(token.substr(0, token.find('-')));
+    return user != tokens.end() && user->second == token;
+}
+
+static std::string ask_partner() {
+    const char* const url = std::getenv("STUB_URL");  // http://127.0.0.1:PORT
+    if (url == nullptr) return {};
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(std::strrchr(url, ':') + 1)));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int partner = ::socket(AF_INET, SOCK_STREAM, 0);
+    static const char kAsk[] = "GET /rate HTTP/1.1\r\nHost: partner\r\nConnection: close\r\n\r\n";
+    std::string in;
+    char part[512];
+    if (::connect(partner, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && ::write(partner, kAsk, sizeof kAsk - 1) > 0)
+        for (ssize_t count = 0; (count = ::read(partner, part, sizeof part)) > 0;) in.append(part, static_cast<std::size_t>(count));
+    ::close(partner);
+    const std::size_t end = in.find("\r\n\r\n");
+    return end == in.npos ? std::string() : in.substr(end + 4);
+}
+
 static bool known(const std::string& target) {  // /items/1000 to /items/1999, and what has no number
     if (target.rfind("/items/", 0) != 0) return true;
     const long number = std::strtol(target.c_str() + 7, nullptr, 10);
@@ -117,11 +151,24 @@ static bool answer(int socket, const std::string& head, const std::string& body,
     if (mode == "tag") keep_entry(header(head, "X-Request-Id"), std::string(200, 't'));
     if (mode == "user") keep_entry(field(body, "user"), std::string(500, 'u'));
     const std::size_t begin = head.find(' ') + 1;
-    const bool found = mode != "lookup" || known(head.substr(begin, head.find(' ', begin) - begin));
+    const std::string target = head.substr(begin, head.find(' ', begin) - begin);
+    std::string status = mode == "lookup" && !known(target) ? "404 Not Found" : "200 OK", text = "ok";
+    if (mode == "token" && target == "/login") {
+        text = "{\"auth\":{\"access_token\":\"" + log_in(field(body, "user")) + "\"}}";
+    } else if (mode == "token") {
+        const std::string bearer = header(head, "Authorization");
+        if (bearer.rfind("Bearer ", 0) == 0 && in_use(bearer.substr(7)))
+            keep(100);
+        else
+            status = "401 Unauthorized";
+    } else if (mode == "partner") {
+        keep(100);
+        if (ask_partner() != "1.25") status = "502 Bad Gateway";
+    }
     const bool ends = mode == "http10" || (mode == "three" && number == 3) || strcasecmp(header(head, "Connection").c_str(), "close") == 0;
-    std::string response = mode == "http10" ? "HTTP/1.0 200 OK\r\n" : found ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 404 Not Found\r\n";
+    std::string response = (mode == "http10" ? "HTTP/1.0 " : "HTTP/1.1 ") + status + "\r\n";
     if (ends) response += "Connection: close\r\n";
-    response += "Content-Length: 2\r\n\r\nok";
+    response += "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text;
     return ::write(socket, response.data(), response.size()) > 0 && !ends;
 }
 

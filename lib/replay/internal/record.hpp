@@ -26,13 +26,14 @@ struct Record {
     bool body_truncated = false;  // the log has only the beginning of the body
     bool of_client = false;       // recorded by a client: some requests may be for other hosts
     std::string_view connection;
-    int recorded_status = 0;  // 0: not in the log
-    std::uint64_t place = 0;  // line, or byte offset in formats without lines
+    int recorded_status = 0;    // 0: not in the log
+    std::string_view response;  // that was recorded, as in the native log
+    std::uint64_t place = 0;    // line, or byte offset in formats without lines
 
     void clear() {
         at = resolution = Nanoseconds{};
         has_time = body_missing = body_truncated = of_client = false;
-        method = target = body = connection = {};
+        method = target = body = connection = response = {};
         headers.clear();
         recorded_status = 0;
         place = 0;
