@@ -20,6 +20,8 @@ std::span<const CommandRow> commands() {
          "leakline stub partner.jsonl --listen 127.0.0.1:8082", declare_stub, OnSignal::ends_as_usual},
         {"replay", "Replay a request log against an HTTP service, at the recorded pace or another",
          "leakline replay traffic.jsonl --target http://127.0.0.1:8080 --speed 10x", declare_replay, OnSignal::reports_partly},
+        {"replay-merge", "Add the results of replays of one log's shards, such as from several machines",
+         "leakline replay-merge shard0.json shard1.json -o all.json", declare_replay_merge, OnSignal::ends_at_once},
         {"convert", "Convert request logs of any format to the native format",
          "leakline convert access.log --log-format-string '$remote_addr [$time_local] \"$request\"' -o traffic.jsonl", declare_convert,
          OnSignal::reports_partly},

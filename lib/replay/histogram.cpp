@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "base/quantities.hpp"
 
@@ -59,7 +61,60 @@ Nanoseconds Histogram::quantile(double fraction) const {
 
 LatencySummary Histogram::summary() const {
     const auto us = [&](double fraction) { return static_cast<double>(quantile(fraction).count()) / 1000; };
-    return {us(0.5), us(0.9), us(0.99), us(0.999), static_cast<double>(max_) / 1000, mean_ns() / 1000, count_};
+    return {us(0.5), us(0.9), us(0.99), us(0.999), static_cast<double>(max_) / 1000, mean_ns() / 1000, count_, count_ == 0 ? "" : text()};
+}
+
+std::string Histogram::text() const {
+    std::string out = std::to_string(bits_);
+    std::size_t before = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        if (counts_[i] == 0) continue;
+        out += " " + std::to_string(i - before) + " " + std::to_string(counts_[i]);
+        before = i;
+    }
+    return out;
+}
+
+namespace {
+
+// The next number of a list with a blank between two.
+std::optional<std::uint64_t> take_number(std::string_view& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{}) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (text.empty()) return value;
+    if (text.front() != ' ' || text.size() == 1) return std::nullopt;
+    text.remove_prefix(1);
+    return value;
+}
+
+}  // namespace
+
+int Histogram::bits_of(std::string_view text) {
+    const auto bits = take_number(text);
+    return bits && *bits >= 1 && *bits <= 12 ? static_cast<int>(*bits) : 0;
+}
+
+bool Histogram::merge_text(const LatencySummary& summary) {
+    std::string_view rest = summary.buckets;
+    if (take_number(rest) != static_cast<std::uint64_t>(bits_)) return false;
+    Histogram added(bits_);
+    std::size_t index = 0;
+    while (!rest.empty()) {
+        const auto gap = take_number(rest);
+        const auto count = gap && !rest.empty() ? take_number(rest) : std::nullopt;
+        if (!count || *gap >= counts_.size() - index || *count > summary.count - added.count_) return false;
+        index += *gap;
+        added.counts_[index] += *count;
+        added.count_ += *count;
+    }
+    const double max_ns = summary.max * 1000, mean_ns = summary.mean * 1000;
+    if (added.count_ != summary.count || !(max_ns >= 0 && max_ns < 9.2e18 && mean_ns >= 0 && mean_ns < 9.2e18)) return false;
+    added.max_ = static_cast<std::uint64_t>(std::llround(max_ns));
+    added.sum_ = mean_ns * static_cast<double>(added.count_);
+    merge(added);
+    return true;
 }
 
 LatencyDistribution Histogram::distribution() const {

@@ -225,6 +225,18 @@ Audit read_audit(std::string_view text, const std::string& name) {
     return audit;
 }
 
+ReplayStats read_replay(std::string_view text, const std::string& name) {
+    const Json json = parse(text, name);
+    const Reader root(json, name);
+    if (!root.find("schema") || !root.find("read") || !root.find("latency_us"))
+        throw Error(ErrorKind::input, name, "not the result of a replay: it has no 'schema', 'read' and 'latency_us'",
+                    "this takes what leakline replay wrote with -o NAME.json");
+    check_schema(root, name, "schema", "written by a newer leakline");
+    ReplayStats stats;
+    fields(root, stats);
+    return stats;
+}
+
 bool is_audit(std::string_view text) {
     const Json json = Json::parse(text, nullptr, false);
     return json.is_object() && json.contains("findings");

@@ -6,6 +6,7 @@
 
 #include "model/audit.hpp"
 #include "model/diagnosis.hpp"
+#include "model/request.hpp"
 
 namespace leakline::report {
 
@@ -21,5 +22,8 @@ LineReport read_line_report(std::string_view text, const std::string& name);
 Audit read_audit(std::string_view text, const std::string& name);
 // Whether text is such a file.
 bool is_audit(std::string_view text);
+
+// What leakline replay wrote with -o NAME.json. Throws Error{input} as read_diagnosis does.
+ReplayStats read_replay(std::string_view text, const std::string& name);
 
 }  // namespace leakline::report

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "replay/merge.hpp"
 #include "report/baseline_file.hpp"
 #include "report/json_read.hpp"
 #include "report/report.hpp"
@@ -14,6 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const report::Document document = report::read_diagnosis(text, "fuzz.json");
         for (const report::Format& format : report::formats())
             if ((format.forms & report::kDiagnosisForm) != 0) (void)format.render(document, {});
+    } catch (const Error&) {
+    }
+    try {
+        const ReplayStats stats = report::read_replay(text, "fuzz.json");
+        (void)replay::merge({{"a", stats}, {"b", stats}});
     } catch (const Error&) {
     }
     try {

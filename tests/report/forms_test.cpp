@@ -256,7 +256,7 @@ TEST_CASE("requests without a response are counted by what failed, in words") {
 TEST_CASE("a replay's results per path stand in every form, the busiest first") {
     ReplayStats stats = test::sample_diagnosis().replay;
     for (int i = 0; i < 40; ++i) stats.paths["GET /<page" + std::to_string(i) + ">"] = {1, 0, 1, 0, 0, {}};
-    stats.paths["POST /z"] = {5000, 4999, 3, 0, 0, {1000, 0, 4000, 0, 0, 0, 4999}};
+    stats.paths["POST /z"] = {5000, 4999, 3, 0, 0, {1000, 0, 4000, 0, 0, 0, 4999, {}}};
     const auto order = [&](const char* format, const std::string& other) {
         const std::string text = render(format, stats);
         CAPTURE(text);

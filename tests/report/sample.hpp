@@ -91,9 +91,9 @@ inline Diagnosis sample_diagnosis() {
     d.replay.completed = 5999;
     d.replay.statuses = {{200, 5990}, {400, 9}};
     d.replay.failures[static_cast<std::size_t>(Failure::timeout)] = 1;
-    d.replay.latency = {812, 1500, 4200, 9100, 12000, 900, 5999};
-    d.replay.service = {700, 1400, 4000, 9000, 11000, 800, 5999};
-    d.replay.send_lag = {20, 60, 200, 900, 2000, 30, 6000};
+    d.replay.latency = {812, 1500, 4200, 9100, 12000, 900, 5999, {}};
+    d.replay.service = {700, 1400, 4000, 9000, 11000, 800, 5999, {}};
+    d.replay.send_lag = {20, 60, 200, 900, 2000, 30, 6000, {}};
     d.replay.duration_s = 57.5;
     d.replay.rate = 104.3;
     d.replay.target_rate = 105;

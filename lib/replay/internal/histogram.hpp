@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/quantities.hpp"
@@ -27,6 +29,14 @@ class Histogram {
     // The value at or below which the fraction (0 to 1) of all lies: the upper end of its bucket, at most max().
     Nanoseconds quantile(double fraction) const;
     LatencySummary summary() const;
+
+    // "7 1200 2 1 3 40 1": the bits, then for each bucket that is not empty, how far it is from the one before, and its count.
+    std::string text() const;
+    // Adds the histogram of such a summary, exactly but for the mean, which is rounded. False, and nothing is added, if it has none of
+    // the same bits, or one that contradicts its count.
+    bool merge_text(const LatencySummary& summary);
+    // The bits of a text; 0 if it is none.
+    static int bits_of(std::string_view text);
 
     LatencyDistribution distribution() const;
 

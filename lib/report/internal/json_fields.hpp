@@ -223,6 +223,7 @@ void fields(A& a, In<A, LatencySummary>& latency) {
     a("max", latency.max);
     a("mean", latency.mean);
     a("count", latency.count);
+    a.where_any("buckets", latency.buckets);
 }
 
 template <class A>
