@@ -49,6 +49,13 @@ std::string_view value_in(std::string_view list, char separator, std::string_vie
     return {};
 }
 
+// Its connection is not HTTP after the response.
+bool opens_websocket(const Record& record) {
+    return std::any_of(record.headers.begin(), record.headers.end(), [](const auto& header) {
+        return header.first.size() == 7 && equal_ignoring_case(header.first, "upgrade") && equal_ignoring_case(header.second, "websocket");
+    });
+}
+
 // Contains nothing that would end its line.
 bool is_host(std::string_view text) {
     return !text.empty() &&
@@ -164,6 +171,10 @@ bool Shape::selects(const Record& record) {
     if (has(options_.not_methods, record.method)) return false;
     if ((!options_.hosts.empty() || record.of_client) && !has_allowed_host(record)) return false;
     if (!has_allowed_path(path_of_target(record.target)) || !chosen(record)) return false;
+    if (opens_websocket(record)) {
+        ++websockets_;
+        return false;
+    }
     if (record.body_missing && !options_.allow_empty_body) {
         ++without_body_;
         return false;
@@ -209,6 +220,9 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
     if (without_body_ > 0)
         out.push_back(fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
                                   without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that"));
+    if (websockets_ > 0)
+        out.push_back(fmt::format("{}: {} a WebSocket, which cannot be replayed", left_out,
+                                  websockets_ == 1 ? "1 request that opens" : format_count(websockets_) + " requests that open"));
     if (!other_hosts_.empty()) {
         constexpr std::size_t kShown = 5;
         const auto ranking = other_hosts_.ranking();

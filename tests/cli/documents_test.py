@@ -49,7 +49,7 @@ def options_of(text):
 
 def read_help():
     texts = {("leakline", ""): run(["leakline", "--help"]), ("trackd", ""): run(["trackd", "--help"])}
-    for name in re.findall(r"^  ([a-z]+) ", texts["leakline", ""].split("\nCommands:\n")[1], re.M):
+    for name in re.findall(r"^  ([a-z-]+) ", texts["leakline", ""].split("\nCommands:\n")[1], re.M):
         texts["leakline", name] = run(["leakline", name, "--help"])
     return texts
 

@@ -106,7 +106,7 @@ class Shape {
     std::map<std::string, bool, std::less<>> host_allowed_;  // by authority, of those met so far
     HostCounts other_hosts_;
     std::string first_host_;  // of a client's log that could not be read in advance
-    std::uint64_t without_body_ = 0, sequence_ = 0;
+    std::uint64_t without_body_ = 0, websockets_ = 0, sequence_ = 0;
     std::uint64_t undecided_ = 0;                     // records on which a pattern took too many steps
     std::uint64_t keyed_ = 0, keyless_ = 0;           // records asked for options_.key, and found with it or without
     std::uint64_t in_session_ = 0, sessionless_ = 0;  // the same of options_.session
