@@ -20,6 +20,7 @@
 #include "replay/internal/format_har.hpp"
 #include "replay/internal/format_jsonl.hpp"
 #include "replay/internal/format_pattern.hpp"
+#include "replay/internal/format_pcap.hpp"
 #include "replay/internal/format_squid.hpp"
 #include "replay/internal/format_vegeta.hpp"
 #include "replay/internal/format_w3c.hpp"
@@ -88,6 +89,7 @@ constexpr FormatRow kFormats[] = {
     {"w3c", "the W3C's extended format: IIS, AWS CloudFront", looks_like_w3c, open_plain<W3cStream>},
     {"squid", "Squid's native access.log", [](std::string_view prefix) { return looks_like_squid(first_line(prefix)); },
      open_plain<SquidStream>},
+    {"pcap", "captures of network traffic with plain HTTP/1: pcap and pcapng", looks_like_packets, open_plain<PcapStream>},
 };
 
 const FormatRow& row_named(const std::string& name) {
