@@ -5,6 +5,7 @@
 #include "choice.hpp"
 #include "pace.hpp"
 #include "quantity_options.hpp"
+#include "replay/find_values.hpp"
 #include "tls_options.hpp"
 
 namespace leakline::cli {
@@ -126,7 +127,7 @@ void TrafficOptions::add_sending(CLI::App& app) {
     app.add_flag("--no-fresh", no_fresh_, "Send all identifiers as recorded")->excludes(fresh)->group(kSending);
     app.add_option("--extract", extract_,
                    "Take a value from responses: NAME=[METHOD] [/PATH] SOURCE, where SOURCE is .body.a[0].b, header:NAME or cookie:NAME, "
-                   "such as 'token=POST /login .body.access_token'")
+                   "such as 'token=POST /login .body.access_token'; auto: find values and where they are sent in a log with responses")
         ->type_name("NAME=SOURCE")
         ->group(kSending);
     app.add_option("--substitute", substitute_,
@@ -187,6 +188,7 @@ void TrafficOptions::apply_fresh() {
 }
 
 void TrafficOptions::apply_values() {
+    if (std::erase(extract_, "auto") > 0) options_.values = replay::find_values(options_);
     for (const std::string& text : extract_) options_.values.extractions.push_back(replay::parse_extraction(text));
     for (const std::string& text : substitute_)
         options_.values.substitutions.push_back(replay::parse_substitution(text, options_.values.extractions));

@@ -108,6 +108,7 @@ DryRun dry_run(const ReplayOptions& options) {
     result.rate = rate.counts();
     for (std::string& line : log.damage().lines()) result.warnings.push_back(std::move(line));
     for (const std::string& warning : log.warnings()) result.warnings.push_back(warning);
+    for (const std::string& note : options.values.notes) result.warnings.push_back(note);
     for (std::string& warning : shape.warnings("would be left out")) result.warnings.push_back(std::move(warning));
     return result;
 }

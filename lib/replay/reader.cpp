@@ -183,7 +183,7 @@ void Reader::prepare_values(Batch& batch, Item& item) {
 }
 
 std::vector<std::string> Reader::value_warnings() const {
-    std::vector<std::string> out;
+    std::vector<std::string> out = options_.values.notes;
     if (!patches_) return out;
     for (std::size_t i = 0; i < patches_->found().size(); ++i)
         if (patches_->found()[i] == 0)

@@ -65,6 +65,7 @@ struct ValueOptions {
     std::vector<Substitution> substitutions;
     bool cookies = false;  // cookies that the service has set in the session are sent, as a browser does
     MissingValue missing = MissingValue::skip;
+    std::vector<std::string> notes;  // the rules that were found (find_values), for the report
 
     bool any() const { return !extractions.empty() || !substitutions.empty() || cookies; }
 };
