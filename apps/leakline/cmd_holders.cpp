@@ -2,11 +2,18 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 
+#include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "commands.hpp"
+#include "diagnose/process_copies.hpp"
 #include "exit_code.hpp"
+#include "heap/python_holders.hpp"
 #include "holders/holders.hpp"
+#include "model/runtime.hpp"
 #include "output.hpp"
 #include "quantity_options.hpp"
 #include "report/source_text.hpp"
@@ -34,6 +41,44 @@ void detail_report(Output& output, const HolderReport& report) {
                               format_count(report.blocks)));
 }
 
+// Of native code, with growth between two snapshots if they are wanted.
+HolderReport native_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
+    holders::HolderOptions options;
+    options.most = since > Nanoseconds::zero() ? holders::kMaxCompared : output.options().top;
+    options.stop = interruption.stop;
+    options.progress = [&](std::string_view stage) { output.progress("holders", stage); };
+    HolderReport report = holders::find_holders(pid, options);
+    detail_report(output, report);
+    if (since > Nanoseconds::zero() && wait_for(since, interruption, output)) {
+        HolderReport later = holders::find_holders(pid, options);
+        detail_report(output, later);
+        report = holders::growth_between(report, std::move(later), since);
+    }
+    if (runtime_of_module(report.command) == Runtime::python)
+        report.warnings.push_back(
+            "these are variables of the interpreter, not of Python: to see those, start the service by leakline record");
+    return report;
+}
+
+// Of Python; nothing if no agent in the process sees it.
+std::optional<HolderReport> python_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
+    if (!heap::has_python_agent(pid)) return std::nullopt;
+    if (const std::string reason = diagnose::reason_against_copies({pid}); !reason.empty())
+        throw Error(ErrorKind::system, fmt::format("process {}", pid), reason, "leakline sample shows its memory over time");
+    const Nanoseconds begin = system_clock().monotonic();
+    output.progress("holders", "searching a copy of the process");
+    std::optional<HolderReport> report = heap::find_python_holders(pid, Nanoseconds::zero());
+    if (!report) return report;
+    detail_report(output, *report);
+    if (since == Nanoseconds::zero() || !wait_for(since, interruption, output)) return report;
+    std::optional<HolderReport> later = heap::find_python_holders(pid, begin);
+    if (!later) return report;
+    detail_report(output, *later);
+    later->since = since;
+    later->growth_bytes = static_cast<std::int64_t>(later->bytes) - static_cast<std::int64_t>(report->bytes);
+    return later;
+}
+
 }  // namespace
 
 Run declare_holders(CLI::App& app) {
@@ -51,17 +96,8 @@ Run declare_holders(CLI::App& app) {
     return [=](const Interruption& interruption) -> int {
         output->open();
         output->options().lost = arguments->lost;
-        holders::HolderOptions options;
-        options.most = arguments->since > Nanoseconds::zero() ? holders::kMaxCompared : output->options().top;
-        options.stop = interruption.stop;
-        options.progress = [&](std::string_view stage) { output->progress("holders", stage); };
-        HolderReport report = holders::find_holders(arguments->pid, options);
-        detail_report(*output, report);
-        if (arguments->since > Nanoseconds::zero() && wait_for(arguments->since, interruption, *output)) {
-            HolderReport later = holders::find_holders(arguments->pid, options);
-            detail_report(*output, later);
-            report = holders::growth_between(report, std::move(later), arguments->since);
-        }
+        std::optional<HolderReport> python = python_report(arguments->pid, arguments->since, interruption, *output);
+        HolderReport report = python ? std::move(*python) : native_report(arguments->pid, arguments->since, interruption, *output);
         output->end_progress();
         for (const std::string& warning : report.warnings) output->warn(warning);
         output->write(std::move(report));

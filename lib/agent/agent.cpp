@@ -16,6 +16,7 @@
 #include "agent/internal/agent_lock.hpp"
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
+#include "agent/internal/python_holders.hpp"
 #include "agent/internal/stack_capture.hpp"
 #include "agent/internal/stack_table.hpp"
 #include "agent/internal/thread_state.hpp"
@@ -59,6 +60,7 @@ constinit SampleTable samples;
 constinit StackTable stacks;
 std::uint64_t first_interval;
 char directory[3072];
+char segment_path[sizeof directory + 32];
 std::uint64_t own_begin, own_end;  // where this library is loaded
 bool sandboxed;                    // children are too
 
@@ -170,9 +172,8 @@ bool make_usable(int file, void* base, const SegmentSizes& sizes, bool& all_ther
 }
 
 bool map_new_segment(std::int32_t parent, std::uint64_t interval, Mapping& mapping) {
-    static char path[sizeof directory + 32];
     const std::int32_t pid = own_pid();
-    const int file = create_file(pid, path);
+    const int file = create_file(pid, segment_path);
     if (file < 0) return false;
     void* base = MAP_FAILED;
     const SegmentSizes* chosen = nullptr;
@@ -190,7 +191,7 @@ bool map_new_segment(std::int32_t parent, std::uint64_t interval, Mapping& mappi
     }
     unwind::system_call(SYS_close, file);
     if (chosen == nullptr) {
-        unwind::system_call(SYS_unlinkat, AT_FDCWD, reinterpret_cast<long>(path), 0);
+        unwind::system_call(SYS_unlinkat, AT_FDCWD, reinterpret_cast<long>(segment_path), 0);
         return false;
     }
     mapping.view = SegmentView::at(base, *chosen);
@@ -312,6 +313,13 @@ void stop() {
     fork_marker->work.store(Work::off, std::memory_order_release);
 }
 
+python::Permission permission_to_copy(const SegmentHeader* asked) {
+    if (fork_marker->work.load(std::memory_order_acquire) != Work::on || asked != segment.header) return python::Permission::other_process;
+    return sandboxed ? python::Permission::sandboxed : python::Permission::given;
+}
+// In a copy of the process that only reads it: the agent stays off.
+void begin_copy() { fork_marker->work.store(Work::off, std::memory_order_release); }
+
 // ---- calls of the hooks
 
 class Inside {
@@ -406,6 +414,10 @@ void record(void* block, std::size_t size, const void* frame) {
                 add_to_stack(stack, size, interval);
             agent_lock.unlock();
         }
+        SearchState asked = SearchState::asked;
+        if (segment.header->search.load(kRelaxed) == asked &&
+            segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))
+            python::search_holders({segment, segment_path, &permission_to_copy, &begin_copy});
     }
     errno = error;
 }

@@ -6,42 +6,24 @@
 #include <string.h>
 
 #include "agent/internal/agent.hpp"
+#include "agent/internal/python_graph.hpp"
 #include "agent/internal/sampled_calls.hpp"
 
 namespace leakline::agent::python {
 
 namespace {
 
-// Places of fields, in bytes, for 64-bit builds (Include/internal/pycore_frame.h, Include/cpython/code.h and others of each version). -1: the
-// version has no such field.
-struct Layout {
-    unsigned minor;                                   // of version 3
-    int c_frame, current;                             // from the thread's state to its frame, by way of c_frame if there is one
-    int code, previous, instruction;                  // of a frame
-    int instruction_size;                             // of what `instruction` counts; 0: it is a pointer into the code's instructions
-    int file, name, first_line, lines, instructions;  // of a code object
-    int ascii, compact;                               // sizes of the headers of the two kinds of compact strings
-};
 constexpr Layout kLayouts[] = {
-    {8, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72}, {9, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72},
-    {10, -1, 24, 32, 24, 96, 2, 104, 112, 40, 120, -1, 48, 72}, {11, 56, 8, 32, 48, 56, 0, 112, 128, 72, 136, 184, 48, 72},
-    {12, 56, 0, 0, 8, 56, 0, 112, 128, 68, 136, 192, 40, 56},   {13, -1, 72, 0, 8, 56, 0, 112, 128, 68, 136, 200, 40, 56},
+    {8, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72, 152}, {9, -1, 24, 32, 24, 104, 1, 104, 112, 40, 120, -1, 48, 72, 152},
+    {10, -1, 24, 32, 24, 96, 2, 104, 112, 40, 120, -1, 48, 72, 152}, {11, 56, 8, 32, 48, 56, 0, 112, 128, 72, 136, 184, 48, 72, 128},
+    {12, 56, 0, 0, 8, 56, 0, 112, 128, 68, 136, 192, 40, 56, 112},   {13, -1, 72, 0, 8, 56, 0, 112, 128, 68, 136, 200, 40, 56, 128},
 };
-constexpr int kType = 8, kLength = 16, kKind = 32;  // of every object; of a string
-
 const Layout* layout;  // null: not CPython, or a version that is not known
 void* (*thread_state_of_python)();
 int (*line_of_instruction)(void* code, int offset);
 const void* code_type;
 std::uint64_t interpreter_begin, interpreter_end;  // where its code is loaded
 std::uint64_t evaluation_begin, evaluation_end;    // the function that executes Python functions
-
-template <class Field>
-Field at(const void* object, int place) {
-    Field value;
-    memcpy(&value, static_cast<const char*>(object) + place, sizeof value);
-    return value;
-}
 
 // Bounds the walk over frames that are damaged.
 constexpr unsigned kMaxVisited = 4096;
@@ -66,26 +48,6 @@ char* put_utf8(char* to, std::uint32_t c) {
         tail(12), tail(6), tail(0);
     }
     return to;
-}
-
-// A string as UTF-8, without its beginning if it is too long. Empty for what the compiler does not make.
-std::string_view text_of(const void* string) {
-    if (string == nullptr) return {};
-    const auto state = at<std::uint32_t>(string, kKind);
-    const unsigned width = state >> 2 & 7;
-    const bool compact = (state >> 5 & 1) != 0, ascii = (state >> 6 & 1) != 0;
-    if (!compact || (width != 1 && width != 2 && width != 4)) return {};
-    const auto length = at<std::uint64_t>(string, kLength);
-    const char* const data = static_cast<const char*>(string) + (ascii ? layout->ascii : layout->compact);
-    constexpr std::size_t kMax = kLongestName / 4;
-    char* to = text;
-    for (std::uint64_t i = length > kMax ? length - kMax : 0; i < length; ++i) {
-        const char* const from = data + i * width;
-        to = put_utf8(to, width == 1   ? static_cast<unsigned char>(*from)
-                          : width == 2 ? at<std::uint16_t>(from, 0)
-                                       : at<std::uint32_t>(from, 0));
-    }
-    return {text, static_cast<std::size_t>(to - text)};
 }
 
 // The names of code objects that were seen. One whose memory is used again by another is told by its parts.
@@ -222,6 +184,32 @@ bool find_interpreter() {
 
 }  // namespace
 
+const Layout* known_layout() { return layout; }
+
+const void* innermost_frame_of(const void* thread) {
+    if (thread != nullptr && layout->c_frame >= 0) thread = at<const void*>(thread, layout->c_frame);
+    return thread != nullptr ? at<const void*>(thread, layout->current) : nullptr;
+}
+
+std::string_view text_of(const void* string) {
+    if (string == nullptr) return {};
+    const auto state = at<std::uint32_t>(string, kKind);
+    const unsigned width = state >> 2 & 7;
+    const bool compact = (state >> 5 & 1) != 0, ascii = (state >> 6 & 1) != 0;
+    if (!compact || (width != 1 && width != 2 && width != 4)) return {};
+    const auto length = at<std::uint64_t>(string, kLength);
+    const char* const data = static_cast<const char*>(string) + (ascii ? layout->ascii : layout->compact);
+    constexpr std::size_t kMax = kLongestName / 4;
+    char* to = text;
+    for (std::uint64_t i = length > kMax ? length - kMax : 0; i < length; ++i) {
+        const char* const from = data + i * width;
+        to = put_utf8(to, width == 1   ? static_cast<unsigned char>(*from)
+                          : width == 2 ? at<std::uint16_t>(from, 0)
+                                       : at<std::uint32_t>(from, 0));
+    }
+    return {text, static_cast<std::size_t>(to - text)};
+}
+
 PythonState begin() {
     const char* (*version)();
     if (!look_up(version, "Py_GetVersion")) return PythonState::none;
@@ -230,15 +218,11 @@ PythonState begin() {
         !look_up(line_of_instruction, "PyCode_Addr2Line") || !look_up(code_type, "PyCode_Type") || !find_interpreter() || !put_hooks())
         return PythonState::unknown_version;
     layout = known;
+    if (!interpreter.find()) interpreter.add_pending_call = nullptr;
     return PythonState::known;
 }
 
-const void* innermost_frame() {
-    if (layout == nullptr) return nullptr;
-    const void* from = thread_state_of_python();
-    if (from != nullptr && layout->c_frame >= 0) from = at<const void*>(from, layout->c_frame);
-    return from != nullptr ? at<const void*>(from, layout->current) : nullptr;
-}
+const void* innermost_frame() { return layout != nullptr ? innermost_frame_of(thread_state_of_python()) : nullptr; }
 
 unsigned put_functions(const void* frame, std::uint64_t* frames, unsigned depth, unsigned limit, StackTable& stacks) {
     unsigned kept = 0;

@@ -14,7 +14,7 @@
 namespace leakline::agent {
 
 inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
-inline constexpr std::uint32_t kSegmentVersion = 2;
+inline constexpr std::uint32_t kSegmentVersion = 3;
 // The environment variable of the agent: "INTERVAL:DIRECTORY", the mean distance between samples in bytes (1: every block)
 // and the folder for the files PID.N (N: how often the process has called exec).
 inline constexpr char kAgentVariable[] = "LEAKLINE_AGENT";
@@ -61,6 +61,17 @@ struct PythonFrame {
 // Whether the process runs CPython, and whether its functions are recorded.
 enum class PythonState : std::uint32_t { none = 0, known, unknown_version };
 
+// The search for the Python variables that hold the live samples (python_holders.hpp). A reader writes `asked`; the agent does the rest, and the
+// answer is in the file PID.N.holders.
+enum class SearchState : std::uint32_t {
+    none = 0,
+    asked,
+    waiting,    // for the interpreter's main thread
+    searching,  // in a copy of the process; it stays so if that ends early
+    done,
+    impossible,  // no copy of the process could be made, or the interpreter lacks a function
+};
+
 struct SegmentHeader {
     std::uint64_t magic;
     std::uint32_t version;
@@ -69,6 +80,7 @@ struct SegmentHeader {
     std::uint64_t exact;       // 1: started with every block
     SegmentSizes sizes;
     std::atomic<PythonState> python;
+    std::atomic<SearchState> search;
     std::atomic<std::uint32_t> ready;     // 1: the fields above are complete
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
     std::atomic<std::uint64_t> sampling;  // SamplingState
@@ -82,6 +94,8 @@ struct SegmentHeader {
     // room. lost_stacks: samples with stack 0. nested: allocations of a signal handler inside the agent. lost_locks: a thread
     // ended inside the agent, which has then stopped.
     std::atomic<std::uint64_t> unseen_frees, lost_samples, lost_stacks, nested, lost_locks;
+    std::atomic<std::uint64_t> search_since_ns;  // by the reader, before it asks: samples from this time (CLOCK_MONOTONIC) on are growth
+    std::atomic<std::uint64_t> search_ns;        // how long the search stopped the main thread
 };
 
 // A sampled live block. `number` is written last and cleared first: a reader that reads the same number, not 0, before and after

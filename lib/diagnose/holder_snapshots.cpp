@@ -8,18 +8,13 @@
 
 #include "analysis/verdict/held_by.hpp"
 #include "base/quantities.hpp"
+#include "diagnose/process_copies.hpp"
 #include "model/runtime.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline::diagnose {
 
 namespace {
-
-// After what only the first requests allocate, and with most of the run still to come.
-constexpr int kFirstRound = 2;
-
-// Of the process, so that copies are quick and two of them fit into memory.
-constexpr Bytes kLargestProcess = Bytes{1} << 30;
 
 std::optional<double> time_of_round(const HeapProfile& profile, int number) {
     const std::string label = fmt::format("round {}", number);
@@ -37,7 +32,7 @@ std::optional<holders::Snapshot> HolderSnapshots::take() const {
     try {
         const auto now = read_stat(pid_);
         const Bytes resident = now ? now->resident : 0;
-        if (resident == 0 || resident > kLargestProcess) {
+        if (resident == 0 || resident > kLargestCopied) {
             context_.detail("what holds memory is not looked for: the process has ended or is larger than 1 GiB");
             return std::nullopt;
         }
@@ -50,18 +45,18 @@ std::optional<holders::Snapshot> HolderSnapshots::take() const {
 
 void HolderSnapshots::after_round(int number) {
     last_round_ = number;
-    if (number == kFirstRound) first_ = take();
+    if (number == kFirstSnapshotRound) first_ = take();
 }
 
 void HolderSnapshots::after_last_round() {
-    if (first_ && last_round_ > kFirstRound && !context_.stopped()) last_ = take();
+    if (first_ && last_round_ > kFirstSnapshotRound && !context_.stopped()) last_ = take();
 }
 
 std::optional<HeldBy> HolderSnapshots::held_by(const LineReport& lines, const HeapProfile& profile) const {
     const auto leaks = [](const LineGrowth& line) { return line.leaking; };
     if (!first_ || !last_ || context_.stopped() || lines.runtime != Runtime::native) return std::nullopt;
     if (std::none_of(lines.lines.begin(), lines.lines.end(), leaks)) return std::nullopt;
-    const auto begin_s = time_of_round(profile, kFirstRound), end_s = time_of_round(profile, last_round_);
+    const auto begin_s = time_of_round(profile, kFirstSnapshotRound), end_s = time_of_round(profile, last_round_);
     if (!begin_s || !end_s) return std::nullopt;
     context_.stage("finding what holds the growth");
     holders::HolderOptions options;
@@ -72,8 +67,9 @@ std::optional<HeldBy> HolderSnapshots::held_by(const LineReport& lines, const He
         const HolderReport growth = holders::growth_between(before, last_->holders(options), last_->taken() - first_->taken());
         const analysis::LeakedMemory leaked = analysis::leaked_between(lines, *begin_s, *end_s);
         context_.detail(fmt::format(
-            "from round {} to {}, leaking lines grew by {}, the heap by {}, lost blocks by {}, {} by {}; stopped for {}", kFirstRound,
-            last_round_, format_bytes(leaked.bytes), format_signed_bytes(static_cast<double>(growth.growth_bytes.value_or(0))),
+            "from round {} to {}, leaking lines grew by {}, the heap by {}, lost blocks by {}, {} by {}; stopped for {}",
+            kFirstSnapshotRound, last_round_, format_bytes(leaked.bytes),
+            format_signed_bytes(static_cast<double>(growth.growth_bytes.value_or(0))),
             format_signed_bytes(static_cast<double>(growth.growth_lost_bytes.value_or(0))),
             growth.holders.empty() ? "no holder" : growth.holders.front().path,
             format_signed_bytes(growth.holders.empty() ? 0 : static_cast<double>(growth.holders.front().growth_bytes.value_or(0))),

@@ -134,7 +134,13 @@ std::optional<Nanoseconds> mark_of_round(const HeapProfile& profile, int round) 
 }  // namespace
 
 LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, const replay::Progress& progress)
-    : context_(context), recorder_(recorder), progress_(progress), pid_(recorder.pid()), allocator_(pid_), holders_(context, pid_) {
+    : context_(context),
+      recorder_(recorder),
+      progress_(progress),
+      pid_(recorder.pid()),
+      allocator_(pid_),
+      holders_(context, pid_),
+      python_(context, recorder) {
     if (pid_ <= 0)
         throw heap::NotRecordable(ErrorKind::system, context.options.target.arguments[0],
                                   fmt::format("starts {}, which could not be recorded", context.follow.value_or("the service")),
@@ -152,6 +158,7 @@ void LineRecording::quiet_mark(int number) {
     if (const auto figures = allocator_.read()) recorder_.allocator(figures->used, figures->retained);
     recorder_.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress_.completed);
     holders_.after_round(number);
+    python_.after_round(number);
 }
 
 void LineRecording::rounds_end() { holders_.after_last_round(); }
@@ -161,7 +168,9 @@ void LineRecording::idle_ends() { recorder_.mark(HeapMark::Kind::interval, "idle
 
 void LineRecording::record_mix(const RoundPlan& plan, const RoundsResult& rounds) {
     const TemporaryDirectory scratch;
+    python_.begin();
     mix_ = run_mixed_blocks(context_, recorder_, plan, rounds, scratch.path());
+    python_.end();
 }
 
 HeapProfile LineRecording::judge(const std::vector<Round>& rounds) {
@@ -176,7 +185,9 @@ HeapProfile LineRecording::judge(const std::vector<Round>& rounds) {
     result.lines = analysis::grow_lines(profile, lines);
     judge_connections(result, profile, lines, mix_, rounds);
     judge_endpoints(result, profile, mix_);
-    result.held_by = holders_.held_by(result.lines, profile);
+    result.held_by = result.lines.runtime == Runtime::python ? python_.held_by(result.lines) : holders_.held_by(result.lines, profile);
+    if (leaking_line(result.lines) != nullptr && !result.held_by && !python_.reason().empty())
+        result.warnings.push_back("what holds the memory is not known: " + python_.reason());
     // The preflight's warnings about the program are in the result already.
     std::erase_if(result.lines.warnings, [&](const std::string& warning) {
         return std::find(result.warnings.begin(), result.warnings.end(), warning) != result.warnings.end();

@@ -23,6 +23,7 @@
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/forked_children.hpp"
 #include "heap/internal/passed_over.hpp"
+#include "heap/internal/python_search.hpp"
 #include "heap/internal/unwinder.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
@@ -95,6 +96,7 @@ struct Recorder::State {
     Descriptor memory, control;
     pid_t collector = -1;
     std::optional<AgentFiles> agent;
+    std::vector<SegmentName> searched;  // processes that were asked for their holders
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
     int children_of = 0;  // the recorded process: behind a wrapper another one may take its place
@@ -366,6 +368,23 @@ void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::A
 
 std::map<int, Bytes> Recorder::own_memory() const {
     return state_->agent ? segment_memory(state_->agent->directory()) : std::map<int, Bytes>();
+}
+
+bool Recorder::search_python_holders(Nanoseconds since) {
+    if (!state_->agent) return false;
+    for (SegmentName& name : list_segments(state_->agent->directory()))
+        if (ask_for_holders(state_->agent->directory() + "/" + name.file, name.pid, since)) state_->searched.push_back(std::move(name));
+    return !state_->searched.empty();
+}
+
+PythonHolders Recorder::python_holders(Nanoseconds patience) {
+    PythonHolders found;
+    const Nanoseconds end = system_clock().monotonic() + patience;
+    for (const SegmentName& name : std::exchange(state_->searched, {})) {
+        const Nanoseconds left = std::max(end - system_clock().monotonic(), Nanoseconds::zero());
+        read_holders(state_->agent->directory() + "/" + name.file, name.pid, left, found);
+    }
+    return found;
 }
 
 void Recorder::look_for_children() {

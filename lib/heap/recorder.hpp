@@ -10,6 +10,7 @@
 
 #include "base/quantities.hpp"
 #include "model/heap.hpp"
+#include "model/holders.hpp"
 #include "system/child_process.hpp"
 
 namespace leakline::heap {
@@ -75,6 +76,12 @@ class Recorder {
     void look_for_children();
     // The memory of the agent in each process that counts as the process's shared memory, by pid. Safe from any thread.
     std::map<int, Bytes> own_memory() const;
+    // Asks for the Python variables that hold the live blocks, of which those since that time (of the monotonic clock) are growth. Each process is
+    // searched in a copy of it, which it makes at one of its next allocations: it must have requests meanwhile. False if there is no Python
+    // process. May be called again after the answers.
+    bool search_python_holders(Nanoseconds since);
+    // The answers. patience: until the last process makes its copy; the searches in copies may take longer.
+    PythonHolders python_holders(Nanoseconds patience);
     // Bytes that the program's malloc has allocated and keeps free, as the caller has just read them: for the marks that
     // are requested or due from now on.
     void allocator(Bytes in_use, Bytes retained);

@@ -44,10 +44,7 @@ std::vector<std::string> all_warnings(const Diagnosis& diagnosis) {
 
 const LineGrowth* reported_line(const Diagnosis& diagnosis) {
     if (diagnosis.verdict == Verdict::invalid || explained_growth(diagnosis) < kExplained) return nullptr;
-    const auto& [lines, headline] = std::tie(diagnosis.lines.lines, diagnosis.lines.headline);
-    if (headline && headline->line.leaking) return &headline->line;
-    const auto top = std::find_if(lines.begin(), lines.end(), [](const LineGrowth& line) { return line.leaking; });
-    return top == lines.end() ? nullptr : &*top;
+    return leaking_line(diagnosis.lines);
 }
 
 bool grows_within_budget(const Diagnosis& diagnosis) {

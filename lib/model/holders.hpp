@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "model/runtime.hpp"
 
 namespace leakline {
 
@@ -53,8 +54,10 @@ struct Holder {
     Root root = Root::global;
     // "app::cache", "service.state_->cache.records_": from the variable down to the container; empty if it has no name.
     std::string path;
+    Runtime runtime = Runtime::native;      // of the variable: native code, or Python
     std::string type;                       // of what the path leads to; empty if it is not known
     std::optional<std::uint64_t> elements;  // of the container or linked structure there
+    std::string element_type;               // of most of its elements, in Python; empty if it is not known
     std::string function;                   // local: the function
     std::string thread;                     // for what belongs to one: its name and id
     std::string module;                     // global: file of the program or library
@@ -86,10 +89,10 @@ constexpr std::string_view root_name(Holder::Root root) {
 struct HolderReport {
     int process = 0;
     std::string command;    // the program's file
-    std::string allocator;  // "glibc"; empty: not known, so no blocks were found
-    Bytes copied = 0;
-    Nanoseconds paused{};  // how long the process was stopped; of two snapshots the longer
-    Nanoseconds took{};    // all of it
+    std::string allocator;  // "glibc", or "Python" for blocks of both; empty: not known, so no blocks were found
+    Bytes copied = 0;       // 0: by the kernel, as for fork
+    Nanoseconds paused{};   // how long the process was stopped; of two snapshots the longer
+    Nanoseconds took{};     // all of it
     std::uint64_t blocks = 0;
     Bytes bytes = 0;  // in blocks
     std::uint64_t lost_blocks = 0;
@@ -102,10 +105,32 @@ struct HolderReport {
     std::vector<std::string> warnings;
 };
 
-// What holds most of the memory that leaked between two snapshots.
+// A line of code, and the estimated bytes of live blocks whose stacks pass through it.
+struct LineBytes {
+    std::string file;
+    std::uint32_t line = 0;
+    double bytes = 0;
+};
+
+// What Python's variables hold of the sampled blocks that a process has allocated since a given time, with the lines that allocated it.
+struct PythonHolder {
+    Holder holder;
+    std::vector<LineBytes> lines;
+};
+struct PythonHolders {
+    std::vector<PythonHolder> holders;
+    std::vector<LineBytes> others;  // what other variables hold, or native code
+    std::vector<LineBytes> lost;    // objects that only keep each other alive, with all that they lead to
+    std::uint64_t lost_blocks = 0;
+    Bytes lost_bytes = 0;
+    std::string reason;     // why there is no answer, or not of all processes; empty if there is one
+    Nanoseconds stopped{};  // how long a process was stopped for it, at most
+};
+
+// What holds most of the memory that leaked between two snapshots, or since a time.
 struct HeldBy {
     std::optional<Holder> holder;  // nothing: most of it is lost
-    // Lost since the first snapshot, if there is no holder.
+    // Lost since then, if there is no holder.
     std::uint64_t lost_blocks = 0;
     Bytes lost_bytes = 0;
     bool lost_in_cycles = false;  // most of what is lost are objects that keep each other alive

@@ -1,5 +1,7 @@
 #include "model/lines.hpp"
 
+#include <algorithm>
+
 namespace leakline {
 
 std::string_view growth_class_name(GrowthClass growth_class) {
@@ -13,6 +15,12 @@ std::string_view growth_class_name(GrowthClass growth_class) {
         case GrowthClass::unclear: return "unclear";
     }
     return "unclear";
+}
+
+const LineGrowth* leaking_line(const LineReport& lines) {
+    if (lines.headline && lines.headline->line.leaking) return &lines.headline->line;
+    const auto top = std::find_if(lines.lines.begin(), lines.lines.end(), [](const LineGrowth& line) { return line.leaking; });
+    return top == lines.lines.end() ? nullptr : &*top;
 }
 
 }  // namespace leakline

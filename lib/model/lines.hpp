@@ -150,5 +150,8 @@ struct LineReport {
     std::string command, completeness;
     std::vector<std::string> warnings;
 };
+// The line at fault, if it is not known how much of memory's growth the lines explain: the headline line if it leaks, else the first that does;
+// null if none does.
+const LineGrowth* leaking_line(const LineReport& lines);
 
 }  // namespace leakline

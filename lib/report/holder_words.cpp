@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "base/utf8.hpp"
 #include "model/words.hpp"
 
@@ -20,6 +21,8 @@ std::string variable_text(const Holder& holder) {
         case Holder::Root::registers: return fmt::format("registers of thread {}", holder.thread);
         case Holder::Root::damaged_heap: return "damaged part of the heap" + name;
         case Holder::Root::global:
+            if (holder.runtime == Runtime::python) return holder.path;
+            break;
         case Holder::Root::thread_local_variable: break;
     }
     return std::string(root_name(holder.root)) + name;
@@ -31,6 +34,26 @@ std::string contents_text(const std::string& type, const std::optional<std::uint
     return type.empty() ? count : type + ", " + count;
 }
 
+std::string contents_text(const Holder& holder) {
+    if (holder.runtime == Runtime::native) return contents_text(holder.type, holder.elements);
+    std::string contents = holder.type;
+    if (holder.elements) contents += (contents.empty() ? "" : ", ") + counted(*holder.elements, "item");
+    if (!holder.element_type.empty()) contents += ", " + holder.element_type + " items";
+    return contents;
+}
+
+namespace {
+
+// "app.cache (list, 83,125 items, dict items)  app.py:9".
+std::string python_text(const Holder& holder) {
+    std::string text = variable_text(holder);
+    if (const std::string contents = contents_text(holder); !contents.empty()) text += " (" + contents + ")";
+    if (holder.line != 0) text += fmt::format("  {}:{}", file_name(holder.file), holder.line);
+    return text;
+}
+
+}  // namespace
+
 std::string held_by_text(const HeldBy& held_by) {
     constexpr std::size_t kLongestType = 120;  // names of templates can be very long, and their beginning says most
     if (!held_by.holder) {
@@ -40,6 +63,7 @@ std::string held_by_text(const HeldBy& held_by) {
         return what + (held_by.lost_in_cycles ? "objects keep each other alive" : "a free is missing");
     }
     const Holder& holder = *held_by.holder;
+    if (holder.runtime == Runtime::python) return python_text(holder);
     const std::string contents = contents_text(utf8_cut(holder.type, kLongestType), holder.elements);
     std::string text = fmt::format("{} ({}{}{})", variable_text(holder), contents, contents.empty() ? "" : ", ",
                                    format_bytes(static_cast<double>(holder.bytes)));

@@ -48,7 +48,7 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
         report.since ? format_signed_bytes(static_cast<double>(holder.growth_bytes.value_or(0))) : size_text(holder.bytes);
     text.line();
     text.line(fmt::format("{:>{}}  {}", size, kIndent - 2, text.paint(terminal_safe(variable_text(holder)), Color::bold)));
-    std::string contents = contents_text(holder.type, holder.elements);
+    std::string contents = contents_text(holder);
     if (report.since) {
         if (holder.growth_elements && *holder.growth_elements != 0)
             contents += fmt::format(" ({}{})", *holder.growth_elements > 0 ? "+" : "-",
@@ -81,7 +81,8 @@ std::string holders_text(const HolderReport& report, const RenderOptions& option
     if (report.growth_bytes)
         head += fmt::format(", {} in {}", format_signed_bytes(static_cast<double>(*report.growth_bytes)), format_duration(*report.since));
     text.line(terminal_safe(head));
-    text.line(fmt::format("stopped for {} while {} were copied", format_duration(report.paused), size_text(report.copied)));
+    text.line(fmt::format("stopped for {}{}", format_duration(report.paused),
+                          report.copied > 0 ? fmt::format(" while {} were copied", size_text(report.copied)) : ""));
     const std::size_t shown = std::min(options.top, report.holders.size());
     if (shown == 0) text.line("\nno holder found");
     for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);

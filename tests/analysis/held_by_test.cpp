@@ -68,6 +68,31 @@ TEST_CASE("where several would explain the leak, none is named") {
     CHECK_FALSE(what_holds(growth_of({9'000}), {}).has_value());
 }
 
+TEST_CASE("a Python variable that holds half of what a line allocated is its holder; else what is lost in cycles") {
+    const CodeLine line{"track", "app.py", 12};
+    PythonHolders found;
+    CHECK_FALSE(what_holds(found, line).has_value());
+    const auto add = [&](const char* path, double bytes) {
+        PythonHolder& one = found.holders.emplace_back();
+        one.holder.path = path;
+        one.lines = {{"app.py", 12, bytes}, {"app.py", 13, 1e9}};
+    };
+    add("app.first", 300);
+    add("app.second", 500);
+    found.others = {{"app.py", 12, 100}, {"other.py", 12, 1e9}};
+    REQUIRE(what_holds(found, line).has_value());
+    CHECK(what_holds(found, line)->holder->path == "app.second");
+    found.lost = {{"app.py", 12, 150}};
+    CHECK_FALSE(what_holds(found, line).has_value());
+    found.lost[0].bytes = 2000;
+    found.lost_bytes = 2100;
+    found.lost_blocks = 21;
+    REQUIRE(what_holds(found, line).has_value());
+    CHECK_FALSE(what_holds(found, line)->holder.has_value());
+    CHECK(what_holds(found, line)->lost_blocks == 21);
+    CHECK(what_holds(found, line)->lost_in_cycles);
+}
+
 TEST_CASE("a leak that nothing holds is lost blocks, or cycles") {
     HolderReport growth = growth_of({100}, 9'500);
     const auto lost = what_holds(growth, {10'000, 100});

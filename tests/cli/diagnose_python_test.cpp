@@ -71,6 +71,13 @@ TEST_CASE("the Flask service of the post-mortem leaks in its first version, and 
     CHECK(line["file"] == kFlask);
     CHECK(line["function"] == "track");
     CHECK(line["line"] == line_with(kFlask, "event = request.get_json()"));
+    REQUIRE(report.contains("held_by"));
+    const json& holder = report["held_by"]["holder"];
+    CHECK(holder["path"] == "tracking_service.global_event_cache");
+    CHECK(holder["type"] == "list");
+    CHECK(holder["element_type"] == "dict");
+    CHECK(holder["line"] == line_with(kFlask, "global_event_cache = []"));
+    CHECK(leak.out.find("held by          tracking_service.global_event_cache (list, ") != std::string::npos);
     for (const char* version : {"deque", "lru", "sweep"}) {
         const Words clock = version == std::string("sweep") ? Words{"--time-scale", "3600"} : Words{};
         const auto [outcome, healthy] = with(version, clock);

@@ -2,12 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 
 #include "base/strings.hpp"
 #include "heap/recorder.hpp"
+#include "pythons.hpp"
 #include "streams.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
@@ -23,16 +23,6 @@ struct Line {
     double bytes = 0, variance = 0;
 };
 using Lines = std::map<std::uint32_t, Line>;
-
-std::vector<std::string> pythons() {
-    std::vector<std::string> found = {"/usr/bin/python3"};
-    const std::string versions = std::string(std::getenv("HOME") != nullptr ? std::getenv("HOME") : "") + "/.pyenv/versions";
-    std::error_code none;
-    for (const auto& version : std::filesystem::directory_iterator(versions, none))
-        for (const char* known : {"3.8.", "3.9.", "3.10.", "3.11.", "3.12.", "3.13."})
-            if (version.path().filename().string().starts_with(known)) found.push_back(version.path().string() + "/bin/python3");
-    return found;
-}
 
 Lines traced(const std::string& python, const TemporaryDirectory& folder) {
     Command command;
@@ -84,7 +74,7 @@ Lines lines_of(const HeapProfile& profile) {
 }  // namespace
 
 TEST_CASE("the largest lines of a Python program have the bytes that tracemalloc counts, within the error of sampling") {
-    for (const std::string& python : pythons()) {
+    for (const std::string& python : test::pythons()) {
         const TemporaryDirectory folder;
         CAPTURE(python);
         const Lines truth = traced(python, folder), estimate = lines_of(recorded(python, folder));

@@ -40,6 +40,11 @@ std::vector<Case> every_verdict() {
     holder.line = 12;
     cases.push_back({"leak that a variable holds", held});
 
+    Diagnosis by_python = held;
+    by_python.held_by->holder->runtime = Runtime::python;
+    by_python.held_by->holder->element_type = "dict";
+    cases.push_back({"leak that a Python variable holds", by_python});
+
     Diagnosis lost = leak;
     lost.held_by.emplace().lost_blocks = 6000;
     lost.held_by->lost_bytes = 6'000'000;

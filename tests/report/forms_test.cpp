@@ -67,6 +67,17 @@ TEST_CASE("text says under the top line what holds the leak") {
     options.width = 200;
     CHECK(contains(render("text", diagnosis, options),
                    "\n  held by          local service.cache in app::run (std::list<app::Event>, 1 element, 2 KiB)  src/cache.cpp:12\n"));
+    holder.runtime = Runtime::python;
+    holder.path = "cache";
+    holder.type = "list";
+    holder.element_type = "dict";
+    holder.file = "/srv/app.py";
+    CHECK(contains(render("text", diagnosis, options),
+                   "\n  held by          local cache in app::run (list, 1 item, dict items)  app.py:12\n"));
+    holder.root = Holder::Root::global;
+    holder.path = "app.cache";
+    holder.elements = 12'001;
+    CHECK(contains(render("text", diagnosis, options), "\n  held by          app.cache (list, 12,001 items, dict items)  app.py:12\n"));
     diagnosis.held_by = HeldBy{{}, 12'000, 12'000 * 256, false};
     CHECK(contains(render("text", diagnosis, options),
                    "\n  held by          nothing: 12,000 blocks (2.93 MiB) are not reachable; a free is missing\n"));

@@ -57,4 +57,24 @@ std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory&
     return result;
 }
 
+std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& line) {
+    const auto through = [&](const std::vector<LineBytes>& lines) {
+        double bytes = 0;
+        for (const LineBytes& at : lines)
+            if (at.line == line.line && at.file == line.file) bytes += at.bytes;
+        return bytes;
+    };
+    const double lost = through(found.lost);
+    double all = lost + through(found.others), most = 0;
+    HeldBy result;
+    for (const PythonHolder& one : found.holders) {
+        const double bytes = through(one.lines);
+        all += bytes;
+        if (bytes > most) most = bytes, result.holder = one.holder;
+    }
+    if (result.holder && most >= kLeastShare * all) return result;
+    if (lost <= 0 || lost < kLeastShare * all) return std::nullopt;
+    return HeldBy{{}, found.lost_blocks, found.lost_bytes, true};
+}
+
 }  // namespace leakline::analysis

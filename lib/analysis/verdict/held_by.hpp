@@ -23,4 +23,8 @@ LeakedMemory leaked_between(const LineReport& lines, double begin_s, double end_
 // much; or what was lost, if that is. Nothing if there is none, or several: a cache that fills up meanwhile can grow by as much.
 std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory& leaked);
 
+// The Python variable that holds at least half of what was allocated through the line since the search's time; or what was lost in cycles, if
+// that is as much.
+std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& line);
+
 }  // namespace leakline::analysis

@@ -10,6 +10,10 @@
 
 namespace leakline::diagnose {
 
+// What is allocated after this round, and held at the end, is growth: it is after what only the first requests allocate, and most of the run is
+// still to come.
+inline constexpr int kFirstSnapshotRound = 2;
+
 // Thread-safety: one thread.
 class HolderSnapshots {
   public:

@@ -7,6 +7,7 @@
 
 #include "analysis/per_connection.hpp"
 #include "diagnose/internal/holder_snapshots.hpp"
+#include "diagnose/internal/python_search.hpp"
 #include "diagnose/internal/rounds.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "heap/recorder.hpp"
@@ -45,6 +46,7 @@ class LineRecording {
     const int pid_;
     memory::GlibcHeap allocator_;
     HolderSnapshots holders_;
+    PythonSearch python_;
     MixedBlocks mix_;
 };
 

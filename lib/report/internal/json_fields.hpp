@@ -363,8 +363,10 @@ template <class A>
 void fields(A& a, In<A, Holder>& holder) {
     a("root", holder.root);
     a("path", holder.path);
+    a("runtime", holder.runtime);
     a("type", holder.type);
     a("elements", holder.elements);
+    a.where_any("element_type", holder.element_type);
     a.where_any("function", holder.function);
     a.where_any("thread", holder.thread);
     a.where_any("module", holder.module);

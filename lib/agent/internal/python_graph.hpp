@@ -1,0 +1,130 @@
+// The objects that Python's variables lead to, each by a shortest path, and the samples among them. For a copy of the process that has one
+// thread: memory is mapped and never given back. Takes no lock, changes no object.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/internal/python_objects.hpp"
+#include "agent/internal/segment_view.hpp"
+
+namespace leakline::agent::python {
+
+// Functions and types of the interpreter, as it exports them.
+struct Interpreter {
+    int (*is_initialized)();
+    int (*is_finalizing)();
+    int (*add_pending_call)(int (*)(void*), void*);
+    void* (*modules)();  // sys.modules
+    void* (*main_interpreter)();
+    void* (*first_thread)(void* interpreter);
+    void* (*next_thread)(void* thread);
+    int (*next_in_dict)(const void* dict, std::ptrdiff_t* position, const void** key, const void** value);
+    const void* (*dict_of_module)(const void* module);
+    int (*is_subtype)(const void* type, const void* of);
+    const void** (*attributes)(const void* object);  // the place of its dict
+    const void* (*code_of_function)(const void*);
+    const void* (*defaults)(const void*);
+    const void* (*keyword_defaults)(const void*);
+    const void* (*closure)(const void*);
+    void (*disable_collector)();  // null before 3.10
+    const void *module_type, *function_type, *cell_type, *set_type, *frozenset_type;
+
+    bool find();
+};
+extern Interpreter interpreter __attribute__((visibility("hidden")));
+
+// Kinds of types, by their flags.
+constexpr unsigned long kHasCollector = 1ul << 14, kIsLong = 1ul << 24, kIsList = 1ul << 25, kIsTuple = 1ul << 26, kIsBytes = 1ul << 27,
+                        kIsString = 1ul << 28, kIsDict = 1ul << 29, kIsType = 1ul << 31, kIsHeapType = 1ul << 9;
+inline const void* type_of(const void* object) { return at<const void*>(object, kType); }
+inline unsigned long type_flags(const void* type) { return at<unsigned long>(type, 168); }
+inline const char* type_name(const void* type) { return at<const char*>(type, 24); }
+bool is_thread_local(const void* object);  // a threading.local
+inline bool has_flag(const void* object, unsigned long flag) { return (type_flags(type_of(object)) & flag) != 0; }
+
+// A variable: a module's, or a local one of a function that a thread executes.
+struct Variable {
+    enum class Kind : std::uint32_t { global, local } kind;
+    const void* owner;  // the module's dict, or the code object
+    const void* name;   // a string; null: not known
+};
+
+class Graph {
+  public:
+    static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+    struct Node {
+        const void* object;
+        std::uint32_t parent;  // kNone: a variable's value
+        std::uint32_t depth;
+    };
+    struct Held {
+        std::uint64_t address, size;
+        double bytes;         // as estimated for all blocks that it stands for
+        double growth;        // the same if it is younger than what the search is about, else 0
+        std::uint32_t stack;  // in the segment
+        std::uint32_t node;   // kNone: nothing leads to it
+    };
+    struct Weight {
+        double bytes, growth;
+        std::uint32_t samples;  // of growth
+    };
+
+    // False if there is no memory for it. threads: PyThreadState, which must stay. since: the time (CLOCK_MONOTONIC) from which blocks are growth.
+    bool build(const SegmentView& segment, void* const* threads, unsigned thread_count, std::uint64_t since_ns);
+    // Adds objects to which no variable leads: those that are samples, and what is below them. What looks like one may be none: it can fault, and
+    // what was added until then stays.
+    void add_lost();
+
+    std::uint32_t size() const { return used_; }
+    const Node& operator[](std::uint32_t node) const { return nodes_[node]; }
+    const Weight& weight(std::uint32_t node) const { return weights_[node]; }  // of the samples at and below it
+    bool is_lost(std::uint32_t node) const { return node >= first_lost_; }
+    bool is_garbage(std::uint32_t node) const;                        // lost, and nothing but other lost objects refers to it
+    std::uint32_t variable_count() const { return variable_count_; }  // the first nodes
+    const Variable& variable(std::uint32_t node) const { return variables_[node]; }
+    std::uint32_t held_count() const { return held_count_; }
+    const Held& held(std::uint32_t i) const { return held_[i]; }
+
+    void add(const void* object, std::uint32_t parent);  // for tp_traverse
+
+  private:
+    bool read_samples(const SegmentView& segment, std::uint64_t since_ns);
+    void add_variable(Variable::Kind kind, const void* owner, const void* name, const void* value);
+    void add_modules();
+    void add_locals(const void* thread);
+    void add_thread_local(std::uint32_t node);
+    void visit(std::uint32_t node);
+    void weigh();
+    bool grow_index();
+    std::uint32_t find(const void* object) const;  // kNone: not visited
+    bool is_collected(const void* object) const;
+    const void* object_in(const Held& held) const;
+    void add_list_of(const void* first);
+    void meet_lost(std::uint32_t node);  // one that another lost object refers to
+    Held* sample_at(std::uint64_t address);
+    void join(std::uint32_t node);
+
+    Node* nodes_ = nullptr;
+    std::uint32_t used_ = 0;
+    std::uint32_t* index_ = nullptr;  // of nodes by address, + 1
+    std::uint64_t index_size_ = 0;
+    Variable* variables_ = nullptr;
+    std::uint32_t variable_count_ = 0;
+    Held* held_ = nullptr;
+    std::uint32_t held_count_ = 0;
+    std::uint32_t* held_index_ = nullptr;
+    std::uint64_t held_index_size_ = 0;
+    Weight* weights_ = nullptr;
+    void* const* threads_ = nullptr;
+    unsigned thread_count_ = 0;
+    std::uint32_t first_lost_ = kNone;
+    // Of the lost nodes [first_lost_, last_listed_), which the collector knows; those after them belong to their parents.
+    std::uint32_t last_listed_ = 0;
+    std::int64_t* references_ = nullptr;  // that are no other lost node's
+    bool* kept_outside_ = nullptr;
+    bool mark_outside_ = false;  // references are counted: what is met is held from outside
+    std::uint32_t marked_ = 0;
+};
+
+}  // namespace leakline::agent::python

@@ -1,0 +1,24 @@
+// Searches for the Python variables that hold the live samples, without disturbing the process: a copy of it (as after fork) does the work and
+// ends. There no Python code runs, no reference is counted and no lock is taken: objects are only visited by their types' tp_traverse.
+//
+// The copy is made by the interpreter's main thread between two instructions, so that no object is half changed.
+#pragma once
+
+#include "agent/internal/segment_view.hpp"
+
+namespace leakline::agent::python {
+
+// Whether this process may be copied now: it is the one that was asked, and no sandbox of its own (seccomp) may end it for that.
+enum class Permission { given, other_process, sandboxed };
+
+struct Search {
+    SegmentView segment;
+    const char* segment_path = nullptr;  // the answer's file is beside it
+    Permission (*permission)(const SegmentHeader* asked) = nullptr;
+    void (*begin_copy)() = nullptr;  // called first in the copy: turns the agent off
+};
+
+// Asks the interpreter's main thread to make the copy, which sets the segment's SearchState when it is done. Any thread; does not wait.
+void search_holders(const Search& search);
+
+}  // namespace leakline::agent::python

@@ -1,0 +1,339 @@
+#include "agent/internal/python_graph.hpp"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "agent/internal/probability.hpp"
+
+namespace leakline::agent::python {
+
+Interpreter interpreter;
+
+namespace {
+
+constexpr std::uint32_t kMaxPasses = 100, kMaxNodes = 1u << 25, kMaxVariables = 1u << 18, kMaxHeld = 1u << 20;
+constexpr int kBasicSize = 32, kTraverse = 184, kIsCollected = 328;  // of a type
+
+// Used only as far as it is filled.
+template <class Element>
+Element* reserve(std::uint64_t count) {
+    void* const memory =
+        ::mmap(nullptr, count * sizeof(Element), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : static_cast<Element*>(memory);
+}
+
+std::uint64_t hash_of(std::uint64_t address) { return address * 0x9e3779b97f4a7c15u >> 20; }
+std::uint64_t number_of(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
+
+struct Visit {
+    Graph* graph;
+    std::uint32_t node;
+};
+int visit_child(const void* object, void* argument) {
+    const auto* const visit = static_cast<const Visit*>(argument);
+    visit->graph->add(object, visit->node);
+    return 0;
+}
+
+template <class Pointer>
+bool find_symbol(Pointer& pointer, const char* name) {
+    pointer = reinterpret_cast<Pointer>(::dlsym(RTLD_DEFAULT, name));
+    return pointer != nullptr;
+}
+
+}  // namespace
+
+bool Interpreter::find() {
+    find_symbol(disable_collector, "PyGC_Disable");
+    return find_symbol(is_initialized, "Py_IsInitialized") &&
+           (find_symbol(is_finalizing, "Py_IsFinalizing") || find_symbol(is_finalizing, "_Py_IsFinalizing")) &&
+           find_symbol(add_pending_call, "Py_AddPendingCall") && find_symbol(modules, "PyImport_GetModuleDict") &&
+           find_symbol(main_interpreter, "PyInterpreterState_Main") && find_symbol(first_thread, "PyInterpreterState_ThreadHead") &&
+           find_symbol(next_thread, "PyThreadState_Next") && find_symbol(next_in_dict, "PyDict_Next") &&
+           find_symbol(dict_of_module, "PyModule_GetDict") && find_symbol(is_subtype, "PyType_IsSubtype") &&
+           find_symbol(attributes, "_PyObject_GetDictPtr") && find_symbol(code_of_function, "PyFunction_GetCode") &&
+           find_symbol(defaults, "PyFunction_GetDefaults") && find_symbol(keyword_defaults, "PyFunction_GetKwDefaults") &&
+           find_symbol(closure, "PyFunction_GetClosure") && find_symbol(module_type, "PyModule_Type") &&
+           find_symbol(function_type, "PyFunction_Type") && find_symbol(cell_type, "PyCell_Type") && find_symbol(set_type, "PySet_Type") &&
+           find_symbol(frozenset_type, "PyFrozenSet_Type");
+}
+
+bool is_thread_local(const void* object) {
+    constexpr int kBase = 256;
+    constexpr unsigned kDeepest = 8;
+    const void* type = type_of(object);
+    for (unsigned i = 0; type != nullptr && i < kDeepest; ++i, type = at<const void*>(type, kBase))
+        if (strcmp(type_name(type), "_thread._local") == 0) return true;
+    return false;
+}
+
+bool Graph::build(const SegmentView& segment, void* const* threads, unsigned thread_count, std::uint64_t since_ns) {
+    nodes_ = reserve<Node>(kMaxNodes);
+    variables_ = reserve<Variable>(kMaxVariables);
+    weights_ = reserve<Weight>(kMaxNodes);
+    threads_ = threads;
+    thread_count_ = thread_count;
+    if (nodes_ == nullptr || variables_ == nullptr || weights_ == nullptr || !read_samples(segment, since_ns) || !grow_index())
+        return false;
+    add_modules();
+    for (unsigned i = 0; i < thread_count; ++i) add_locals(threads[i]);
+    for (std::uint32_t node = 0; node < used_; ++node) visit(node);
+    weigh();
+    return true;
+}
+
+// As the garbage collector decides: what has more references than other lost objects hold is held from outside, by native code, and so is what that
+// leads to; the rest only keeps itself alive.
+void Graph::add_lost() {
+    first_lost_ = last_listed_ = used_;
+    for (std::uint32_t i = 0; i < held_count_; ++i)
+        if (held_[i].node == kNone && held_[i].growth > 0) add_list_of(object_in(held_[i]));
+    last_listed_ = used_;
+    references_ = reserve<std::int64_t>(last_listed_ - first_lost_ + 1);
+    kept_outside_ = reserve<bool>(last_listed_ - first_lost_ + 1);
+    if (references_ == nullptr || kept_outside_ == nullptr) return;
+    for (std::uint32_t node = first_lost_; node < last_listed_; ++node)
+        references_[node - first_lost_] += at<std::int64_t>(nodes_[node].object, 0);
+    for (std::uint32_t node = first_lost_; node < used_; ++node) visit(node);
+    mark_outside_ = true;
+    for (std::uint32_t pass = 0, before = kNone; pass < kMaxPasses && marked_ != before; ++pass) {
+        before = marked_;
+        for (std::uint32_t node = first_lost_; node < last_listed_; ++node) {
+            const std::uint32_t i = node - first_lost_;
+            if (references_[i] <= 0 || kept_outside_[i]) continue;
+            kept_outside_[i] = true;
+            ++marked_;
+            visit(node);
+        }
+    }
+}
+
+void Graph::meet_lost(std::uint32_t node) {
+    if (node >= last_listed_) return;
+    if (mark_outside_)
+        references_[node - first_lost_] = 1;
+    else
+        --references_[node - first_lost_];
+}
+
+bool Graph::is_garbage(std::uint32_t node) const {
+    if (node == kNone || !mark_outside_) return false;
+    while (nodes_[node].parent != kNone) node = nodes_[node].parent;
+    return is_lost(node) && node < last_listed_ && !kept_outside_[node - first_lost_];
+}
+
+// An object with a garbage collector's head, as far as its fields tell.
+bool Graph::is_collected(const void* object) const {
+    constexpr std::int64_t kMostReferences = std::int64_t{1} << 40;
+    const auto next = at<std::uint64_t>(object, -16), previous = at<std::uint64_t>(object, -8);
+    const auto references = at<std::int64_t>(object, 0);
+    const void* const type = type_of(object);
+    if (next < kPage || previous < kPage || (next & 6) != 0 || references <= 0 || references > kMostReferences) return false;
+    return find(type) != kNone && has_flag(type, kIsType) && (type_flags(type) & kHasCollector) != 0;
+}
+
+// What begins in a sampled block; null if that is no such object.
+const void* Graph::object_in(const Held& held) const {
+    constexpr std::uint64_t kHead = 16;  // before it, types of the program may have as much again, twice
+    for (std::uint64_t place = kHead; place <= 3 * kHead && place + kHead <= held.size; place += kHead)
+        if (const auto* const object = reinterpret_cast<const void*>(held.address + place); is_collected(object)) return object;
+    return nullptr;
+}
+
+// The collector has its objects in a few rings.
+void Graph::add_list_of(const void* first) {
+    if (first == nullptr || find(first) != kNone) return;
+    const void* object = first;
+    for (std::uint32_t i = 0; i < kMaxNodes; ++i) {
+        if (is_collected(object)) add(object, kNone);
+        object = reinterpret_cast<const void*>((at<std::uint64_t>(object, -16) & ~std::uint64_t{1}) + 16);
+        if (object == first) return;
+    }
+}
+
+bool Graph::read_samples(const SegmentView& segment, std::uint64_t since_ns) {
+    const std::uint32_t used = segment.header->samples_used.load(std::memory_order_acquire);
+    const std::uint32_t stacks = segment.header->stacks_used.load(std::memory_order_acquire);
+    const SamplingState state = SamplingState::unpacked(segment.header->sampling.load(std::memory_order_relaxed));
+    const std::uint32_t most = used < kMaxHeld ? used : kMaxHeld;
+    for (held_index_size_ = 1024; held_index_size_ < std::uint64_t{most} * 2;) held_index_size_ *= 2;
+    held_ = reserve<Held>(most + 1);
+    held_index_ = reserve<std::uint32_t>(held_index_size_);
+    if (held_ == nullptr || held_index_ == nullptr) return false;
+    for (std::uint32_t i = 0; i < most; ++i) {
+        const Sample& sample = segment.samples[i];
+        const std::uint64_t number = sample.number.load(std::memory_order_acquire);
+        const std::uint64_t address = sample.address.load(std::memory_order_relaxed), bytes = sample.size.load(std::memory_order_relaxed);
+        const std::uint32_t stack = sample.stack.load(std::memory_order_relaxed);
+        const bool is_growth = sample.at_ns.load(std::memory_order_relaxed) >= since_ns;
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (number == 0 || sample.number.load(std::memory_order_relaxed) != number || stack >= stacks) continue;
+        const double probability = sampling_probability(bytes, state.interval_of(i));
+        const double estimate = probability > 0 ? static_cast<double>(bytes) / probability : 0;
+        held_[held_count_] = {address, bytes, estimate, is_growth ? estimate : 0, stack, kNone};
+        std::uint64_t place = hash_of(address) % held_index_size_;
+        while (held_index_[place] != 0) place = (place + 1) % held_index_size_;
+        held_index_[place] = ++held_count_;
+    }
+    return true;
+}
+
+Graph::Held* Graph::sample_at(std::uint64_t address) {
+    for (std::uint64_t place = hash_of(address) % held_index_size_; held_index_[place] != 0; place = (place + 1) % held_index_size_)
+        if (Held& held = held_[held_index_[place] - 1]; held.address == address) return &held;
+    return nullptr;
+}
+
+bool Graph::grow_index() {
+    const std::uint64_t size = index_size_ == 0 ? 1u << 16 : index_size_ * 2;
+    auto* const index = reserve<std::uint32_t>(size);
+    if (index == nullptr) return false;
+    for (std::uint32_t node = 0; node < used_; ++node) {
+        std::uint64_t place = hash_of(number_of(nodes_[node].object)) % size;
+        while (index[place] != 0) place = (place + 1) % size;
+        index[place] = node + 1;
+    }
+    if (index_ != nullptr) ::munmap(index_, index_size_ * sizeof *index_);
+    index_ = index;
+    index_size_ = size;
+    return true;
+}
+
+void Graph::add(const void* object, std::uint32_t parent) {
+    if (object == nullptr || used_ == kMaxNodes) return;
+    if (used_ * std::uint64_t{2} >= index_size_ && !grow_index()) return;
+    std::uint64_t place = hash_of(number_of(object)) % index_size_;
+    for (; index_[place] != 0; place = (place + 1) % index_size_)
+        if (nodes_[index_[place] - 1].object == object) {
+            if (parent != kNone && is_lost(index_[place] - 1)) meet_lost(index_[place] - 1);
+            return;
+        }
+    nodes_[used_] = {object, parent, parent == kNone ? 0 : nodes_[parent].depth + 1};
+    index_[place] = ++used_;
+}
+
+std::uint32_t Graph::find(const void* object) const {
+    for (std::uint64_t place = hash_of(number_of(object)) % index_size_; index_[place] != 0; place = (place + 1) % index_size_)
+        if (nodes_[index_[place] - 1].object == object) return index_[place] - 1;
+    return kNone;
+}
+
+void Graph::add_variable(Variable::Kind kind, const void* owner, const void* name, const void* value) {
+    if (variable_count_ == kMaxVariables) return;
+    const std::uint32_t before = used_;
+    add(value, kNone);
+    if (used_ != before) variables_[variable_count_++] = {kind, owner, name};
+}
+
+void Graph::add_modules() {
+    std::ptrdiff_t position = 0, within;
+    const void *module, *key, *value;
+    const void* const modules = interpreter.modules();
+    while (interpreter.next_in_dict(modules, &position, &key, &module) != 0) {
+        if (interpreter.is_subtype(type_of(module), interpreter.module_type) == 0) continue;
+        const void* const dict = interpreter.dict_of_module(module);
+        for (within = 0; dict != nullptr && interpreter.next_in_dict(dict, &within, &key, &value) != 0;)
+            if (interpreter.is_subtype(type_of(value), interpreter.module_type) == 0)
+                add_variable(Variable::Kind::global, dict, has_flag(key, kIsString) ? key : nullptr, value);
+    }
+    // After their values, so that no path leads through a dict of variables, as functions have them.
+    for (position = 0; interpreter.next_in_dict(modules, &position, &key, &module) != 0;)
+        if (interpreter.is_subtype(type_of(module), interpreter.module_type) != 0)
+            if (const void* const dict = interpreter.dict_of_module(module)) add_variable(Variable::Kind::global, dict, nullptr, dict);
+    add_variable(Variable::Kind::global, modules, nullptr, modules);
+}
+
+void Graph::add_locals(const void* thread) {
+    constexpr int kLocals = 72;  // of a frame of 3.11 and later
+    constexpr unsigned kMaxFramesRead = 4096;
+    const Layout& layout = *known_layout();
+    const void* frame = innermost_frame_of(thread);
+    for (unsigned i = 0; frame != nullptr && i < kMaxFramesRead; ++i, frame = at<const void*>(frame, layout.previous)) {
+        const void* const code = at<const void*>(frame, layout.code);
+        if (layout.minor < 11) {  // a frame is an object
+            add_variable(Variable::Kind::local, code, nullptr, frame);
+            continue;
+        }
+        if (code == nullptr || strcmp(type_name(type_of(code)), "code") != 0) continue;
+        const void* const names = at<const void*>(code, layout.file - 16);
+        const auto count = at<std::int64_t>(names, kLength);
+        for (std::int64_t local = 0; local < count; ++local)
+            add_variable(Variable::Kind::local, code, at<const void*>(names, static_cast<int>(24 + 8 * local)),
+                         at<const void*>(frame, static_cast<int>(kLocals + 8 * local)));
+    }
+}
+
+// Finds the samples that are the object itself or memory of its own, which its fields point to.
+void Graph::join(std::uint32_t node) {
+    const void* const object = nodes_[node].object;
+    const void* const type = type_of(object);
+    const std::uint64_t address = number_of(object);
+    // Before the object there may be what the collector and the attributes need.
+    for (const std::uint64_t before : {0, 16, 32, 48})
+        if (Held* const held = sample_at(address - before); held != nullptr && before < held->size && held->node == kNone)
+            held->node = node;
+    if ((type_flags(type) & (kIsLong | kIsTuple | kIsBytes | kIsString)) != 0) return;
+    constexpr std::int64_t kMaxRead = 512;
+    const auto basic_size = at<std::int64_t>(type, kBasicSize);
+    const int end = static_cast<int>(basic_size < kMaxRead ? basic_size : kMaxRead) & ~7;
+    for (int place = 16; place < end; place += 8)
+        if (Held* const held = sample_at(at<std::uint64_t>(object, place)); held != nullptr && held->node == kNone) held->node = node;
+    // Attributes in an array of their own (3.11, 3.12), which begins with up to 56 bytes for itself.
+    if (known_layout()->minor < 11 || (type_flags(type) & (1ul << 4)) == 0) return;
+    for (int place = -32; place <= -24; place += 8) {
+        const std::uint64_t values = (at<std::uint64_t>(object, place) + 7) & ~std::uint64_t{7};
+        for (std::uint64_t before = 0; values != 0 && before <= 64; before += 8)
+            if (Held* const held = sample_at(values - before); held != nullptr && before < held->size && held->node == kNone)
+                held->node = node;
+    }
+}
+
+// What a threading.local has in each thread: in the dict of the thread's state, "thread.local.0x..." leads to an object of which the dict of
+// attributes is the first field.
+void Graph::add_thread_local(std::uint32_t node) {
+    constexpr int kDictOfDummy = 16;
+    char name[40];
+    snprintf(name, sizeof name, "thread.local.%p", nodes_[node].object);
+    for (unsigned i = 0; i < thread_count_; ++i) {
+        const void* const dict = at<const void*>(threads_[i], known_layout()->thread_dict);
+        std::ptrdiff_t position = 0;
+        const void *key, *value;
+        while (dict != nullptr && has_flag(dict, kIsDict) && interpreter.next_in_dict(dict, &position, &key, &value) != 0)
+            if (has_flag(key, kIsString) && text_of(key) == name && strcmp(type_name(type_of(value)), "_thread._localdummy") == 0)
+                add(at<const void*>(value, kDictOfDummy), node);
+    }
+}
+
+void Graph::visit(std::uint32_t node) {
+    join(node);
+    const void* const object = nodes_[node].object;
+    const void* const type = type_of(object);
+    if ((type_flags(type) & kHasCollector) == 0) return;
+    const auto has_head = at<int (*)(const void*)>(type, kIsCollected);
+    if (has_head != nullptr && has_head(object) == 0) return;
+    const auto traverse = at<int (*)(const void*, int (*)(const void*, void*), void*)>(type, kTraverse);
+    Visit argument{this, node};
+    if (traverse != nullptr) traverse(object, &visit_child, &argument);
+    if (is_thread_local(object)) add_thread_local(node);
+}
+
+void Graph::weigh() {
+    for (std::uint32_t node = 0; node < used_; ++node) weights_[node] = {};
+    for (std::uint32_t i = 0; i < held_count_; ++i)
+        if (const Held& held = held_[i]; held.node != kNone) {
+            Weight& weight = weights_[held.node];
+            weight.bytes += held.bytes;
+            weight.growth += held.growth;
+            weight.samples += held.growth > 0 ? 1 : 0;
+        }
+    for (std::uint32_t node = used_; node-- > 0;)
+        if (nodes_[node].parent != kNone) {
+            Weight& parent = weights_[nodes_[node].parent];
+            parent.bytes += weights_[node].bytes;
+            parent.growth += weights_[node].growth;
+            parent.samples += weights_[node].samples;
+        }
+}
+
+}  // namespace leakline::agent::python

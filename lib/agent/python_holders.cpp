@@ -1,0 +1,557 @@
+#include "agent/internal/python_holders.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/internal/python_graph.hpp"
+#include "agent/internal/thread_state.hpp"
+#include "unwind/system_call.hpp"
+
+namespace leakline::agent::python {
+
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr unsigned kMaxThreads = 256, kLongestSearch_s = 30, kNice = 10, kMaxHolders = 64;
+
+// Written by the one search at a time, which the state of the segment allows.
+Search search;
+void* threads[kMaxThreads];
+unsigned thread_count;
+int copy_id;  // of the copy; 0 or less: none
+Graph graph;
+
+// ---- the answer: lines of fields that a tab separates
+
+char answer[1 << 16];
+std::size_t answer_size;
+int answer_file;
+
+void write_out() {
+    unwind::system_call(SYS_write, answer_file, reinterpret_cast<long>(answer), static_cast<long>(answer_size));
+    answer_size = 0;
+}
+void put_byte(char c) {
+    if (answer_size == sizeof answer) write_out();
+    answer[answer_size++] = c;
+}
+// Of the program: nothing in it ends a field.
+void put(std::string_view text) {
+    for (const char c : text) put_byte(static_cast<unsigned char>(c) < ' ' ? '?' : c);
+}
+void put_mark(std::string_view text) {
+    for (const char c : text) put_byte(c);
+}
+void put_count(double value) {
+    char digits[24];
+    const int size = snprintf(digits, sizeof digits, "%llu", static_cast<unsigned long long>(value > 0 ? value + 0.5 : 0));
+    put({digits, static_cast<std::size_t>(size)});
+}
+void tab() { put_mark("\t"); }
+void new_line() { put_mark("\n"); }
+
+bool is_text(const void* key, std::string_view text) { return key != nullptr && has_flag(key, kIsString) && text_of(key) == text; }
+
+const void* value_of(const void* dict, std::string_view wanted) {
+    std::ptrdiff_t position = 0;
+    const void *key, *value;
+    while (interpreter.next_in_dict(dict, &position, &key, &value) != 0)
+        if (is_text(key, wanted)) return value;
+    return nullptr;
+}
+const void* key_of(const void* dict, const void* wanted) {
+    std::ptrdiff_t position = 0;
+    const void *key, *value;
+    while (interpreter.next_in_dict(dict, &position, &key, &value) != 0)
+        if (value == wanted) return key;
+    return nullptr;
+}
+std::string_view text_in(const void* dict, std::string_view name) {
+    const void* const value = value_of(dict, name);
+    return value != nullptr && has_flag(value, kIsString) ? text_of(value) : std::string_view();
+}
+
+// ---- which node holds
+
+bool is_deque(const void* object) { return strcmp(type_name(type_of(object)), "collections.deque") == 0; }
+bool is_set(const void* object) {
+    return interpreter.is_subtype(type_of(object), interpreter.set_type) != 0 ||
+           interpreter.is_subtype(type_of(object), interpreter.frozenset_type) != 0;
+}
+bool is_container(const void* object) { return has_flag(object, kIsList | kIsTuple | kIsDict) || is_set(object) || is_deque(object); }
+std::int64_t items_of(const void* object) {
+    if (has_flag(object, kIsList | kIsTuple | kIsDict) || is_deque(object)) return at<std::int64_t>(object, kLength);
+    return is_set(object) ? at<std::int64_t>(object, 24) : -1;
+}
+
+// Whether the child is the dict of its parent's attributes.
+bool is_attribute_dict(const void* parent, const void* child) {
+    constexpr int kDict = 264, kDictOffset = 288;  // of a type
+    if (!has_flag(child, kIsDict) || is_container(parent)) return false;
+    if (is_thread_local(parent)) return true;
+    if (has_flag(parent, kIsType)) return at<const void*>(parent, kDict) == child;
+    const auto offset = at<std::int64_t>(type_of(parent), kDictOffset);
+    if (offset > 0) return at<const void*>(parent, static_cast<int>(offset)) == child;
+    for (int place = -32; place <= -24; place += 8)
+        if ((type_flags(type_of(parent)) & (1ul << 4)) != 0 && at<const void*>(parent, place) == child) return true;
+    return false;
+}
+// A dict of attributes. A threading.local has a dict for each thread, since 3.13 in a dict of its own.
+bool has_attributes(std::uint32_t node) {
+    const std::uint32_t parent = graph[node].parent;
+    if (parent == Graph::kNone || !has_flag(graph[node].object, kIsDict)) return false;
+    if (is_attribute_dict(graph[parent].object, graph[node].object)) return true;
+    const std::uint32_t above = graph[parent].parent;
+    return above != Graph::kNone && is_thread_local(graph[above].object);
+}
+bool is_namespace(std::uint32_t node) {
+    const Graph::Node& n = graph[node];
+    return !is_container(n.object) || has_attributes(node) ||
+           (n.parent != Graph::kNone && type_of(graph[n.parent].object) == interpreter.function_type);
+}
+
+std::uint32_t holders[kMaxHolders];
+unsigned holder_count;
+
+void add_holder(std::uint32_t node) {
+    if (holder_count < kMaxHolders) holders[holder_count++] = node;
+}
+
+// From a variable down to where the samples spread over many objects: into a part that has nearly all, and from what has names into each large
+// part.
+void descend(std::uint32_t node, double total, unsigned depth) {
+    constexpr double kLarge = 0.05, kNearlyAll = 0.8;
+    constexpr unsigned kMaxParts = 8, kDeepest = 12, kFewSamples = 8;
+    const double all = graph.weight(node).growth;
+    const double nearly_all = kNearlyAll * all;
+    const bool has_names = is_namespace(node);
+    const double least = has_names && kLarge * total < nearly_all ? kLarge * total : nearly_all;
+    std::uint32_t parts[kMaxParts];
+    unsigned count = 0;
+    double in_parts = 0;
+    for (std::uint32_t child = node + 1; depth < kDeepest && child < graph.size() && count < kMaxParts; ++child) {
+        if (graph[child].parent != node || graph.weight(child).growth < least) continue;
+        // Of few samples, one item has nearly all by chance.
+        if (!has_names && graph.weight(child).samples < kFewSamples) continue;
+        parts[count++] = child;
+        in_parts += graph.weight(child).growth;
+    }
+    // A linked list is one holder.
+    const bool chain = count == 1 && !is_container(graph[node].object) && type_of(graph[parts[0]].object) == type_of(graph[node].object);
+    if (count == 0 || chain || in_parts < 0.5 * all) return add_holder(node);
+    for (unsigned i = 0; i < count; ++i) descend(parts[i], total, depth + 1);
+}
+
+void find_holders() {
+    constexpr double kWorthSaying = 0.005;
+    double total = 0;
+    for (std::uint32_t i = 0; i < graph.held_count(); ++i) total += graph.held(i).growth;
+    // Largest first, as there is no room for all.
+    std::uint32_t last = Graph::kNone;
+    while (holder_count < kMaxHolders) {
+        const double before = last == Graph::kNone ? total + 1 : graph.weight(last).growth;
+        std::uint32_t next = Graph::kNone;
+        for (std::uint32_t node = 0; node < graph.variable_count(); ++node) {
+            const double growth = graph.weight(node).growth;
+            const bool is_later = growth < before || (growth == before && node > last);
+            if (is_later && growth > 0 && growth >= kWorthSaying * total && (next == Graph::kNone || growth > graph.weight(next).growth))
+                next = node;
+        }
+        if (next == Graph::kNone) return;
+        descend(next, total, 0);
+        last = next;
+    }
+}
+
+// ---- paths
+
+// The name of an attribute whose value is kept in the object itself. Makes the object's dict if it has none: only in a copy, and late.
+const void* attribute_name(const void* object, const void* value) {
+    const void** const place = interpreter.attributes(object);
+    return place != nullptr && *place != nullptr ? key_of(*place, value) : nullptr;
+}
+
+const void* name_in_code(const void* code, std::int64_t index, bool from_end) {
+    const Layout& layout = *known_layout();
+    // co_localsplusnames since 3.11; before, co_varnames and co_freevars.
+    const void* const names = at<const void*>(code, layout.minor >= 11 ? layout.file - 16 : from_end ? 80 : 72);
+    const auto count = at<std::int64_t>(names, kLength);
+    if (from_end) index += count;
+    return index >= 0 && index < count ? at<const void*>(names, static_cast<int>(24 + 8 * index)) : nullptr;
+}
+std::int64_t index_in_tuple(const void* tuple, const void* item) {
+    const auto count = at<std::int64_t>(tuple, kLength);
+    for (std::int64_t i = 0; i < count; ++i)
+        if (at<const void*>(tuple, static_cast<int>(24 + 8 * i)) == item) return i;
+    return -1;
+}
+
+void put_name(const char* before, const void* name) {
+    if (name == nullptr || !has_flag(name, kIsString)) return;
+    put(before);
+    put(text_of(name));
+}
+
+// Of a function to what its part (defaults, closure) leads to.
+void put_step_of_function(const void* function, const void* part, const void* next) {
+    const int arguments_place = known_layout()->minor < 11 ? 16 : known_layout()->minor == 11 ? 56 : 52;
+    const void* const code = interpreter.code_of_function(function);
+    if (part == interpreter.defaults(function)) {
+        const std::int64_t first = at<int>(code, arguments_place) - at<std::int64_t>(part, kLength);
+        put_name(" default argument ", name_in_code(code, first + index_in_tuple(part, next), false));
+    } else if (part == interpreter.keyword_defaults(function)) {
+        put_name(" default argument ", key_of(part, next));
+    } else if (part == interpreter.closure(function)) {
+        put_name(" closure variable ", name_in_code(code, index_in_tuple(part, next) - at<std::int64_t>(part, kLength), true));
+    }
+}
+
+void put_step(std::uint32_t parent, std::uint32_t child, bool with_attributes) {
+    const void* const from = graph[parent].object;
+    const void* const to = graph[child].object;
+    const std::uint32_t above = graph[parent].parent;
+    if (above != Graph::kNone && type_of(graph[above].object) == interpreter.function_type && has_flag(from, kIsTuple | kIsDict) &&
+        !is_attribute_dict(graph[above].object, from))
+        return put_step_of_function(graph[above].object, from, to);
+    if (has_flag(from, kIsDict)) {
+        const void* const key = key_of(from, to);
+        if (has_attributes(parent)) return put_name(".", key);
+        if (key == nullptr || !has_flag(key, kIsString)) return put("[]");
+        put_name("[\"", key);
+        return put("\"]");
+    }
+    if (strcmp(type_name(type_of(from)), "functools._lru_cache_wrapper") == 0 && has_flag(to, kIsDict)) return put(" lru_cache");
+    if (is_container(from)) return put("[]");
+    if (is_attribute_dict(from, to) || type_of(from) == interpreter.function_type || type_of(from) == interpreter.cell_type) return;
+    if (with_attributes) put_name(".", attribute_name(from, to));
+}
+
+void put_variable(const Variable& variable) {
+    put_mark("variable\t");
+    if (variable.kind == Variable::Kind::global) {
+        put_mark("global\t");
+        put(text_in(variable.owner, "__name__"));
+        tab();
+        put(text_in(variable.owner, "__file__"));
+    } else {
+        put_mark("local\t");
+        put(text_of(at<const void*>(variable.owner, known_layout()->name)));
+        tab();
+        put(text_of(at<const void*>(variable.owner, known_layout()->file)));
+    }
+    tab();
+    if (variable.name != nullptr) put(text_of(variable.name));
+    tab();
+    put_count(variable.kind == Variable::Kind::local ? at<int>(variable.owner, known_layout()->first_line) : 0);
+    new_line();
+}
+
+// The same object may have a name in several modules: the first found is not the one that makes it.
+void put_other_variables(const void* object, const Variable& known) {
+    std::ptrdiff_t position = 0;
+    const void *key, *module;
+    const void* const modules = interpreter.modules();
+    while (interpreter.next_in_dict(modules, &position, &key, &module) != 0) {
+        if (interpreter.is_subtype(type_of(module), interpreter.module_type) == 0) continue;
+        const void* const dict = interpreter.dict_of_module(module);
+        if (dict == nullptr || dict == known.owner) continue;
+        if (const void* const name = key_of(dict, object); name != nullptr && has_flag(name, kIsString))
+            put_variable({Variable::Kind::global, dict, name});
+    }
+}
+
+// The type of the node's parts that have most of the bytes.
+const void* main_type_below(std::uint32_t node) {
+    constexpr unsigned kMaxTypes = 16;
+    const void* types[kMaxTypes];
+    double weights[kMaxTypes];
+    unsigned count = 0;
+    for (std::uint32_t child = node + 1; child < graph.size(); ++child) {
+        if (graph[child].parent != node || graph.weight(child).growth <= 0) continue;
+        const void* const type = type_of(graph[child].object);
+        unsigned i = 0;
+        while (i < count && types[i] != type) ++i;
+        if (i == kMaxTypes) continue;
+        if (i == count) types[count] = type, weights[count++] = 0;
+        weights[i] += graph.weight(child).growth;
+    }
+    unsigned most = 0;
+    for (unsigned i = 1; i < count; ++i)
+        if (weights[i] > weights[most]) most = i;
+    return count > 0 ? types[most] : nullptr;
+}
+
+void put_holder(std::uint32_t node, bool with_attributes) {
+    const void* const object = graph[node].object;
+    const std::int64_t items = items_of(object);
+    put_mark("holder\t");
+    put_count(graph.weight(node).bytes);
+    tab();
+    put_count(graph.weight(node).growth);
+    tab();
+    put(type_name(type_of(object)));
+    tab();
+    if (items >= 0) put_count(static_cast<double>(items));
+    tab();
+    if (const void* const type = items > 0 ? main_type_below(node) : nullptr) put(type_name(type));
+    new_line();
+    constexpr unsigned kMaxSteps = 64;
+    std::uint32_t path[kMaxSteps];
+    unsigned steps = 0;
+    std::uint32_t top = node;
+    for (; graph[top].parent != Graph::kNone; top = graph[top].parent)
+        if (steps < kMaxSteps) path[steps++] = top;
+    put_variable(graph.variable(top));
+    if (graph.variable(top).kind == Variable::Kind::global) put_other_variables(graph[top].object, graph.variable(top));
+    put_mark("path\t");
+    while (steps > 0) {
+        --steps;
+        put_step(graph[path[steps]].parent, path[steps], with_attributes);
+    }
+    new_line();
+}
+
+// ---- the lines that allocated what a holder has
+
+struct FrameBytes {
+    std::uint64_t frame;
+    double bytes;
+};
+constexpr unsigned kFrameTable = 1 << 14;
+FrameBytes frame_table[kFrameTable];
+
+void count_frames(const Graph::Held& held) {
+    const Stack& stack = search.segment.stacks[held.stack];
+    const std::uint64_t* const frames = search.segment.frames + stack.first;
+    for (std::uint32_t i = 0; i < stack.depth && i < kMaxFrames; ++i) {
+        // Of recursive functions each line counts once; a line is one whatever its function's name.
+        bool again = !PythonFrame::is_one(frames[i]);
+        for (std::uint32_t j = 0; j < i && !again; ++j) again = frames[j] == frames[i];
+        if (again) continue;
+        for (unsigned tries = 0, place = static_cast<unsigned>(frames[i] * 0x9e3779b97f4a7c15u >> 50); tries < 64; ++tries) {
+            FrameBytes& entry = frame_table[(place + tries) % kFrameTable];
+            if (entry.frame != 0 && entry.frame != frames[i]) continue;
+            entry.frame = frames[i];
+            entry.bytes += held.growth;
+            break;
+        }
+    }
+}
+
+void put_frames() {
+    for (FrameBytes& entry : frame_table) {
+        if (entry.frame == 0) continue;
+        const PythonFrame frame = PythonFrame::unpacked(entry.frame);
+        if (frame.file < search.segment.header->sizes.names) {
+            put_mark("frame\t");
+            put(search.segment.names + frame.file);
+            tab();
+            put_count(frame.line);
+            tab();
+            put_count(entry.bytes);
+            new_line();
+        }
+        entry = {};
+    }
+}
+
+// The holder of each node, + 1.
+std::uint8_t* owners() {
+    void* const memory = ::mmap(nullptr, graph.size() + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    auto* const owner = static_cast<std::uint8_t*>(memory);
+    for (unsigned i = 0; i < holder_count; ++i) owner[holders[i]] = static_cast<std::uint8_t>(i + 1);
+    for (std::uint32_t node = 0; node < graph.size(); ++node)
+        if (owner[node] == 0 && graph[node].parent != Graph::kNone) owner[node] = owner[graph[node].parent];
+    return owner;
+}
+
+template <class Belongs>
+void put_frames_of(const Belongs& belongs) {
+    for (std::uint32_t i = 0; i < graph.held_count(); ++i)
+        if (const Graph::Held& held = graph.held(i); held.growth > 0 && belongs(held)) count_frames(held);
+    put_frames();
+}
+
+void put_lost() {
+    double blocks = 0, bytes = 0;
+    const auto is_lost = [](const Graph::Held& held) { return graph.is_garbage(held.node); };
+    for (std::uint32_t i = 0; i < graph.held_count(); ++i)
+        if (const Graph::Held& held = graph.held(i); held.growth > 0 && held.size > 0 && is_lost(held))
+            blocks += held.growth / static_cast<double>(held.size), bytes += held.growth;
+    put_mark("lost\t");
+    put_count(blocks);
+    tab();
+    put_count(bytes);
+    new_line();
+    put_frames_of(is_lost);
+}
+
+void write_answer(const std::uint8_t* owner, bool with_attributes) {
+    const auto owner_of = [&](const Graph::Held& held) {
+        return held.node == Graph::kNone || graph.is_lost(held.node) ? 0u : owner[held.node];
+    };
+    for (unsigned holder = 0; holder < holder_count; ++holder) {
+        put_holder(holders[holder], with_attributes);
+        put_frames_of([&](const Graph::Held& held) { return owner_of(held) == holder + 1; });
+    }
+    put_mark("others\n");
+    put_frames_of([&](const Graph::Held& held) { return owner_of(held) == 0 && !graph.is_garbage(held.node); });
+    put_lost();
+    put_mark("end\n");
+    write_out();
+}
+
+// ---- the copy
+
+void leave_the_programs_world() {
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    for (int number = 1; number < 65; ++number) ::sigaction(number, &standard, nullptr);
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    ::setpriority(PRIO_PROCESS, 0, kNice);
+    static char name[] = "leakline-copy";
+    ::prctl(PR_SET_NAME, name);
+    sigset_t nothing;
+    ::sigemptyset(&nothing);
+    ::sigprocmask(SIG_SETMASK, &nothing, nullptr);
+    ::alarm(kLongestSearch_s);
+}
+
+// The program's files and connections must not stay open when the program closes them.
+void close_all() {
+    if (unwind::system_call(SYS_close_range, 0, ~0u, 0) == 0) return;
+    constexpr long kMost = 1 << 20;  // Linux before 5.9 closes one by one
+    rlimit limit{};
+    const long most = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kMost ? static_cast<long>(limit.rlim_cur) : kMost;
+    for (long file = 0; file < most; ++file) unwind::system_call(SYS_close, file);
+}
+
+sigjmp_buf after_fault;
+void leave_fault(int) { siglongjmp(after_fault, 1); }
+
+void add_lost() {
+    struct sigaction action {};
+    action.sa_handler = &leave_fault;
+    action.sa_flags = SA_NODEFER;
+    for (const int number : {SIGSEGV, SIGBUS}) ::sigaction(number, &action, nullptr);
+    if (sigsetjmp(after_fault, 0) == 0) graph.add_lost();
+}
+
+[[noreturn]] void search_in_copy() {
+    search.begin_copy();
+    leave_the_programs_world();
+    const auto end = [] { unwind::system_call(SYS_exit_group, 0); };
+    close_all();
+    const long oom = unwind::system_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>("/proc/self/oom_score_adj"), O_WRONLY | O_CLOEXEC);
+    if (oom >= 0) {
+        unwind::system_call(SYS_write, oom, reinterpret_cast<long>("1000"), 4);
+        unwind::system_call(SYS_close, oom);
+    }
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s.holders", search.segment_path) >= static_cast<int>(sizeof path)) end();
+    const long file =
+        unwind::system_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    for (void* t = interpreter.first_thread(interpreter.main_interpreter()); t != nullptr && thread_count < kMaxThreads;
+         t = interpreter.next_thread(t))
+        threads[thread_count++] = t;
+    const std::uint64_t since_ns = search.segment.header->search_since_ns.load(kRelaxed);
+    answer_file = static_cast<int>(file);
+    if (file >= 0) unwind::system_call(SYS_flock, file, LOCK_EX);  // readers see by it that the search goes on
+    if (file < 0 || !graph.build(search.segment, threads, thread_count, since_ns)) end();
+    find_holders();
+    const std::uint8_t* const owner = owners();
+    if (owner == nullptr) end();
+    // The last complete answer counts. What follows reads objects that may be half made; names of attributes may need memory of the program's
+    // allocator, which another thread may have left locked.
+    write_answer(owner, false);
+    add_lost();
+    write_answer(owner, false);
+    if (interpreter.disable_collector != nullptr || known_layout()->minor < 10) {
+        if (interpreter.disable_collector != nullptr) interpreter.disable_collector();
+        write_answer(owner, true);
+    }
+    search.segment.header->search.store(SearchState::done, std::memory_order_release);
+    end();
+    __builtin_unreachable();
+}
+
+// Runs in the program's memory while its caller waits, so that the copy is nobody's child once this has ended.
+int fork_copy(void*) {
+    copy_id = static_cast<int>(unwind::system_call(SYS_clone, 0, 0, 0, 0));
+    if (copy_id == 0) search_in_copy();
+    return 0;
+}
+
+std::uint64_t now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+void make_copy() {
+    constexpr std::size_t kStack = std::size_t{256} << 10;
+    void* const stack = ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    copy_id = 0;
+    if (stack != MAP_FAILED) {
+        // Without a signal for its parent, so that the program's own waiting never sees it.
+        const int between = ::clone(&fork_copy, static_cast<char*>(stack) + kStack, CLONE_VM | CLONE_VFORK, nullptr);
+        if (between > 0) unwind::system_call(SYS_wait4, between, 0, static_cast<long>(__WCLONE), 0);
+        ::munmap(stack, kStack);
+    }
+    if (copy_id <= 0) search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
+}
+
+// In the interpreter's main thread, with its lock held, between two instructions.
+int copy_now(void*) {
+    const int error = errno;
+    ThreadState& thread = thread_state;
+    // A forked child inherits the call, but not the segment, which it may have unmapped.
+    const Permission permission = search.permission(search.segment.header);
+    if (permission == Permission::other_process || thread.busy) return 0;
+    // A reader that no longer waits has withdrawn its request.
+    SearchState expected = SearchState::waiting;
+    const SearchState next = permission == Permission::sandboxed ? SearchState::impossible : SearchState::searching;
+    if (!search.segment.header->search.compare_exchange_strong(expected, next) || next == SearchState::impossible) return 0;
+    thread.busy = true;
+    const std::uint64_t begin = now();
+    sigset_t all, before;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before);
+    make_copy();
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    search.segment.header->search_ns.store(now() - begin, kRelaxed);
+    asm volatile("" : : : "memory");
+    thread.busy = false;
+    errno = error;
+    return 0;
+}
+
+}  // namespace
+
+void search_holders(const Search& asked) {
+    search = asked;
+    if (interpreter.add_pending_call == nullptr || known_layout() == nullptr)
+        search.segment.header->search.store(SearchState::impossible, kRelaxed);
+    // Its lock exists while the interpreter does. The queue may be full: then it is tried again.
+    else if (interpreter.is_initialized() == 0 || interpreter.is_finalizing() != 0)
+        search.segment.header->search.store(SearchState::asked, kRelaxed);
+    else if (interpreter.add_pending_call(&copy_now, nullptr) != 0)
+        search.segment.header->search.store(SearchState::asked, kRelaxed);
+}
+
+}  // namespace leakline::agent::python

@@ -1,0 +1,227 @@
+#include "heap/python_holders.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "system/byte_source.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+constexpr std::size_t kLongestName = 1000, kMaxHolders = 1000, kLargestSource = std::size_t{8} << 20;
+
+// The answer is of lines of fields that tabs separate:
+//   holder BYTES GROWTH TYPE ITEMS TYPE_OF_ITEMS
+//   variable global MODULE FILE NAME 0 | variable local FUNCTION FILE NAME FIRST_LINE     of the holder; the same object may have several
+//   path TEXT         from the variable to the holder: ".records", "[\"name\"]", " closure variable kept"
+//   others                   what other variables hold, or native code
+//   lost BLOCKS BYTES        growth of objects that only keep each other alive, with all that they lead to
+//   frame FILE LINE GROWTH   of what was named last
+//   end
+struct Variable {
+    bool global = false;
+    std::string owner, file, name;
+    std::uint32_t first_line = 0;
+};
+
+std::uint64_t number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 44;  // sums of them do not overflow
+    return error == std::errc{} && end == text.data() + text.size() ? std::min(value, kMost) : 0;
+}
+std::uint32_t line_number(std::string_view text) { return static_cast<std::uint32_t>(std::min<std::uint64_t>(number(text), UINT32_MAX)); }
+std::string name_of(std::string_view text) { return printable(text.substr(0, kLongestName)); }
+
+// ---- where a variable is made
+
+bool starts_assignment(std::string_view text, std::string_view name) {
+    if (name.empty() || !text.starts_with(name)) return false;
+    text = text.substr(name.size());
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    return text.starts_with(":") || (text.starts_with("=") && !text.starts_with("=="));
+}
+
+struct Place {
+    std::uint32_t line = 0;
+    bool exact = false;  // at the level where the variable belongs
+};
+
+template <class Matches>
+Place find_line(std::string_view source, std::uint32_t first, const Matches& matches) {
+    Place found;
+    for (std::uint32_t line = 1; !source.empty(); ++line) {
+        const std::string_view text = take_line(source);
+        if (line < first) continue;
+        const std::optional<bool> match = matches(text, trim(text));
+        if (!match || (found.line != 0 && !*match)) continue;
+        found = {line, *match};
+        if (found.exact) break;
+    }
+    return found;
+}
+
+Place place_of(const Variable& variable, std::string_view path) {
+    // The program says what its files are: nothing is read that could block or is none of its source.
+    std::error_code ignored;
+    if (!variable.file.ends_with(".py") || !std::filesystem::is_regular_file(variable.file, ignored)) return {};
+    std::string source;
+    try {
+        source = read_file(variable.file, kLargestSource);
+    } catch (const Error&) {
+        return {};
+    }
+    using Match = std::optional<bool>;
+    const std::string_view last_of_path = path.substr(std::min(path.size(), path.find_last_of(". ") + 1));
+    if (path.starts_with(" default argument ") || path.starts_with(" lru_cache"))
+        return find_line(source, 1, [&](std::string_view, std::string_view text) -> Match {
+            return text.starts_with("def " + variable.name + "(") || text.starts_with("async def " + variable.name + "(") ? Match(true)
+                                                                                                                          : std::nullopt;
+        });
+    if (path.starts_with(" closure variable "))
+        return find_line(source, 1, [&](std::string_view, std::string_view text) -> Match {
+            return starts_assignment(text, last_of_path) ? Match(true) : std::nullopt;
+        });
+    if (path.starts_with(".") && last_of_path.find('[') == last_of_path.npos) {
+        const Place place = find_line(source, 1, [&](std::string_view all, std::string_view text) -> Match {
+            const bool indented = all.starts_with(' ') || all.starts_with('\t');
+            return indented && (starts_assignment(text, last_of_path) || starts_assignment(text, "self." + std::string(last_of_path)))
+                       ? Match(true)
+                       : std::nullopt;
+        });
+        if (place.line != 0) return place;
+    }
+    return find_line(source, std::max(1u, variable.first_line), [&](std::string_view all, std::string_view text) -> Match {
+        if (!starts_assignment(text, variable.name)) return std::nullopt;
+        return !variable.global || all.starts_with(variable.name);
+    });
+}
+
+std::string module_name(const Variable& variable) {
+    if (variable.owner != "__main__" || variable.file.empty()) return variable.owner;
+    const std::string_view file = file_name(variable.file);
+    return std::string(file.substr(0, file.rfind('.')));
+}
+
+// Of the names of one object, the one that is made where it says so.
+void name_holder(Holder& holder, const std::vector<Variable>& variables, const std::string& path) {
+    if (variables.empty()) return;
+    const Variable* chosen = &variables.front();
+    Place place = place_of(*chosen, path);
+    for (const Variable& variable : variables) {
+        if (place.exact) break;
+        const Place other = place_of(variable, path);
+        if (other.exact || (place.line == 0 && other.line != 0)) chosen = &variable, place = other;
+    }
+    holder.root = chosen->global ? Holder::Root::global : Holder::Root::local;
+    holder.path =
+        chosen->global ? fmt::format("{}.{}", module_name(*chosen), chosen->name.empty() ? "__dict__" : chosen->name) : chosen->name;
+    holder.path += path;
+    if (!chosen->global) holder.function = chosen->owner;
+    holder.module = chosen->global ? chosen->owner : "";
+    holder.line = place.line != 0 ? place.line : chosen->first_line;
+    if (holder.line != 0) holder.file = chosen->file;
+}
+
+std::optional<std::string_view> last_complete(std::string_view text) {
+    constexpr std::string_view kEnd = "\nend\n";
+    const std::size_t end = text.rfind(kEnd);
+    if (end == text.npos) return std::nullopt;
+    text = text.substr(0, end + 1);
+    if (const std::size_t before = text.rfind(kEnd); before != text.npos) text.remove_prefix(before + kEnd.size());
+    return text;
+}
+
+class AnswerReader {
+  public:
+    explicit AnswerReader(PythonHolders& found) : found_(found) {}
+
+    void read(std::string_view answer) {
+        while (!answer.empty()) read_line(split(take_line(answer), '\t'));
+        end_holder();
+    }
+
+  private:
+    void read_line(const std::vector<std::string_view>& fields) {
+        const std::string_view kind = fields[0];
+        if (kind == "holder" && fields.size() == 6) {
+            end_holder();
+            begin_holder(fields);
+        } else if (kind == "variable" && fields.size() == 6 && current_) {
+            variables_.push_back(
+                {fields[1] == "global", name_of(fields[2]), name_of(fields[3]), name_of(fields[4]), line_number(fields[5])});
+        } else if (kind == "path" && fields.size() == 2 && current_) {
+            name_holder(current_->holder, variables_, name_of(fields[1]));
+        } else if (kind == "others") {
+            end_holder();
+            lines_ = &found_.others;
+        } else if (kind == "lost" && fields.size() == 3) {
+            end_holder();
+            lines_ = &found_.lost;
+            found_.lost_blocks += number(fields[1]);
+            found_.lost_bytes += number(fields[2]);
+        } else if (kind == "frame" && fields.size() == 4 && lines_ != nullptr) {
+            lines_->push_back(
+                {std::string(fields[1].substr(0, kLongestName)), line_number(fields[2]), static_cast<double>(number(fields[3]))});
+        }
+    }
+    void begin_holder(const std::vector<std::string_view>& fields) {
+        current_.emplace();
+        Holder& holder = current_->holder;
+        holder.runtime = Runtime::python;
+        holder.bytes = number(fields[1]);
+        holder.growth_bytes = static_cast<std::int64_t>(number(fields[2]));
+        holder.type = name_of(fields[3]);
+        if (!fields[4].empty()) holder.elements = number(fields[4]);
+        holder.element_type = name_of(fields[5]);
+        variables_.clear();
+        lines_ = &current_->lines;
+    }
+    // Processes of one program have the same variables.
+    void end_holder() {
+        lines_ = nullptr;
+        if (!current_) return;
+        const Holder& holder = current_->holder;
+        const auto same = std::find_if(found_.holders.begin(), found_.holders.end(), [&](const PythonHolder& known) {
+            const Holder& other = known.holder;
+            return std::tie(other.path, other.type, other.file, other.line, other.function, other.module) ==
+                   std::tie(holder.path, holder.type, holder.file, holder.line, holder.function, holder.module);
+        });
+        if (same == found_.holders.end()) {
+            if (found_.holders.size() < kMaxHolders) found_.holders.push_back(std::move(*current_));
+        } else {
+            same->holder.bytes += holder.bytes;
+            *same->holder.growth_bytes += *holder.growth_bytes;
+            if (same->holder.elements && holder.elements) *same->holder.elements += *holder.elements;
+            std::move(current_->lines.begin(), current_->lines.end(), std::back_inserter(same->lines));
+        }
+        current_.reset();
+    }
+
+    PythonHolders& found_;
+    std::optional<PythonHolder> current_;
+    std::vector<Variable> variables_;          // of the current holder
+    std::vector<LineBytes>* lines_ = nullptr;  // where frames go
+};
+
+}  // namespace
+
+bool add_answer(std::string_view text, PythonHolders& found) {
+    const std::optional<std::string_view> answer = last_complete(text);
+    if (answer) AnswerReader(found).read(*answer);
+    return answer.has_value();
+}
+
+}  // namespace leakline::heap

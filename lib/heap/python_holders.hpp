@@ -1,0 +1,23 @@
+// Which Python variables hold what a recorded service keeps: the answer of the agent, which searches a copy of each process.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/quantities.hpp"
+#include "model/holders.hpp"
+
+namespace leakline::heap {
+
+// Adds an answer's last complete part; false if it has none. Processes of one service have the same variables: those are added up. Reads the
+// source files that it names, for the lines where the variables are made. What is damaged is passed over.
+bool add_answer(std::string_view answer, PythonHolders& found);
+
+// Whether leakline's agent is in a running process, and sees its Python.
+bool has_python_agent(int pid);
+// Of a running process: which Python variables hold what it has allocated since that time (of the monotonic clock; zero: since it is recorded), by
+// the samples of the agent; largest growth first. Nothing if no agent in it sees Python. Throws Error{system} with the reason if there is no
+// answer.
+std::optional<HolderReport> find_python_holders(int pid, Nanoseconds since);
+
+}  // namespace leakline::heap

@@ -1,0 +1,85 @@
+// The agent's answer about what holds memory, and the lines that it belongs to.
+#include "heap/python_holders.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "system/temporary_directory.hpp"
+
+using namespace leakline;
+
+namespace {
+
+std::string answer(const std::string& file, const std::string& path, const std::string& name = "cache") {
+    return "holder\t9500\t9000\tlist\t30\tdict\nvariable\tglobal\t__main__\t" + file + "\t" + name + "\t0\npath\t" + path + "\nframe\t" +
+           file + "\t12\t8000\nothers\nframe\t" + file + "\t12\t1000\nend\n";
+}
+
+}  // namespace
+
+TEST_CASE("a holder is named after its module's file, and has the line where it is made") {
+    const TemporaryDirectory folder;
+    const std::string file = folder.path() + "/app.py";
+    std::ofstream(file) << "import sys\n\ndef f():\n    cache = 1\n\nclass Store:\n    events: list = []\n\ncache == 2\ncache = []\n";
+    struct Case {
+        const char *name, *path, *shown;
+        std::uint32_t line;
+    };
+    for (const Case& one : {Case{"cache", "", "app.cache", 10},
+                            {"Store", ".events", "app.Store.events", 7},
+                            {"f", " closure variable cache", "app.f closure variable cache", 4},
+                            {"f", " default argument seen", "app.f default argument seen", 3},
+                            {"other", "", "app.other", 0}}) {
+        PythonHolders found;
+        REQUIRE(heap::add_answer(answer(file, one.path, one.name), found));
+        const Holder& holder = found.holders.at(0).holder;
+        CHECK(holder.path == one.shown);
+        CHECK(holder.line == one.line);
+        CHECK(holder.file == (one.line != 0 ? file : ""));
+        CHECK(holder.elements == 30);
+    }
+}
+
+TEST_CASE("a variable that several modules have is named where it is made") {
+    const TemporaryDirectory folder;
+    const std::string user = folder.path() + "/main.py", maker = folder.path() + "/store.py";
+    std::ofstream(user) << "from store import cache\n";
+    std::ofstream(maker) << "cache = []\n";
+    PythonHolders found;
+    REQUIRE(heap::add_answer("holder\t9\t9\tlist\t3\tdict\nvariable\tglobal\t__main__\t" + user + "\tcache\t0\nvariable\tglobal\tstore\t" +
+                                 maker + "\tcache\t0\npath\t\nothers\nend\n",
+                             found));
+    CHECK(found.holders.at(0).holder.path == "store.cache");
+    CHECK(found.holders.at(0).holder.file == maker);
+}
+
+TEST_CASE("only the last complete part of an answer counts, and damage is passed over") {
+    PythonHolders found;
+    CHECK_FALSE(heap::add_answer("", found));
+    CHECK_FALSE(heap::add_answer("holder\t1\t1\tlist\t1\tdict\n", found));
+    REQUIRE(heap::add_answer(
+        "holder\t1\t1\tset\t1\tstr\nothers\nend\nholder\tx\tlist\nholder\t7\t6\tlist\t1\t\nframe\n\npath\nothers\nend\nholder\t1", found));
+    REQUIRE(found.holders.size() == 1);
+    CHECK(found.holders[0].holder.bytes == 7);
+    CHECK(found.holders[0].holder.type == "list");
+}
+
+TEST_CASE("the same variable of several processes is one holder, and what is lost is added up") {
+    PythonHolders found;
+    REQUIRE(heap::add_answer(answer("/none/app.py", ""), found));
+    REQUIRE(heap::add_answer(answer("/none/app.py", "") + "lost\t3\t100\nframe\t/none/app.py\t7\t100\nend\n", found));
+    REQUIRE(found.holders.size() == 1);
+    const Holder& holder = found.holders[0].holder;
+    CHECK(holder.bytes == 9500);
+    CHECK(holder.growth_bytes == 9000);
+    CHECK(holder.elements == 30u);
+    CHECK(found.lost_blocks == 3);
+    CHECK(found.lost_bytes == 100);
+    REQUIRE(found.lost.size() == 1);
+    CHECK(found.lost[0].line == 7);
+    REQUIRE(heap::add_answer(answer("/none/app.py", ""), found));
+    REQUIRE(found.holders.size() == 1);
+    CHECK(found.holders[0].holder.elements == 60u);
+    CHECK(found.holders[0].lines.size() == 2);
+}

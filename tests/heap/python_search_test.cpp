@@ -1,0 +1,107 @@
+// The search for Python variables that hold memory, in running programs.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "analysis/verdict/held_by.hpp"
+#include "heap/python_holders.hpp"
+#include "heap/recorder.hpp"
+#include "pythons.hpp"
+#include "support/diagnosed.hpp"
+#include "system/temporary_directory.hpp"
+
+using namespace leakline;
+
+namespace {
+
+const std::string kProgram = std::string(LEAKLINE_SOURCE_DIR) + "/tests/programs/python_holders.py";
+
+// Once the program has kept all.
+PythonHolders search(const std::string& interpreter) {
+    const TemporaryDirectory folder;
+    const std::string done = folder.path() + "/done";
+    heap::RecordOptions options;
+    options.with = heap::RecordWith::agent;
+    options.sample_interval = 1024;
+    options.command.arguments = {interpreter, kProgram, done};
+    heap::Recorder recorder = heap::Recorder::start(options);
+    while (!std::filesystem::exists(done)) REQUIRE_FALSE(recorder.child().wait_for(std::chrono::milliseconds(10)).has_value());
+    REQUIRE(recorder.search_python_holders({}));
+    const PythonHolders found = recorder.python_holders(std::chrono::seconds(30));
+    // The same from outside, as of any process that is recorded.
+    const auto report = heap::find_python_holders(recorder.pid(), {});
+    REQUIRE(report.has_value());
+    CHECK(report->holders.size() >= 12);
+    CHECK(report->bytes > report->holders.front().bytes);
+    CHECK(report->holders.front().bytes >= report->holders.back().bytes);
+    CHECK(recorder.child().running());
+    recorder.child().terminate(std::chrono::seconds(1));
+    const int pid = recorder.pid();
+    recorder.finish();
+    CHECK_FALSE(heap::find_python_holders(pid, {}).has_value());
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("what holds the memory of a Python program is found in a copy of it, in twelve ways to leak") {
+    struct Case {
+        const char *line, *path, *type;
+    };
+    const std::vector<Case> cases = {{"# list", "python_holders.kept_list", "list"},
+                                     {"# dict", "python_holders.kept_dict", "dict"},
+                                     {"# set", "python_holders.kept_set", "set"},
+                                     {"# class", "python_holders.Store.shared", "list"},
+                                     {"# default", "python_holders.with_default default argument seen", "list"},
+                                     {"# closure", "python_holders.keeper closure variable inside", "list"},
+                                     {"# lru_cache", "python_holders.cached lru_cache", "dict"},
+                                     {"# handler", "python_holders.logger.handlers", "list"},
+                                     {"# thread", "python_holders.local.kept", "list"},
+                                     {"# task", "python_holders.tasks", "set"},
+                                     {"# traceback", "python_holders.errors", "list"},
+                                     {"# object", "python_holders.store.own", "dict"},
+                                     {"# cycle", "", ""}};
+    const std::vector<std::string> pythons = test::pythons();
+    if (pythons.size() < 7) MESSAGE("skipped: " << 7 - pythons.size() << " of 7 interpreters are not installed");
+    for (const std::string& python : pythons) {
+        const PythonHolders found = search(python);
+        CAPTURE(python);
+        CAPTURE(found.reason);
+        for (const Case& one : cases) {
+            const std::string line(one.line);
+            CAPTURE(line);
+            const CodeLine at{"", kProgram, static_cast<std::uint32_t>(test::line_with(kProgram, line + "\n"))};
+            const auto held = analysis::what_holds(found, at);
+            CHECK(held.has_value());
+            if (!held) continue;
+            const bool lost = std::string_view(one.path).empty();
+            CHECK(held->holder.has_value() != lost);
+            if (lost || !held->holder) continue;
+            CHECK(held->holder->path == std::string(one.path));
+            CHECK(held->holder->type == std::string(one.type));
+            CHECK(held->holder->line > 0);
+            CHECK(held->holder->elements.value_or(0) >= 500);
+        }
+    }
+}
+
+TEST_CASE("a Python process that does nothing is not copied, and the reason is said") {
+    const TemporaryDirectory folder;
+    const std::string begun = folder.path() + "/begun", go_on = folder.path() + "/go_on";
+    heap::RecordOptions options;
+    options.with = heap::RecordWith::agent;
+    options.command.arguments = {"/usr/bin/python3", "-c",
+                                 "import os, sys, time\nopen(sys.argv[1], 'w').close()\nos.mkfifo(sys.argv[2])\n"
+                                 "open(sys.argv[2]).read()\nkept = [str(i) * 20 for i in range(100_000)]",
+                                 begun, go_on};
+    heap::Recorder recorder = heap::Recorder::start(options);
+    while (!std::filesystem::exists(go_on)) REQUIRE_FALSE(recorder.child().wait_for(std::chrono::milliseconds(10)).has_value());
+    REQUIRE(recorder.search_python_holders({}));
+    const PythonHolders found = recorder.python_holders(std::chrono::milliseconds(50));
+    CHECK(found.holders.empty());
+    CHECK(found.reason == "process " + std::to_string(recorder.pid()) + " has not allocated memory since it was asked");
+    std::ofstream(go_on) << "go on";
+    CHECK(recorder.child().wait().code == 0);
+    recorder.finish();
+}
