@@ -49,9 +49,9 @@ std::size_t apply_evidence(Audit& audit, const LineReport& report, const std::st
                 finding.level = AuditFinding::Level::error;
                 finding.doubts.clear();
                 if (finding.measured && finding.measured->growth_bytes >= line.growth_bytes) continue;
-                finding.measured = AuditFinding::Measured{
-                    file, line.at, line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt,
-                    line.growth_bytes};
+                finding.measured =
+                    MeasuredGrowth{file, line.at, line.bytes_per_request ? std::optional(line.bytes_per_request->estimate) : std::nullopt,
+                                   line.growth_bytes};
             }
         unmatched += matched ? 0 : 1;
     }

@@ -44,7 +44,7 @@ void run_connections(RunContext& context, double connections) {
     const RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
     const TrendVerdict trend = judged();
     const Series series = target.log().copy();
-    ConnectionGrowth::LongRun run;
+    LongConnectionRun run;
     run.connections = target.progress().connections;
     run.growth_bytes = series.size() == 0 ? 0 : series.value.back() - series.value.front();
     run.verdict = trend.verdict;

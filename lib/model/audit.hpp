@@ -11,6 +11,14 @@
 
 namespace leakline {
 
+// What a diagnosis measured at the line of a finding.
+struct MeasuredGrowth {
+    std::string file;  // of the diagnosis
+    CodeLine at;
+    std::optional<double> bytes_per_request;
+    std::int64_t growth_bytes = 0;
+};
+
 struct AuditFinding {
     enum class Level {
         error,    // a run has shown that it grows under traffic
@@ -33,12 +41,6 @@ struct AuditFinding {
         Site site;
         std::string why;  // it does not count: "Store::clear is never called"
     };
-    struct Measured {
-        std::string file;  // of the diagnosis
-        CodeLine at;
-        std::optional<double> bytes_per_request;
-        std::int64_t growth_bytes = 0;
-    };
 
     Rule rule = Rule::unbounded_growth;
     Level level = Level::note;
@@ -51,7 +53,7 @@ struct AuditFinding {
     std::vector<Removal> removals;    // seen, and why they do not count
     std::vector<std::string> reach;   // from the handler or loop to the growth: "on_request (server.cpp:80)"
     std::vector<std::string> doubts;  // of a note: what is not proven
-    std::optional<Measured> measured;
+    std::optional<MeasuredGrowth> measured;
     std::string accepted;  // why it does not fail the run: "in the baseline", a suppression's reason; else empty
 };
 constexpr std::string_view level_name(AuditFinding::Level level) {

@@ -182,14 +182,14 @@ TEST_CASE("growth per connection is a leak only after more connections than a ca
     CHECK(undecided.reasons[0].find("; a cache of more than 2,000 sessions would look the same: to decide, run at least ") !=
           std::string::npos);
 
-    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 6.4e8, Trend::growing, Interval{8000, 7900, 8100}, {}};
+    sessions.connections->long_run = LongConnectionRun{80'000, 6.4e8, Trend::growing, Interval{8000, 7900, 8100}, {}};
     CHECK_FALSE(analysis::longer_connection_run(sessions).has_value());
     CHECK(verdict_of(sessions) == Verdict::leak);
-    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 1e8, Trend::growing, {}, {}};  // something else grew
+    sessions.connections->long_run = LongConnectionRun{80'000, 1e8, Trend::growing, {}, {}};  // something else grew
     CHECK(verdict_of(sessions) == Verdict::inconclusive);
 
     sessions.trend.verdict = Trend::stable;
-    sessions.connections->long_run = ConnectionGrowth::LongRun{80'000, 2e8, Trend::growing, Interval{20, 10, 30}, {}};
+    sessions.connections->long_run = LongConnectionRun{80'000, 2e8, Trend::growing, Interval{20, 10, 30}, {}};
     analysis::judge(sessions);
     CHECK(sessions.verdict == Verdict::no_leak);
     CHECK_FALSE(sessions.connections->leaks);

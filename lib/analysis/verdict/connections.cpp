@@ -74,7 +74,7 @@ bool connections_decide(const Facts& facts) {
 bool sessions_have_filled(const Evidence& evidence) {
     const auto& growth = evidence.connections;
     if (!growth || !growth->leaks || !growth->long_run) return false;
-    const ConnectionGrowth::LongRun& run = *growth->long_run;
+    const LongConnectionRun& run = *growth->long_run;
     const double least = kShown * growth->bytes_per_connection.estimate;
     // A cache that filled up has grown first, by as much as the recorded run saw it grow.
     const auto seen = static_cast<double>(growth->connections);

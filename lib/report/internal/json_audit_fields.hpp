@@ -23,7 +23,7 @@ void fields(A& a, In<A, AuditFinding::Removal>& removal) {
 }
 
 template <class A>
-void fields(A& a, In<A, AuditFinding::Measured>& measured) {
+void fields(A& a, In<A, MeasuredGrowth>& measured) {
     a("diagnosis", measured.file);
     fields(a, measured.at);
     a("growth_bytes", measured.growth_bytes);

@@ -476,7 +476,7 @@ void fields(A& a, In<A, ConnectionGrowth::Line>& line) {
 }
 
 template <class A>
-void fields(A& a, In<A, ConnectionGrowth::LongRun>& run) {
+void fields(A& a, In<A, LongConnectionRun>& run) {
     a("connections", run.connections);
     a("growth_bytes", run.growth_bytes);
     a("verdict", run.verdict);
