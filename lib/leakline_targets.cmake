@@ -45,6 +45,11 @@ function(leakline_fast_build target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-g1>)
 endfunction()
 
+# For what runs once: an installed copy of at most 8 MB is worth more than its speed.
+function(leakline_small target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-Os>)
+endfunction()
+
 # Debug info that names sources from the top of the repository, wherever that is: those of trackd are installed with it.
 function(leakline_portable_debug_info target)
   target_compile_options(${target} PRIVATE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}=.)
