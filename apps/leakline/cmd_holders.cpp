@@ -15,6 +15,7 @@
 #include "holders/holders.hpp"
 #include "model/runtime.hpp"
 #include "output.hpp"
+#include "process_option.hpp"
 #include "quantity_options.hpp"
 #include "report/source_text.hpp"
 #include "system/clock.hpp"
@@ -89,7 +90,7 @@ Run declare_holders(CLI::App& app) {
         bool lost = false;
     };
     auto arguments = std::make_shared<Arguments>();
-    app.add_option("--pid", arguments->pid, "Process to examine")->required()->type_name("PID")->check(CLI::PositiveNumber);
+    add_process_option(app, arguments->pid, "Process to examine")->required();
     add_duration(app, "--since", arguments->since, "Take two snapshots this far apart and rank by growth");
     app.add_flag("--lost", arguments->lost, "Also list unreachable blocks, by type or size");
     output->add_top(app, "Holders in the list");

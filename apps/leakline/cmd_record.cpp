@@ -1,4 +1,4 @@
-// leakline record: runs a program under heaptrack's tracker or leakline's agent and saves the recording.
+// leakline record: runs a program under heaptrack's tracker or leakline's agent, or attaches the agent to a process, and saves the recording.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,14 +11,17 @@
 #include "clock_options.hpp"
 #include "commands.hpp"
 #include "details.hpp"
+#include "exit_code.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
 #include "memory/glibc_heap.hpp"
 #include "messages.hpp"
+#include "process_option.hpp"
 #include "quantity_options.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
 #include "system/guard.hpp"
+#include "system/stop.hpp"
 #include "tracker_options.hpp"
 
 namespace leakline::cli {
@@ -27,6 +30,8 @@ namespace {
 
 struct Options {
     std::vector<std::string> command;
+    int pid = 0;
+    std::optional<Nanoseconds> duration;  // of recording a process
     std::string output = "run.leak", keep_raw;
     Nanoseconds interval = std::chrono::seconds(1), grace = std::chrono::seconds(10);
     std::size_t max_marks = 600;
@@ -84,17 +89,33 @@ std::optional<clock::ServiceClock> set_clock(const Options& chosen, Command& com
     return set;
 }
 
-int record(const Options& chosen, Messages& messages, const Interruption& interruption) {
-    messages.open();
+heap::RecordOptions record_options(const Options& chosen, const std::stop_token& stop) {
     heap::RecordOptions options;
-    options.command.arguments = chosen.command;
     options.output = chosen.output;
-    options.keep_raw = chosen.keep_raw;
     options.mark_interval = chosen.interval;
     options.max_marks = chosen.max_marks;
-    options.stop = interruption.stop;
-    options.with = chosen.tracker;
     options.sample_interval = chosen.sample_interval;
+    options.stop = stop;
+    return options;
+}
+
+// how: how the recording ended.
+void report(const heap::Recorder& recorder, const HeapProfile& profile, const std::string& output, const std::string& how,
+            Messages& messages) {
+    messages.end_progress();
+    detail_recording(messages, output, profile);
+    for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i) messages.warn(profile.warnings[i]);
+    for (const std::string& line : profile.damage.lines()) messages.warn(line);
+    messages.note(fmt::format("{}: {}{} events in {}, {} marks, peak {} ({}); {}", output, profile.sampling ? "about " : "",
+                              format_count(profile.events), format_duration(profile.duration), profile.marks.size(),
+                              format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness), how));
+}
+
+int record_command(const Options& chosen, Messages& messages, const Interruption& interruption) {
+    heap::RecordOptions options = record_options(chosen, interruption.stop);
+    options.command.arguments = chosen.command;
+    options.keep_raw = chosen.keep_raw;
+    options.with = chosen.tracker;
     options.children = chosen.children;
 
     const std::optional<clock::ServiceClock> clock = set_clock(chosen, options.command);
@@ -126,16 +147,55 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
             break;
         }
     }
-
-    const HeapProfile profile = recorder.finish();
-    detail_recording(messages, chosen.output, profile);
-    for (std::size_t i = recorder.warnings().size(); i < profile.warnings.size(); ++i) messages.warn(profile.warnings[i]);
-    for (const std::string& line : profile.damage.lines()) messages.warn(line);
-    messages.note(fmt::format("{}: {}{} events in {}, {} marks, peak {} ({}); the program ended with {}", chosen.output,
-                              profile.sampling ? "about " : "", format_count(profile.events), format_duration(profile.duration),
-                              profile.marks.size(), format_bytes(static_cast<double>(profile.peak_bytes)),
-                              completeness_name(profile.completeness), status.text()));
+    report(recorder, recorder.finish(), chosen.output, "the program ended with " + status.text(), messages);
     return status.shell_code();
+}
+
+// Until the time is over, a signal comes, or the process ends.
+int record_process(const Options& chosen, Messages& messages, const Interruption& interruption) {
+    heap::RecordOptions options = record_options(chosen, interruption.stop);
+    options.attach_to = chosen.pid;
+    heap::Recorder recorder = heap::Recorder::start(std::move(options));
+    for (const std::string& warning : recorder.warnings()) messages.warn(warning);
+    messages.note(fmt::format(
+        "attached to process {} (one of its threads stood still for {}); {}", chosen.pid, format_duration(recorder.stopped()),
+        chosen.duration ? fmt::format("recording for {}", format_duration(*chosen.duration)) : std::string("recording until Ctrl-C")));
+    AllocatorReader allocator(recorder);
+    const Nanoseconds start = system_clock().monotonic();
+    const char* how = "the process goes on without the agent";
+    for (;;) {
+        const Nanoseconds wait = allocator.read(), gone = system_clock().monotonic() - start;
+        if (recorder.pid() == 0) {
+            how = "the process has ended, or the agent has left it";
+            break;
+        }
+        if (interruption.requested() || (chosen.duration && gone >= *chosen.duration)) break;
+        messages.progress("record", fmt::format("process {}, {}", chosen.pid, format_duration(gone)),
+                          chosen.duration ? std::optional(to_seconds(gone) / to_seconds(*chosen.duration)) : std::nullopt);
+        sleep_for(interruption.stop, chosen.duration ? std::min(wait, *chosen.duration - gone) : wait);
+    }
+    report(recorder, recorder.finish(), chosen.output, how, messages);
+    return kNoLeak;
+}
+
+int record(const Options& chosen, Messages& messages, const Interruption& interruption) {
+    messages.open();
+    const auto refuse = [](std::string option, std::string why) {
+        throw Error(ErrorKind::usage, std::move(option), std::move(why), "leakline record --help");
+    };
+    constexpr const char* kForms = "leakline record --pid 1234, or leakline record -o run.leak -- CMD ARG...";
+    if (chosen.pid == 0 && chosen.command.empty()) throw Error(ErrorKind::usage, "leakline record", "nothing to record", kForms);
+    if (chosen.pid == 0) {
+        if (chosen.duration) refuse("--for", "requires --pid: a program is recorded until it ends");
+        return record_command(chosen, messages, interruption);
+    }
+    if (!chosen.command.empty()) throw Error(ErrorKind::usage, "leakline record", "both a process and a program to start", kForms);
+    if (chosen.tracker == heap::RecordWith::heaptrack) refuse("--tracker", "heaptrack cannot be combined with --pid");
+    if (!chosen.keep_raw.empty()) refuse("--keep-raw", "cannot be combined with --pid: only heaptrack's tracker writes a raw stream");
+    if (chosen.children == heap::Children::each) refuse("--children", "each cannot be combined with --pid: one process is recorded");
+    if (const auto clock = chosen.clock.options_without_log(); clock && clock->changes_time())
+        refuse("--time-scale", "cannot be combined with --pid: the process has its clock already");
+    return record_process(chosen, messages, interruption);
 }
 
 }  // namespace
@@ -145,6 +205,8 @@ Run declare_record(CLI::App& app) {
     auto messages = std::make_shared<Messages>(app);
     app.add_option("-o,--output", options->output, "Recording to write")->capture_default_str()->type_name("FILE");
     add_tracker_options(app, options->tracker, options->sample_interval, options->children);
+    add_process_option(app, options->pid, "Attach to this process, without a restart, and record what it allocates from now on");
+    add_duration(app, "--for", options->duration, "With --pid: end after this time, such as 10m (default: at Ctrl-C)");
     app.add_option("--keep-raw", options->keep_raw, "Also write the raw stream, zstd-compressed, for heaptrack's tools")->type_name("FILE");
     add_duration(app, "--interval", options->interval, "Time between measurements; doubles when --max-marks is reached");
     app.add_option("--max-marks", options->max_marks, "Maximum number of measurements, 2 to 100000")
@@ -154,7 +216,7 @@ Run declare_record(CLI::App& app) {
     add_duration(app, "--grace", options->grace, "Time from SIGTERM to SIGKILL");
     add_time_scale(app, options->clock);
     add_clock_options(app, options->clock);
-    app.add_option("command", options->command, "Program to run and its arguments, after --")->required()->type_name("CMD ARG...");
+    app.add_option("command", options->command, "Program to run and its arguments, after --")->type_name("CMD ARG...");
     return [=](const Interruption& interruption) { return record(*options, *messages, interruption); };
 }
 

@@ -21,6 +21,7 @@
 #include "memory/limit.hpp"
 #include "memory/sampler.hpp"
 #include "output.hpp"
+#include "process_option.hpp"
 #include "quantity_options.hpp"
 #include "sample_alerts.hpp"
 #include "sample_outputs.hpp"
@@ -273,7 +274,7 @@ Run declare_sample(CLI::App& app) {
     auto options = std::make_shared<SampleCommand>();
     auto messages = std::make_shared<Messages>(app);
     SampleTargets& targets = options->targets;
-    app.add_option("--pid", targets.pids, "Process to sample")->type_name("PID");
+    add_process_option(app, targets.pids, "Process to sample");
     app.add_option("--name", targets.names, "Sample the processes of this program name")->type_name("NAME");
     app.add_option("--port", targets.ports, "Sample the process that listens on this TCP port")->type_name("PORT");
     app.add_option("--cgroup", targets.cgroups, "Memory cgroup to sample: its directory, or its path in the hierarchy")->type_name("DIR");

@@ -2,13 +2,10 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <xmmintrin.h>
@@ -17,12 +14,12 @@
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
 #include "agent/internal/python_holders.hpp"
+#include "agent/internal/segment_mapping.hpp"
 #include "agent/internal/stack_capture.hpp"
 #include "agent/internal/stack_table.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "unwind/backtrace.hpp"
 #include "unwind/next_function.hpp"
-#include "unwind/system_call.hpp"
 
 namespace leakline::agent {
 
@@ -32,11 +29,6 @@ constinit AddressFilter address_filter;
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-
-// With every block sampled, there is room for 8 million live blocks; memory is used only as they are recorded.
-constexpr SegmentSizes kSampledSizes{1u << 16, 1u << 13, 1u << 15, 1u << 13, 1u << 20, 1u << 11, 1u << 19};
-constexpr SegmentSizes kExactSizes{1u << 23, 1u << 18, 1u << 18, 1u << 14, 1u << 22, 1u << 12, 1u << 20};
-static_assert(kExactSizes.samples < SamplingState::kAllThinned && kExactSizes.names <= 1u << PythonFrame::kNameBits);
 
 // Of native code called by the innermost Python function, and of the interpreter below it.
 constexpr unsigned kMaxNativeFrames = 24;
@@ -56,11 +48,14 @@ constinit AgentLock agent_lock;
 SegmentView segment;
 std::uint64_t segment_bytes;
 ForkMarker* fork_marker;
+bool attached;  // to a running program: other processes are not recorded, and the segment goes when recording ends
+// Copies of what is in the segment, for code that does not hold the lock.
+std::atomic<std::uint64_t> interval_now, nested_calls;
 constinit SampleTable samples;
 constinit StackTable stacks;
 std::uint64_t first_interval;
 char directory[3072];
-char segment_path[sizeof directory + 32];
+char segment_path[sizeof directory + kLongestFileName];
 std::uint64_t own_begin, own_end;  // where this library is loaded
 bool sandboxed;                    // children are too
 
@@ -107,118 +102,28 @@ LoadedCode find_code(std::uint64_t address) {
             static_cast<std::uint64_t>(map->l_addr), map->l_name != nullptr ? std::string_view(map->l_name) : std::string_view()};
 }
 
-// ---- the segment's file
-
-// The process ID that /proc shows, which readers use; in a PID namespace of its own, getpid() returns another.
-std::int32_t own_pid() {
-    char text[16];
-    const long length =
-        unwind::system_call(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/self"), reinterpret_cast<long>(text), sizeof text - 1);
-    if (length <= 0) return static_cast<std::int32_t>(unwind::system_call(SYS_getpid));
-    std::int32_t pid = 0;
-    for (long i = 0; i < length && text[i] >= '0' && text[i] <= '9'; ++i) pid = pid * 10 + (text[i] - '0');
-    return pid;
-}
-
-char* put_number(char* at, unsigned number) {
-    char digits[12];
-    int size = 0;
-    do digits[size++] = static_cast<char>('0' + number % 10);
-    while ((number /= 10) != 0);
-    while (size > 0) *at++ = digits[--size];
-    return at;
-}
-
-int create_file(std::int32_t pid, char* path) {
-    char* const base = stpcpy(path, directory);
-    constexpr unsigned kMaxExecs = 10'000;
-    for (unsigned execs = 0; execs < kMaxExecs; ++execs) {
-        char* at = base;
-        *at++ = '/';
-        at = put_number(at, static_cast<unsigned>(pid));
-        *at++ = '.';
-        *put_number(at, execs) = '\0';
-        const long file = unwind::system_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path),
-                                              O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (file >= 0) return static_cast<int>(file);
-        if (file != -EEXIST) return -1;
-    }
-    return -1;
-}
-
-// A process that makes a file larger than RLIMIT_FSIZE gets SIGXFSZ.
-bool may_have_size(std::uint64_t bytes) {
-    rlimit limit{};
-    return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
-}
-
-struct Mapping {
-    SegmentView view;
-    bool all_there = false;
-};
-
-void* map_file(int file, std::uint64_t bytes) {
-    if (!may_have_size(bytes) || unwind::system_call(SYS_ftruncate, file, static_cast<long>(bytes)) != 0) return MAP_FAILED;
-    return ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-}
-
-// Allocates the pages of the header and the heads; the others are allocated when needed, or all now (before Linux 5.14).
-bool make_usable(int file, void* base, const SegmentSizes& sizes, bool& all_there) {
-    const SegmentLayout layout = layout_of(sizes);
-    if (populate(base, layout.samples)) return true;
-    constexpr std::uint64_t kMaxAtOnce = std::uint64_t{32} << 20;
-    all_there = layout.bytes <= kMaxAtOnce && unwind::system_call(SYS_fallocate, file, 0, 0, static_cast<long>(layout.bytes)) == 0;
-    return all_there;
-}
-
-bool map_new_segment(std::int32_t parent, std::uint64_t interval, Mapping& mapping) {
-    const std::int32_t pid = own_pid();
-    const int file = create_file(pid, segment_path);
-    if (file < 0) return false;
-    void* base = MAP_FAILED;
-    const SegmentSizes* chosen = nullptr;
-    for (const SegmentSizes* sizes : {&kExactSizes, &kSampledSizes}) {
-        if (sizes == &kExactSizes && interval > 1) continue;
-        const std::uint64_t bytes = layout_of(*sizes).bytes;
-        base = map_file(file, bytes);
-        if (base == MAP_FAILED) continue;
-        if (make_usable(file, base, *sizes, mapping.all_there)) {
-            chosen = sizes;
-            segment_bytes = bytes;
-            break;
-        }
-        ::munmap(base, bytes);
-    }
-    unwind::system_call(SYS_close, file);
-    if (chosen == nullptr) {
-        unwind::system_call(SYS_unlinkat, AT_FDCWD, reinterpret_cast<long>(segment_path), 0);
-        return false;
-    }
-    mapping.view = SegmentView::at(base, *chosen);
-    SegmentHeader& header = *mapping.view.header;
-    header.magic = kSegmentMagic;
-    header.version = kSegmentVersion;
-    header.pid = pid;
-    header.parent = parent;
-    header.started_ns = now_ns(CLOCK_MONOTONIC);
-    header.exact = interval <= 1;
-    header.sizes = *chosen;
-    header.sampling.store(SamplingState{interval, SamplingState::kAllThinned}.packed(), kRelaxed);
-    return true;
-}
-
 // ---- start
 
 void begin_tables(const Mapping& mapping) {
     segment = mapping.view;
+    segment_bytes = mapping.bytes;
+    segment.header->started_ns = now_ns(CLOCK_MONOTONIC);
+    interval_now.store(SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval, kRelaxed);
     samples.begin(segment, address_filter, segment.header->exact != 0, mapping.all_there);
     stacks.begin(segment, find_code, mapping.all_there);
 }
 
-void describe_program(int argument_count, char** arguments) {
+// command: each argument ends with a 0.
+void describe_program(std::string_view command) {
     static char text[4096];
     const ssize_t length = ::readlink("/proc/self/exe", text, sizeof text);
     if (length > 0) segment.header->executable.store(stacks.put_name({text, static_cast<std::size_t>(length)}), kRelaxed);
+    segment.header->command.store(stacks.put_name(command), kRelaxed);
+    segment.header->command_size.store(static_cast<std::uint32_t>(command.size()), kRelaxed);
+}
+
+std::string_view join_arguments(int argument_count, char** arguments) {
+    static char text[4096];
     std::size_t size = 0;
     for (int i = 0; i < argument_count && size < sizeof text; ++i) {
         const std::size_t part = strnlen(arguments[i], sizeof text - size - 1);
@@ -226,8 +131,26 @@ void describe_program(int argument_count, char** arguments) {
         size += part;
         text[size++] = '\0';
     }
-    segment.header->command.store(stacks.put_name({text, size}), kRelaxed);
-    segment.header->command_size.store(static_cast<std::uint32_t>(size), kRelaxed);
+    return {text, size};
+}
+
+void find_own_code(char* name) {
+    dl_find_object self;
+    if (_dl_find_object(name, &self) != 0) return;
+    own_begin = reinterpret_cast<std::uint64_t>(self.dlfo_map_start);
+    own_end = reinterpret_cast<std::uint64_t>(self.dlfo_map_end);
+}
+
+bool make_fork_marker() {
+    if (fork_marker != nullptr) return true;
+    void* const page = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return false;
+    if (::madvise(page, kPage, MADV_WIPEONFORK) != 0) {
+        ::munmap(page, kPage);
+        return false;
+    }
+    fork_marker = static_cast<ForkMarker*>(page);
+    return true;
 }
 
 bool read_variable() {
@@ -273,12 +196,18 @@ bool begin_in_child() {
     Work expected = Work::not_begun;
     if (sandboxed) return false;
     if (!fork_marker->work.compare_exchange_strong(expected, Work::beginning, std::memory_order_acq_rel)) return expected == Work::on;
+    if (attached) {  // it does not have the segment (MADV_DONTFORK)
+        agent_lock.forget();
+        address_filter.reset(false);
+        fork_marker->work.store(Work::off, std::memory_order_release);
+        return false;
+    }
     const SegmentView parents = segment;
     const std::uint64_t parents_bytes = segment_bytes, last_number = samples.last_number();
     Mapping mapping;
     const SamplingState state = SamplingState::unpacked(parents.header->sampling.load(kRelaxed));
     agent_lock.forget();
-    bool works = map_new_segment(parents.header->pid, parents.header->exact != 0 ? 1 : state.interval, mapping);
+    bool works = map_new_segment(directory, segment_path, parents.header->pid, parents.header->exact != 0 ? 1 : state.interval, mapping);
     if (works) {
         mapping.view.header->sampling.store(SamplingState{state.interval, SamplingState::kAllThinned}.packed(), kRelaxed);
         begin_tables(mapping);
@@ -308,8 +237,10 @@ bool is_on() {
 
 // A thread ended while it held the lock: the tables may be damaged, so recording stops.
 void stop() {
-    segment.header->stopped.store(1, kRelaxed);
-    count(segment.header->lost_locks);
+    if (!attached) {
+        segment.header->stopped.store(1, kRelaxed);
+        count(segment.header->lost_locks);
+    }
     fork_marker->work.store(Work::off, std::memory_order_release);
 }
 
@@ -319,6 +250,30 @@ python::Permission permission_to_copy(const SegmentHeader* asked) {
 }
 // In a copy of the process that only reads it: the agent stays off.
 void begin_copy() { fork_marker->work.store(Work::off, std::memory_order_release); }
+
+// Holds the lock, if the agent is on.
+class LockedTables {
+  public:
+    LockedTables() {
+        if (!is_on()) return;
+        if (!agent_lock.lock()) {
+            stop();
+        } else if (fork_marker->work.load(kRelaxed) == Work::on) {
+            locked_ = true;
+        } else {  // it ended meanwhile, and the segment is gone
+            agent_lock.unlock();
+        }
+    }
+    ~LockedTables() {
+        if (locked_) agent_lock.unlock();
+    }
+    LockedTables(const LockedTables&) = delete;
+    LockedTables& operator=(const LockedTables&) = delete;
+    explicit operator bool() const { return locked_; }
+
+  private:
+    bool locked_ = false;
+};
 
 // ---- calls of the hooks
 
@@ -353,7 +308,7 @@ bool choose(std::size_t size) {
     ThreadState& thread = thread_state;
     const OwnFloatingPoint floating_point;
     if (thread.busy) {  // in a signal handler
-        if (segment.header != nullptr) count(segment.header->nested);
+        count(nested_calls);
         thread.left = thread.interval > 1 ? bytes_to_next_sample(thread.random, thread.interval) : thread.interval == 1 ? 0 : kCheckAgain;
         return false;
     }
@@ -363,7 +318,7 @@ bool choose(std::size_t size) {
         thread.interval = 0;
         return false;
     }
-    const std::uint64_t interval = SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval;
+    const std::uint64_t interval = interval_now.load(kRelaxed);
     bool chosen = true;
     if (thread.interval == 0) {  // the first call of this thread
         seed(thread);
@@ -396,26 +351,27 @@ void record(void* block, std::size_t size, const void* frame) {
         // Skip the frames of our own operator new.
         while (depth > 1 && frames[0] >= own_begin && frames[0] < own_end) ++frames, --depth, ++skipped;
         const std::uint64_t address = reinterpret_cast<std::uint64_t>(block), at = now_ns(CLOCK_MONOTONIC_COARSE);
-        if (!agent_lock.lock()) {
-            stop();
-        } else {
+        if (const LockedTables locked; locked) {
+            SegmentHeader& header = *segment.header;
             SampledBlock stale;
-            if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(segment.header->unseen_frees);
+            if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(header.unseen_frees);
             samples.thin_when_nearly_full(thread.random);
-            const std::uint64_t interval = SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval;
+            const std::uint64_t interval = SamplingState::unpacked(header.sampling.load(kRelaxed)).interval;
+            interval_now.store(interval, kRelaxed);
+            header.nested.store(nested_calls.load(kRelaxed), kRelaxed);
             if (python_frame != nullptr)
                 depth = python::put_functions(python_frame, thread.frames + skipped, depth, kMaxFrames - skipped, stacks);
             const std::uint32_t stack = stacks.find(frames, depth);
-            if (stack == 0) count(segment.header->lost_stacks);
-            count(segment.header->sampled);
-            if (segment.header->stacks_used.load(kRelaxed) == 0 || !samples.insert({address, size, at, stack}))
-                count(segment.header->lost_samples);
+            if (stack == 0) count(header.lost_stacks);
+            count(header.sampled);
+            if (header.stacks_used.load(kRelaxed) == 0 || !samples.insert({address, size, at, stack}))
+                count(header.lost_samples);
             else
                 add_to_stack(stack, size, interval);
-            agent_lock.unlock();
         }
         SearchState asked = SearchState::asked;
-        if (segment.header->search.load(kRelaxed) == asked &&
+        // An attached agent has no folder for the answer, and its segment may be gone by now.
+        if (!attached && segment.header->search.load(kRelaxed) == asked &&
             segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))
             python::search_holders({segment, segment_path, &permission_to_copy, &begin_copy});
     }
@@ -433,14 +389,9 @@ bool forget(void* block, SampledBlock& was) {
     {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
-        if (is_on()) {
-            if (!agent_lock.lock()) {
-                stop();
-            } else {
-                sampled = samples.remove(reinterpret_cast<std::uint64_t>(block), was);
-                if (sampled) count(segment.header->freed);
-                agent_lock.unlock();
-            }
+        if (const LockedTables locked; locked) {
+            sampled = samples.remove(reinterpret_cast<std::uint64_t>(block), was);
+            if (sampled) count(segment.header->freed);
         }
     }
     errno = error;
@@ -454,10 +405,7 @@ void remember(const SampledBlock& was) {
     {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
-        if (is_on() && agent_lock.lock()) {
-            if (!samples.insert(was)) count(segment.header->lost_samples);
-            agent_lock.unlock();
-        }
+        if (const LockedTables locked; locked && !samples.insert(was)) count(segment.header->lost_samples);
     }
     errno = error;
 }
@@ -469,20 +417,13 @@ void start(int argument_count, char** arguments) {
     find_clock();
     static char name[] = "leakline-agent";
     unwind::take_name(name);
-    dl_find_object self;
-    if (_dl_find_object(name, &self) == 0) {
-        own_begin = reinterpret_cast<std::uint64_t>(self.dlfo_map_start);
-        own_end = reinterpret_cast<std::uint64_t>(self.dlfo_map_end);
-    }
-    void* const page = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    find_own_code(name);
     Mapping mapping;
-    if (page != MAP_FAILED && ::madvise(page, kPage, MADV_WIPEONFORK) == 0 && map_new_segment(0, first_interval, mapping)) {
+    if (make_fork_marker() && map_new_segment(directory, segment_path, 0, first_interval, mapping)) {
         begin_tables(mapping);
-        describe_program(argument_count, arguments);
+        describe_program(join_arguments(argument_count, arguments));
         segment.header->python.store(python::begin(), kRelaxed);
-        auto* const marker = static_cast<ForkMarker*>(page);
-        marker->work.store(Work::on, std::memory_order_release);
-        fork_marker = marker;
+        fork_marker->work.store(Work::on, std::memory_order_release);
         segment.header->ready.store(1, std::memory_order_release);
     }
     thread_state.busy = false;
@@ -491,18 +432,61 @@ void start(int argument_count, char** arguments) {
     errno = error;
 }
 
+bool start_attached(int file, std::uint64_t interval, std::string_view command) {
+    static char name[] = "leakline-attached";
+    find_clock();
+    unwind::take_name(name);
+    find_own_code(name);
+    Mapping mapping;
+    if (!make_fork_marker() || !map_segment(file, 0, interval, mapping)) return false;
+    ::madvise(mapping.view.header, mapping.bytes, MADV_DONTFORK);
+    if (fork_marker->work.load(kRelaxed) == Work::not_begun) agent_lock.forget();  // the first time in this process
+    if (!agent_lock.lock()) {
+        ::munmap(mapping.view.header, mapping.bytes);
+        return false;
+    }
+    attached = true;
+    begin_tables(mapping);
+    python::forget_names();
+    describe_program(command);
+    fork_marker->work.store(Work::on, std::memory_order_release);
+    agent_lock.unlock();
+    return true;
+}
+
+void attached_ready(PythonState python) {
+    if (const LockedTables locked; locked) {
+        segment.header->python.store(python, kRelaxed);
+        segment.header->ready.store(1, std::memory_order_release);
+    }
+}
+
+void end_attached() {
+    if (!agent_lock.lock()) return stop();
+    fork_marker->work.store(Work::off, std::memory_order_release);
+    ::munmap(segment.header, segment_bytes);
+    segment = {};
+    address_filter.reset(false);
+    agent_lock.unlock();
+}
+
+void (*before_sandbox)() = nullptr;
+
 void sandbox_begins() {
+    if (before_sandbox != nullptr) return before_sandbox();
     ThreadState& thread = thread_state;
     if (thread.busy) return;
     const int error = errno;
     {
         const Inside inside(thread);
-        if (is_on() && agent_lock.lock()) {
+        bool on = false;
+        if (const LockedTables locked; locked) {
             constexpr std::size_t kReserve = std::size_t{1} << 20;
             samples.last_request(4 * kReserve);
             stacks.last_request(kReserve);
-            sandboxed = true;
-            agent_lock.unlock();
+            sandboxed = on = true;
+        }
+        if (on) {
             // The first walk of a thread asks the kernel where its stack ends, which a strict sandbox forbids.
             capture_stack(__builtin_frame_address(0), thread.frames, kMaxFrames);
         }
@@ -519,10 +503,7 @@ void code_unloaded() {
     const int error = errno;
     {
         const Inside inside(thread);
-        if (is_on() && agent_lock.lock()) {
-            stacks.code_unloaded();
-            agent_lock.unlock();
-        }
+        if (const LockedTables locked; locked) stacks.code_unloaded();
     }
     errno = error;
 }

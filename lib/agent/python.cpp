@@ -143,16 +143,19 @@ bool look_up(Function& function, const char* name) {
     return function != nullptr;
 }
 
+bool in_place;  // our hooks, perhaps behind those of another (tracemalloc)
+
 bool put_hooks() {
     void (*get)(int, Allocator*);
     void (*set)(int, Allocator*);
     if (!look_up(get, "PyMem_GetAllocator") || !look_up(set, "PyMem_SetAllocator")) return false;
+    if (in_place) return true;
     get(kMemory, &real_allocators[kMemory]);
     get(kObjects, &real_allocators[kObjects]);
     Allocator memory = Hooks<kMemory>::hooked(), objects = Hooks<kObjects>::hooked();
     set(kMemory, &memory);
     set(kObjects, &objects);
-    return true;
+    return in_place = true;
 }
 
 // "3.11.2 (main, ...)". Other implementations, and builds without the global lock, say so in it.
@@ -220,6 +223,23 @@ PythonState begin() {
     layout = known;
     if (!interpreter.find()) interpreter.add_pending_call = nullptr;
     return PythonState::known;
+}
+
+void end() {
+    void (*get)(int, Allocator*);
+    void (*set)(int, Allocator*);
+    if (!in_place || !look_up(get, "PyMem_GetAllocator") || !look_up(set, "PyMem_SetAllocator")) return;
+    Allocator memory, objects;
+    get(kMemory, &memory);
+    get(kObjects, &objects);
+    if (memory.malloc != Hooks<kMemory>::hooked().malloc || objects.malloc != Hooks<kObjects>::hooked().malloc) return;
+    set(kMemory, &real_allocators[kMemory]);
+    set(kObjects, &real_allocators[kObjects]);
+    in_place = false;
+}
+
+void forget_names() {
+    for (KnownCode& known : known_codes) known = {};
 }
 
 const void* innermost_frame() { return layout != nullptr ? innermost_frame_of(thread_state_of_python()) : nullptr; }

@@ -37,6 +37,12 @@ void* first_reallocarray(void* block, std::size_t count, std::size_t size) {
     return look_up() ? real.reallocarray(block, count, size) : nullptr;
 }
 
+int first_dlclose(void* handle) { return look_up() ? real.dlclose(handle) : -1; }
+int first_prctl(int option, long a, long b, long c, long d) { return look_up() ? real.prctl(option, a, b, c, d) : -1; }
+long first_syscall(long number, long a, long b, long c, long d, long e, long f) {
+    return look_up() ? real.syscall(number, a, b, c, d, e, f) : -1;
+}
+
 template <typename Function>
 void find(Function& function, const char* name) {
     if (void* const found = ::dlsym(RTLD_NEXT, name)) function = reinterpret_cast<Function>(found);
@@ -45,7 +51,8 @@ void find(Function& function, const char* name) {
 }  // namespace
 
 constinit RealFunctions real = {first_malloc,        first_free,           first_calloc, first_realloc, first_memalign,
-                                first_aligned_alloc, first_posix_memalign, first_valloc, first_pvalloc, first_reallocarray};
+                                first_aligned_alloc, first_posix_memalign, first_valloc, first_pvalloc, first_reallocarray,
+                                first_dlclose,       first_prctl,          first_syscall};
 
 // glibc has all of them since 2.26; allocators that define only some leave the others to it.
 void find_real_functions() {
@@ -61,6 +68,9 @@ void find_real_functions() {
     find(found.valloc, "valloc");
     find(found.pvalloc, "pvalloc");
     find(found.reallocarray, "reallocarray");
+    find(found.dlclose, "dlclose");
+    find(found.prctl, "prctl");
+    find(found.syscall, "syscall");
     real = found;
     looking_up = false;
 }

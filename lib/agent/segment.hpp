@@ -72,6 +72,24 @@ enum class SearchState : std::uint32_t {
     impossible,  // no copy of the process could be made, or the interpreter lacks a function
 };
 
+// An agent that was attached to a running process: how it and its reader agree on the end. Zeroes in other segments.
+enum class AttachState : std::uint32_t { none = 0, recording, ended };  // ended: its hooks are out of the process
+enum class AttachEnd : std::uint32_t {
+    none = 0,
+    requested,    // by the reader
+    reader_gone,  // `beat` did not change for 5 s
+    last_thread,  // the process has no other thread left
+    sandbox,      // the process enters a seccomp sandbox
+};
+struct Attachment {
+    std::atomic<AttachState> state;
+    std::atomic<AttachEnd> end;              // why it ended or ends
+    std::atomic<std::uint32_t> detach;       // a futex; 1: the agent must end
+    std::atomic<std::uint32_t> beat;         // the reader changes it at least each second
+    std::atomic<std::uint32_t> slots;        // pointers to the allocator's functions that now lead to the agent
+    std::atomic<std::uint32_t> other_slots;  // that had another value than expected and were left alone
+};
+
 struct SegmentHeader {
     std::uint64_t magic;
     std::uint32_t version;
@@ -79,6 +97,7 @@ struct SegmentHeader {
     std::uint64_t started_ns;  // CLOCK_MONOTONIC
     std::uint64_t exact;       // 1: started with every block
     SegmentSizes sizes;
+    Attachment attachment;
     std::atomic<PythonState> python;
     std::atomic<SearchState> search;
     std::atomic<std::uint32_t> ready;     // 1: the fields above are complete

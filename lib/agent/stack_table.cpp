@@ -28,6 +28,7 @@ void StackTable::begin(const SegmentView& segment, FindCode find_code, bool all_
     modules_ = Populated(segment.modules, sizes.modules * sizeof(Module), all_there);
     names_ = Populated(segment.names, sizes.names, all_there);
     last_module_ = nullptr;
+    for (std::uint32_t& place : found_names_) place = 0;
     // Stack 0 and the empty name are zeroes.
     if (stacks_.reach(sizeof(Stack))) segment.header->stacks_used.store(1, std::memory_order_release);
     if (names_.reach(1)) segment.header->names_used.store(1, std::memory_order_release);

@@ -15,6 +15,7 @@
 #include "base/strings.hpp"
 #include "heap/internal/agent_files.hpp"
 #include "heap/internal/agent_recording.hpp"
+#include "heap/internal/attached_segment.hpp"
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/traced_process.hpp"
@@ -40,7 +41,8 @@ class AgentCollector {
           writer_(options.output) {}
 
     void run() {
-        while (control_open_ || !service_.ended()) {
+        if (options_.attached > 0) begin_attached();
+        while (control_open_ || (!service_.ended() && !attached_)) {
             wait();
             check();
             interval_marks();
@@ -58,6 +60,39 @@ class AgentCollector {
 
     Nanoseconds now() const { return system_clock().monotonic(); }
 
+    void begin_attached() {
+        service_.started(options_.attached);
+        attached_ = std::make_unique<AttachedSegment>(Descriptor(::fcntl(options_.segment, F_DUPFD_CLOEXEC, 0)));
+        attached_->beat();
+        add({options_.attached, 0, {}}, SegmentReader(Descriptor(options_.segment), "the agent's segment"));
+    }
+    // An agent that has ended leaves its segment as it was then.
+    void check_attached() {
+        if (!attached_ || !main_) return;
+        attached_->beat();
+        Watched& main = watched_[*main_];
+        if (attached_->state() == agent::AttachState::ended && !main.process->has_ended()) end(main);
+    }
+    void leave_attached() {
+        using agent::AttachEnd;
+        constexpr Nanoseconds kPatience = std::chrono::seconds(5);
+        if (!attached_ || service_.ends_now()) return;
+        switch (attached_->end_reason()) {
+            case AttachEnd::reader_gone:
+                warnings_.emplace_back("leakline was stopped for 5 s: the agent left the process, and the recording ends there");
+                break;
+            case AttachEnd::sandbox:
+                warnings_.emplace_back("it entered a seccomp sandbox: the agent left before, and the recording ends there");
+                break;
+            case AttachEnd::last_thread: warnings_.emplace_back("all of its threads ended: the recording ends there"); break;
+            default: break;
+        }
+        if (!attached_->detach(kPatience))
+            warnings_.emplace_back("the agent has not left the process yet (a library is being loaded): it leaves when that is done");
+        else if (const auto left = attached_->slots().hooked; left > 0)
+            warnings_.push_back(fmt::format("{} pointers in the process still lead to the agent, which now only passes calls on", left));
+    }
+
     void wait() {
         std::array<pollfd, 2> polls{{{control_open_ ? options_.control : -1, POLLIN, 0}, {service_.descriptor(), POLLIN, 0}}};
         const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(kTick).count();
@@ -69,6 +104,7 @@ class AgentCollector {
     // Finds new segments and processes that have ended or called exec, and reads the memory in use.
     void check() {
         if (finished_) return;
+        check_attached();
         for (SegmentName& name : list_segments(options_.segments))
             if (!known_.contains(name)) open(std::move(name));
         Bytes resident = 0;
@@ -99,16 +135,20 @@ class AgentCollector {
         try {
             SegmentReader segment(std::move(file), path);
             known_.insert(name);
-            const auto stat = read_stat(name.pid);
             if (unwind::is_wrapper(file_name(segment.executable()))) return;
-            choose_main(name, segment);
-            segment.read();
-            watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}});
-            if (main_name_ == watched_.back().name) main_ = watched_.size() - 1;
+            add(name, std::move(segment));
         } catch (const Error& error) {
             // The process is still starting, or was killed meanwhile. Retried for as long as it exists.
             if (!read_stat(name.pid)) known_.insert(std::move(name));
         }
+    }
+
+    void add(SegmentName name, SegmentReader segment) {
+        const auto stat = read_stat(name.pid);
+        choose_main(name, segment);
+        segment.read();
+        watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}});
+        if (main_name_ == watched_.back().name) main_ = watched_.size() - 1;
     }
 
     // Chooses the recorded program: the requested one, or the first that is not a wrapper. A helper that ended within a second is not it.
@@ -236,7 +276,8 @@ class AgentCollector {
     }
     control::WhichProcess::Answer take(const control::WhichProcess&) {
         check();
-        return {main_ ? watched_[*main_].name.pid : 0};
+        const bool left = attached_ && main_ && watched_[*main_].process->has_ended();
+        return {main_ && !left ? watched_[*main_].name.pid : 0};
     }
     control::MarksLeft::Answer take(const control::MarksLeft&) const { return {early_.size()}; }
     void take(const control::Warning& warning) { warnings_.emplace_back(warning.text.bytes); }
@@ -259,6 +300,7 @@ class AgentCollector {
         ended_behind_ = service_.ended() && main_ && !watched_[*main_].process->has_ended();
         const HeapMark last = next_mark({HeapMark::Kind::finish, {}, {}, {}, in_use_, retained_});
         write(last);
+        leave_attached();
         RecordingWriter::End end;
         end.duration = last.at;
         end.completeness = Completeness::complete;
@@ -278,6 +320,7 @@ class AgentCollector {
 
     CollectorOptions options_;
     TracedProcess service_;
+    std::unique_ptr<AttachedSegment> attached_;  // null: the program was started
     MarkSchedule schedule_;
     RecordingWriter writer_;
     std::unique_ptr<AgentRecording> recording_;  // null until a process is recorded
@@ -296,7 +339,7 @@ class AgentCollector {
 }  // namespace
 
 void run_agent_collector(const CollectorOptions& options) {
-    detach_collector("heap-collector", {options.control, options.libraries[0], options.output});
+    detach_collector("heap-collector", {options.control, options.libraries[0], options.output, options.segment});
     int status = 0;
     try {
         AgentCollector(options).run();
@@ -304,7 +347,7 @@ void run_agent_collector(const CollectorOptions& options) {
         status = 1;  // out of memory: it cannot be reported
     }
     std::error_code ignored;
-    std::filesystem::remove_all(options.segments, ignored);
+    if (!options.segments.empty()) std::filesystem::remove_all(options.segments, ignored);
     ::_exit(status);
 }
 

@@ -19,6 +19,7 @@
 #include "base/error.hpp"
 #include "heap/internal/agent_files.hpp"
 #include "heap/internal/allocator_library.hpp"
+#include "heap/internal/attach.hpp"
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/forked_children.hpp"
@@ -31,6 +32,7 @@
 #include "system/clock.hpp"
 #include "system/descriptor.hpp"
 #include "system/executables.hpp"
+#include "system/proc_file.hpp"
 #include "system/stop.hpp"
 #include "unwind/follow_block.hpp"
 
@@ -48,6 +50,8 @@ constexpr Nanoseconds kShortestGap = std::chrono::milliseconds(30), kLongestGap 
 bool is_crash(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
 constexpr const char* kWithoutUnwinder =
     "to rule out that leakline's unwinder is the cause, record it again with LEAKLINE_UNWINDER=libunwind in the environment";
+
+constexpr const char* kNoInterpreter = "heaptrack_interpret is missing: no names and no lines";
 
 // A file that is opened early and filled later: it keeps its content until the first data arrives.
 class DeferredFile {
@@ -97,6 +101,7 @@ struct Recorder::State {
     pid_t collector = -1;
     std::optional<AgentFiles> agent;
     std::vector<SegmentName> searched;  // processes that were asked for their holders
+    std::optional<Attached> attached;
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
     int children_of = 0;  // the recorded process: behind a wrapper another one may take its place
@@ -155,6 +160,8 @@ struct Recorder::State {
     Paths start_collector(const Tracker& tracker, Operators operators);
     void start_with_tracker(const std::string& allocator, const std::string& preloaded, Command& command);
     void start_with_agent(const std::string& allocator, const std::string& preloaded, Command& command);
+    void open_output();
+    void attach();
     CollectorOptions collector_options(int other_end) const;
     void fork_collector(const CollectorOptions& collect);
     [[noreturn]] void explain_nothing(control::Outcome outcome, const std::string& text) const;
@@ -207,7 +214,7 @@ CollectorOptions Recorder::State::collector_options(int other_end) const {
 void Recorder::State::fork_collector(const CollectorOptions& collect) {
     collector = ::fork();
     if (collector == 0) {
-        if (collect.segments.empty()) run_collector(collect);
+        if (collect.segments.empty() && collect.attached == 0) run_collector(collect);
         run_agent_collector(collect);
     }
     if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
@@ -267,6 +274,28 @@ void Recorder::State::start_with_agent(const std::string& allocator, const std::
     command.environment.emplace_back(agent::kAgentVariable, fmt::format("{}:{}", options.sample_interval, agent->directory()));
 }
 
+void Recorder::State::open_output() {
+    if (!options.output.empty()) {
+        output = DeferredFile(options.output);
+        output.require_file();
+    } else
+        memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
+}
+
+void Recorder::State::attach() {
+    interpreter = find_interpreter();
+    if (interpreter.empty()) warnings.emplace_back(kNoInterpreter);
+    program = executable_of(options.attach_to);
+    open_output();
+    attached = attach_agent(options.attach_to, options.sample_interval, options.stop);
+    const Descriptor other_end = open_control();
+    CollectorOptions collect = collector_options(other_end.get());
+    collect.attached = options.attach_to;
+    collect.executable = program;
+    collect.segment = attached->segment->file();
+    fork_collector(collect);
+}
+
 double agent_cpu_s(const HeapProfile& profile) {
     // Of the prototype, rounded up (scripts/bench.sh agent measures them): of a pair of malloc and free, of a sample, and of a recorded block where all are.
     constexpr double kPair_s = 3e-9, kSample_s = 6e-7, kBlock_s = 2.5e-7;
@@ -285,6 +314,14 @@ RecordWith default_tracker(const Preflight& preflight) {
 
 Recorder Recorder::start(RecordOptions options) {
     auto state = std::make_unique<State>();
+    if (options.sample_interval == 0 || options.sample_interval > agent::SamplingState::kLargestInterval)
+        throw Error(ErrorKind::usage, "--sample-interval", "must be between 1 byte and 512 GiB");
+    if (options.attach_to > 0) {
+        options.with = RecordWith::agent;
+        state->options = std::move(options);
+        state->attach();
+        return Recorder(std::move(state));
+    }
     if (options.command.arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     Preflight preflight;
     if (options.follow)
@@ -297,25 +334,19 @@ Recorder Recorder::start(RecordOptions options) {
         throw Error(ErrorKind::usage, options.keep_raw, "only heaptrack's tracker writes a raw stream", "record with --tracker heaptrack");
     if (!with_agent && options.children == Children::each)
         throw Error(ErrorKind::usage, "--children each", "heaptrack's tracker records one process only", "add --tracker agent");
-    if (with_agent && (options.sample_interval == 0 || options.sample_interval > agent::SamplingState::kLargestInterval))
-        throw Error(ErrorKind::usage, "--sample-interval", "must be between 1 byte and 512 GiB");
     state->interpreter = with_agent ? find_interpreter() : find_tracker().interpreter;
     if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
     if (options.follow) state->follow(*options.follow, preflight, with_agent);
     // Of an interpreter's own code, nobody wants lines.
     if (!(with_agent && preflight.python)) state->warnings = std::move(preflight.warnings);
-    if (state->interpreter.empty()) state->warnings.emplace_back("heaptrack_interpret is missing: no names and no lines");
-    if (!options.output.empty()) {
-        state->output = DeferredFile(options.output);
-        state->output.require_file();
-    } else
-        state->memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
-    if (!options.keep_raw.empty()) state->raw_output = DeferredFile(options.keep_raw);
-    if (state->raw_output.is_same_as(state->output))
-        throw Error(ErrorKind::usage, options.keep_raw, "is given for both the recording and the raw stream",
-                    "give each a file of its own");
+    if (state->interpreter.empty()) state->warnings.emplace_back(kNoInterpreter);
     state->options = std::move(options);
+    state->open_output();
+    if (!state->options.keep_raw.empty()) state->raw_output = DeferredFile(state->options.keep_raw);
+    if (state->raw_output.is_same_as(state->output))
+        throw Error(ErrorKind::usage, state->options.keep_raw, "is given for both the recording and the raw stream",
+                    "give each a file of its own");
 
     const std::string recorded = state->options.follow ? *state->options.follow : preflight.path;
     const std::string allocator = recorded.empty() ? std::string() : operators_of_allocator(recorded, state->options.command);
@@ -344,6 +375,8 @@ Recorder Recorder::start(RecordOptions options) {
 
 Child& Recorder::child() { return *state_->child; }
 
+Nanoseconds Recorder::stopped() const { return state_->attached ? state_->attached->stopped : Nanoseconds{}; }
+
 RecordWith Recorder::tracker() const { return *state_->options.with; }
 
 int Recorder::pid() {
@@ -367,6 +400,7 @@ void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional
 void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::Allocator{in_use, retained}); }
 
 std::map<int, Bytes> Recorder::own_memory() const {
+    if (state_->attached) return {{state_->options.attach_to, state_->attached->segment->memory()}};
     return state_->agent ? segment_memory(state_->agent->directory()) : std::map<int, Bytes>();
 }
 
@@ -390,7 +424,7 @@ PythonHolders Recorder::python_holders(Nanoseconds patience) {
 void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
     const Nanoseconds now = system_clock().monotonic();
-    if (state_->agent || now < state_->next_look) return;  // the agent records them
+    if (state_->agent || state_->attached || now < state_->next_look) return;  // the agent records them
     state_->next_look = now + kGap;
     const int recorded = pid();
     if (recorded == 0) return;
@@ -441,6 +475,7 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
                         "free some space, or write elsewhere with --keep-raw; the recording itself is complete");
         default: break;
     }
+    if (attached) throw Error(ErrorKind::system, fmt::format("process {}", options.attach_to), "nothing was recorded: it ended at once");
     const auto status = child ? child->status() : std::nullopt;
     if (options.follow)
         throw NotRecordable(ErrorKind::system, program,
@@ -463,7 +498,7 @@ HeapProfile Recorder::finish() {
     State& state = *state_;
     for (const std::string& text : {state.children ? state.children->warning() : std::string(), state.passed_over.warning()})
         if (!text.empty()) state.send(control::Warning{control::Text(text)});
-    const auto status = state.child->status();
+    const auto status = state.child ? state.child->status() : std::nullopt;
     const auto answer = state.ask(control::Finish{status && status->signal != 0});
     if (answer && answer->outcome != control::Outcome::recorded) state.explain_nothing(answer->outcome, answer->text.bytes);
     HeapProfile profile = read_profile(fmt::format("/proc/self/fd/{}", state.recording()));

@@ -1,4 +1,5 @@
-// Runs a command under heaptrack's tracker or leakline's agent, and aggregates its output while it runs.
+// Runs a command under heaptrack's tracker or leakline's agent, or attaches the agent to a running process, and aggregates its output
+// while it runs.
 #pragma once
 
 #include <map>
@@ -34,6 +35,7 @@ struct RecordOptions {
     Bytes sample_interval = Bytes{64} << 10;  // of the agent: mean bytes between samples; 1: every block
     Children children = Children::sum;        // of the agent
     Command command;
+    int attach_to = 0;                                    // records this process, with the agent, instead of a command
     std::string output;                                   // the recording file; empty: none
     std::string keep_raw;                                 // copy of the raw stream, zstd-compressed; empty: none
     Nanoseconds mark_interval = std::chrono::seconds(1);  // doubled whenever there would be more than max_marks
@@ -53,15 +55,19 @@ double agent_cpu_s(const HeapProfile& profile);
 class Recorder {
   public:
     // Checks the command (throws NotRecordable with advice for a static, setuid or script target), the tracker
-    // (Error{system} if heaptrack is missing) and the output, then starts it.
+    // (Error{system} if heaptrack is missing) and the output, then starts it. A process to attach to is checked before anything is
+    // done to it: Error{input} or Error{system} with advice. What it allocates from then on is recorded; what it has is not.
     static Recorder start(RecordOptions options);
-    ~Recorder();  // ends the command if it still runs
+    ~Recorder();  // ends the command if it still runs; the agent leaves a process that it was attached to
     Recorder(Recorder&&) noexcept;
     Recorder& operator=(Recorder&&) noexcept;
 
-    Child& child();
-    // The recorded process: the child, or a descendant if programs are followed; 0: not started yet.
+    Child& child();  // not of a process that was attached to
+    // The recorded process: the child, or a descendant if programs are followed; 0: not started yet, or, of one that was attached to, no
+    // longer recorded.
     int pid();
+    // How long the one thread stood still that the agent was attached by.
+    Nanoseconds stopped() const;
     RecordWith tracker() const;  // what records it
     // Warnings before it runs: no debug info, its own malloc, ...
     const std::vector<std::string>& warnings() const;
@@ -89,7 +95,7 @@ class Recorder {
     // before the service is killed; a service that exits by itself writes all it has.
     bool settle(Nanoseconds timeout);
 
-    // After the command has ended (or to give up waiting for it): reads what is left, finds functions and lines,
+    // After the command has ended (or to give up waiting for it): reads what is left, has an attached agent leave, finds functions and lines,
     // writes the recording file, and returns what it holds. Throws Error{system} with advice where nothing was
     // recorded (the tracker never started in the process that did the work).
     HeapProfile finish();

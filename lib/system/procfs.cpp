@@ -144,6 +144,22 @@ std::optional<std::string_view> status_value(std::string_view text, std::string_
     return std::nullopt;
 }
 
+// "232 0x4 0x7ffd... (six arguments) stack ip", or "running".
+std::optional<WaitingCall> parse_waiting_call(std::string_view text) {
+    const auto words = split(trim(text), ' ');
+    if (words.size() != 9) return std::nullopt;
+    const auto number = [](std::string_view word, auto& value, int base) {
+        if (base == 16 && word.starts_with("0x")) word.remove_prefix(2);
+        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
+        return error == std::errc{} && end == word.data() + word.size();
+    };
+    WaitingCall waiting;
+    bool good = number(words[0], waiting.number, 10) && waiting.number >= 0 && number(words[7], waiting.stack, 16) &&
+                number(words[8], waiting.instruction, 16);
+    for (std::size_t i = 0; i < waiting.arguments.size(); ++i) good = good && number(words[i + 1], waiting.arguments[i], 16);
+    return good ? std::optional(waiting) : std::nullopt;
+}
+
 std::optional<std::uint64_t> parse_number(std::string_view text) {
     text = trim(text);
     std::uint64_t value = 0;

@@ -3,6 +3,7 @@
 // Thread-safety: functions without state.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -59,6 +60,14 @@ struct ProcessStatus {
 std::optional<ProcessStatus> parse_status(std::string_view text);
 // The value of one line of it, such as "SigCgt", without the blanks around it.
 std::optional<std::string_view> status_value(std::string_view text, std::string_view name);
+
+// /proc/PID/task/TID/syscall: the system call in which a thread waits. Nothing if it runs, or waits outside of one.
+struct WaitingCall {
+    long number = -1;
+    std::array<std::uint64_t, 6> arguments{};
+    std::uint64_t stack = 0, instruction = 0;  // its stack and instruction pointers
+};
+std::optional<WaitingCall> parse_waiting_call(std::string_view text);
 
 // A file with one number, in decimal; nothing for others such as "max". White space around it is passed over.
 std::optional<std::uint64_t> parse_number(std::string_view text);

@@ -1,6 +1,5 @@
 #include "system/stopped_process.hpp"
 
-#include <dirent.h>
 #include <elf.h>
 #include <fmt/format.h>
 #include <sys/ptrace.h>
@@ -10,34 +9,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <memory>
-#include <string_view>
 
-#include "base/error.hpp"
-#include "base/strings.hpp"
 #include "system/clock.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
+#include "system/tracing.hpp"
 
 namespace leakline {
 
 namespace {
-
-std::vector<int> thread_ids(int pid, const SystemRoots& roots) {
-    std::vector<int> ids;
-    struct Close {
-        void operator()(DIR* folder) const { ::closedir(folder); }
-    };
-    const std::unique_ptr<DIR, Close> folder(::opendir((roots.proc + "/" + std::to_string(pid) + "/task").c_str()));
-    if (!folder) return ids;
-    while (const dirent* entry = ::readdir(folder.get())) {
-        const std::string_view name = entry->d_name;
-        int id = 0;
-        if (std::from_chars(name.data(), name.data() + name.size(), id).ec == std::errc{} && id > 0) ids.push_back(id);
-    }
-    return ids;
-}
 
 // A main thread that has ended stays listed for as long as others run.
 bool has_ended(int pid, int thread, const SystemRoots& roots) {
@@ -45,27 +25,6 @@ bool has_ended(int pid, int thread, const SystemRoots& roots) {
     const auto stat = text ? parse_stat(*text) : std::nullopt;
     if (thread != pid) return !stat || stat->state == 'Z' || stat->state == 'X';
     return stat && stat->state == 'Z' && stat->threads > 1;
-}
-
-// Why ptrace(2) refuses.
-[[noreturn]] void refuse(int pid, int error_number, const SystemRoots& roots) {
-    const std::string where = fmt::format("process {}", pid);
-    const auto status = read_small_file(roots.proc + "/" + std::to_string(pid) + "/status");
-    if (error_number == ESRCH || !status) throw Error(ErrorKind::system, where, "is not running");
-    if (status_value(*status, "State").value_or("").starts_with('Z')) throw Error(ErrorKind::system, where, "has ended (a zombie)");
-    const auto tracer = status_value(*status, "TracerPid").value_or("0");
-    if (tracer != "0")
-        throw Error(ErrorKind::system, where, fmt::format("is already traced by process {} (a debugger, strace)", tracer),
-                    "end that one first");
-    const auto scope = read_small_file(roots.proc + "/sys/kernel/yama/ptrace_scope");
-    const std::string_view level = scope ? trim(*scope) : std::string_view("0");
-    if (level == "3")
-        throw Error(ErrorKind::system, where, "tracing is turned off on this machine (kernel.yama.ptrace_scope is 3)",
-                    "it can be turned on only by a restart with another setting");
-    throw Error(ErrorKind::system, where, "its memory may not be read: " + os_reason(error_number),
-                level != "0" ? "run as root, or set kernel.yama.ptrace_scope to 0: sysctl kernel.yama.ptrace_scope=0"
-                             : "run as root or as the user of the process; in a container, with the capability SYS_PTRACE "
-                               "(docker run --cap-add SYS_PTRACE)");
 }
 
 }  // namespace
@@ -78,14 +37,14 @@ StoppedProcess::StoppedProcess(int pid, Nanoseconds patience, const SystemRoots&
         for (bool more = true; more;) {
             more = false;
             const std::vector<int> ids = thread_ids(pid, roots);
-            if (ids.empty()) refuse(pid, ESRCH, roots);
+            if (ids.empty()) refuse_tracing(pid, ESRCH, roots);
             for (const int id : ids) {
                 const auto known = [&](const Seized& thread) { return thread.id == id; };
                 if (std::any_of(seized_.begin(), seized_.end(), known)) continue;
                 if (!seize(id)) {
                     const int reason = errno;
                     if (has_ended(pid, id, roots)) continue;
-                    refuse(pid, reason, roots);
+                    refuse_tracing(pid, reason, roots);
                 }
                 more = true;
             }

@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (const auto stat = parse_stat(text)) require(stat->comm.size() < size && stat->state != '\0');
     parse_status(text);
+    if (const auto waiting = parse_waiting_call(text)) require(waiting->number >= 0);
     status_value(text, "NSpid");
     parse_number(text);
     if (const auto membership = parse_cgroup_membership(text)) require(membership->path.size() < size);

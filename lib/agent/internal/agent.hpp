@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "agent/internal/address_filter.hpp"
 #include "agent/internal/sample_table.hpp"
@@ -20,8 +21,17 @@ bool forget(void* block, SampledBlock& was);
 // Puts the sample back after a failed realloc.
 void remember(const SampledBlock& was);
 
-// argument_count, arguments: as main gets them.
+// Of a library that was loaded with the program. argument_count, arguments: as main gets them.
 void start(int argument_count, char** arguments);
+// Of one that was attached: begins to record in a new segment in this open file, or begins again after end_attached(). The hooks may be in
+// place already. command: each argument ends with a 0. False if the segment cannot be mapped.
+bool start_attached(int file, std::uint64_t interval, std::string_view command);
+// Readers may read it: all hooks are in place.
+void attached_ready(PythonState python);
+// Ends the recording and unmaps the segment. The hooks may stay.
+void end_attached();
+// Replaces what sandbox_begins() does, if set.
+extern void (*before_sandbox)() __attribute__((visibility("hidden")));
 // Called before the program enters a seccomp sandbox: the agent requests its last memory now.
 void sandbox_begins();
 // Called before and after code is unloaded.

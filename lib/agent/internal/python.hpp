@@ -12,8 +12,13 @@
 
 namespace leakline::agent::python {
 
-// Looks for CPython in the program, and puts the hooks before its allocators. Call before the interpreter starts. Returns what was found.
+// Looks for CPython in the program, and puts the hooks before its allocators. Returns what was found. The interpreter may run: the hooks keep
+// the contexts of the allocators, so that a call which sees a part of the change is right, and the interpreter's lock is not needed.
 PythonState begin();
+// Takes the hooks away, if none were put before them since: those would call the hooks. They call the allocators, as before.
+void end();
+// Call when a new segment begins, with the agent's lock held.
+void forget_names();
 
 // The innermost Python function that the calling thread executes; null: none.
 const void* innermost_frame();

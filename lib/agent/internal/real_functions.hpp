@@ -1,4 +1,4 @@
-// The allocator of the program: the definitions that follow ours in the search order.
+// The functions of the program that the hooks stand before: the definitions that follow ours in the search order.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,13 @@ struct RealFunctions {
     void* (*valloc)(std::size_t);
     void* (*pvalloc)(std::size_t);
     void* (*reallocarray)(void*, std::size_t, std::size_t);
+    int (*dlclose)(void*);
+    int (*prctl)(int, long, long, long, long);
+    // With the same signature as the hook, which ends with a jump and keeps the arguments in place: clone() by syscall() returns on another stack.
+    long (*syscall)(long, long, long, long, long, long, long);
 };
 
-// Each initially looks up all of them: the program allocates before any initializer runs.
+// In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.
 extern RealFunctions real __attribute__((visibility("hidden")));
 void find_real_functions();
 

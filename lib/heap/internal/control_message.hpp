@@ -68,7 +68,7 @@ struct Allocator {
 };
 struct WhichProcess {
     struct Answer {
-        pid_t recorded = 0;  // 0: none yet
+        pid_t recorded = 0;  // 0: none yet, or no longer one that was attached to
     };
 };
 struct MarksLeft {

@@ -1,0 +1,12 @@
+#include "process_option.hpp"
+
+namespace leakline::cli {
+
+CLI::Option* add_process_option(CLI::App& app, int& pid, const std::string& help) {
+    return app.add_option("--pid", pid, help)->type_name("PID")->check(CLI::PositiveNumber);
+}
+CLI::Option* add_process_option(CLI::App& app, std::vector<int>& pids, const std::string& help) {
+    return app.add_option("--pid", pids, help)->type_name("PID");
+}
+
+}  // namespace leakline::cli

@@ -1,0 +1,15 @@
+// --pid: the running process that a command is about.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+namespace leakline::cli {
+
+// The variables must live as long as app.
+CLI::Option* add_process_option(CLI::App& app, int& pid, const std::string& help);
+CLI::Option* add_process_option(CLI::App& app, std::vector<int>& pids, const std::string& help);
+
+}  // namespace leakline::cli

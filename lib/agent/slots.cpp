@@ -1,0 +1,265 @@
+#include "agent/internal/slots.hpp"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include <atomic>
+
+#include "agent/internal/hooks.hpp"
+#include "agent/internal/real_functions.hpp"
+#include "agent/segment.hpp"
+
+namespace leakline::agent {
+
+RealFunctions real;
+
+namespace {
+
+using Address = ElfW(Addr);
+
+// The tables of a loaded object. glibc has made the addresses in its dynamic section absolute.
+struct Object {
+    Address base = 0;
+    const ElfW(Phdr) * headers = nullptr;
+    unsigned header_count = 0;
+    const ElfW(Sym) * symbols = nullptr;
+    const char* strings = nullptr;
+    const std::uint32_t* hash = nullptr;  // DT_GNU_HASH
+    const ElfW(Rela) * relocations = nullptr, *jumps = nullptr;
+    std::size_t relocation_bytes = 0, jump_bytes = 0;
+    Address protected_begin = 0, protected_end = 0;  // read-only after relocation (PT_GNU_RELRO), in whole pages as glibc rounds them
+    bool usable = false;
+
+    explicit Object(const dl_phdr_info& info) : base(info.dlpi_addr), headers(info.dlpi_phdr), header_count(info.dlpi_phnum) {
+        const ElfW(Dyn)* dynamic = nullptr;
+        for (unsigned i = 0; i < header_count; ++i) {
+            const ElfW(Phdr)& header = headers[i];
+            if (header.p_type == PT_DYNAMIC) dynamic = reinterpret_cast<const ElfW(Dyn)*>(base + header.p_vaddr);
+            if (header.p_type == PT_GNU_RELRO) {
+                protected_begin = (base + header.p_vaddr) & ~(kPage - 1);
+                protected_end = (base + header.p_vaddr + header.p_memsz) & ~(kPage - 1);
+            }
+        }
+        if (dynamic == nullptr || info.dlpi_name == nullptr || strstr(info.dlpi_name, "linux-vdso") != nullptr) return;
+        for (; dynamic->d_tag != DT_NULL; ++dynamic) {
+            const Address value = dynamic->d_un.d_ptr;
+            switch (dynamic->d_tag) {
+                case DT_SYMTAB: symbols = reinterpret_cast<const ElfW(Sym)*>(value); break;
+                case DT_STRTAB: strings = reinterpret_cast<const char*>(value); break;
+                case DT_GNU_HASH: hash = reinterpret_cast<const std::uint32_t*>(value); break;
+                case DT_RELA: relocations = reinterpret_cast<const ElfW(Rela)*>(value); break;
+                case DT_RELASZ: relocation_bytes = value; break;
+                case DT_JMPREL: jumps = reinterpret_cast<const ElfW(Rela)*>(value); break;
+                case DT_PLTRELSZ: jump_bytes = value; break;
+                default: break;
+            }
+        }
+        usable = is_inside(symbols) && is_inside(strings) && (relocations == nullptr || is_inside(relocations)) &&
+                 (jumps == nullptr || is_inside(jumps)) && (hash == nullptr || is_inside(hash));
+    }
+
+    bool is_inside(const void* pointer, ElfW(Word) flags = PF_R) const {
+        const auto address = reinterpret_cast<Address>(pointer);
+        for (unsigned i = 0; i < header_count; ++i)
+            if (headers[i].p_type == PT_LOAD && (headers[i].p_flags & flags) == flags &&
+                address - (base + headers[i].p_vaddr) < headers[i].p_memsz)
+                return true;
+        return false;
+    }
+
+    // The function that this object defines under a name, by its hash table (as GNU ld and lld write it).
+    void* find_function(const char* name) const {
+        if (hash == nullptr) return nullptr;
+        std::uint32_t wanted = 5381;
+        for (const char* c = name; *c != '\0'; ++c) wanted = wanted * 33 + static_cast<unsigned char>(*c);
+        const std::uint32_t bucket_count = hash[0], first = hash[1], filter_words = hash[2];
+        if (bucket_count == 0) return nullptr;
+        const std::uint32_t* const buckets = hash + 4 + std::size_t{filter_words} * 2;
+        const std::uint32_t* const chains = buckets + bucket_count;
+        for (std::uint32_t i = buckets[wanted % bucket_count]; i >= first && i != 0; ++i) {
+            const std::uint32_t found = chains[i - first];
+            const ElfW(Sym)& symbol = symbols[i];
+            if ((found | 1) == (wanted | 1) && symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
+                strcmp(strings + symbol.st_name, name) == 0)
+                return reinterpret_cast<void*>(base + symbol.st_value);
+            if ((found & 1) != 0) break;
+        }
+        return nullptr;
+    }
+};
+
+bool is_ours(const Object& object) { return object.is_inside(reinterpret_cast<const void*>(&is_ours)); }
+
+// The loader calls the allocator by pointers of its own.
+bool is_loader(const Object& object) { return object.base == ::getauxval(AT_BASE); }
+
+// ---- definitions
+
+// Objects come in the order in which the loader looks for definitions; what was loaded later and privately comes last. dlsym would
+// return the stub of a program that is not position-independent, and the stub leads to the hook.
+int find_in_object(dl_phdr_info* info, std::size_t, void*) {
+    const Object object(*info);
+    if (!object.usable || is_ours(object)) return 0;
+    for (const Hook& hook : hooks())
+        if (*hook.real == nullptr) *hook.real = object.find_function(hook.name);
+    return 0;
+}
+
+// ---- slots
+
+// What was loaded when set_slots() began. An object that another thread is loading must be left alone: the loader still writes its slots, and
+// would fail if we made them read-only again.
+struct Relocated {
+    static constexpr unsigned kMax = 4096;
+    Address bases[kMax];
+    const void* headers[kMax];
+    unsigned count = 0;
+    std::uint64_t unloaded = 0;
+
+    bool has(const dl_phdr_info& info) const {
+        for (unsigned i = 0; i < count; ++i)
+            if (bases[i] == info.dlpi_addr && headers[i] == info.dlpi_phdr) return true;
+        return false;
+    }
+};
+Relocated relocated;
+
+int note_object(dl_phdr_info* info, std::size_t, void*) {
+    relocated.unloaded = info->dlpi_subs;
+    if (relocated.count < Relocated::kMax) {
+        relocated.bases[relocated.count] = info->dlpi_addr;
+        relocated.headers[relocated.count++] = info->dlpi_phdr;
+    }
+    return 0;
+}
+
+// The loader has one lock for loading. Where it is held, what is being loaded is relocated once we have had it.
+void wait_for_loader() {
+    if (void* const libc = ::dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD)) ::dlclose(libc);
+}
+
+// Makes the object's protected pages writable when the first of its slots needs that, and read-only at the end.
+class Writable {
+  public:
+    explicit Writable(const Object& object) : object_(object) {}
+    ~Writable() {
+        if (open_) protect(PROT_READ);
+    }
+    bool reach(Address slot) {
+        if (slot < object_.protected_begin || slot >= object_.protected_end || open_) return true;
+        return open_ = protect(PROT_READ | PROT_WRITE);
+    }
+
+  private:
+    bool protect(int access) const {
+        return ::mprotect(reinterpret_cast<void*>(object_.protected_begin), object_.protected_end - object_.protected_begin, access) == 0;
+    }
+    const Object& object_;
+    bool open_ = false;
+};
+
+const Hook* hook_named(const char* name) {
+    for (const Hook& hook : hooks())
+        if (hook.name[0] == name[0] && strcmp(hook.name, name) == 0) return &hook;
+    return nullptr;
+}
+
+// push $index, with endbr64 before it or without: how the stubs of the lazy linkage begin.
+bool is_stub(const void* code, std::uint32_t index) {
+    const auto* bytes = static_cast<const unsigned char*>(code);
+    constexpr unsigned char kEndBranch[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    constexpr unsigned char kPush = 0x68;
+    if (memcmp(bytes, kEndBranch, sizeof kEndBranch) == 0) bytes += sizeof kEndBranch;
+    return bytes[0] == kPush && memcmp(bytes + 1, &index, sizeof index) == 0;
+}
+
+// Whether a slot of DT_JMPREL was never called: it leads to a stub of its own object, which would look the function up. An object that
+// defines the function itself may use its own (-Bsymbolic).
+bool was_never_called(const Object& object, const ElfW(Rela) & relocation, const ElfW(Sym) & symbol, const void* now) {
+    if (ELF64_R_TYPE(relocation.r_info) != R_X86_64_JUMP_SLOT || !object.is_inside(now, PF_X)) return false;
+    return symbol.st_shndx == SHN_UNDEF || is_stub(now, static_cast<std::uint32_t>(&relocation - object.jumps));
+}
+
+struct Pass {
+    Slots wanted;
+    SlotCounts counts;
+};
+
+void set_slot(const Object& object, const ElfW(Rela) & relocation, const ElfW(Sym) & symbol, const Hook& hook, Writable& writable,
+              Pass& pass) {
+    const Address place = object.base + relocation.r_offset;
+    if (*hook.real == nullptr || place % sizeof(void*) != 0 || !object.is_inside(reinterpret_cast<const void*>(place), PF_R | PF_W)) return;
+    auto& slot = *reinterpret_cast<std::atomic<void*>*>(place);
+    void* now = slot.load(std::memory_order_relaxed);
+    if (pass.wanted == Slots::undone) {
+        if (now != hook.hook) return;
+        if (writable.reach(place)) slot.compare_exchange_strong(now, *hook.real, std::memory_order_release, std::memory_order_relaxed);
+        if (slot.load(std::memory_order_relaxed) == hook.hook) ++pass.counts.hooked;
+        return;
+    }
+    if (now != hook.hook) {
+        if (pass.wanted == Slots::frees && hook.kind != Hook::Kind::frees) return;
+        if ((now != *hook.real && !was_never_called(object, relocation, symbol, now)) || !writable.reach(place) ||
+            !slot.compare_exchange_strong(now, hook.hook, std::memory_order_release, std::memory_order_relaxed)) {
+            ++pass.counts.other;
+            return;
+        }
+    }
+    ++pass.counts.hooked;
+}
+
+void set_slots_of(const Object& object, Pass& pass) {
+    Writable writable(object);
+    const auto each = [&](const ElfW(Rela) * table, std::size_t bytes) {
+        if (table == nullptr) return;
+        for (const auto* end = table + bytes / sizeof *table; table < end; ++table) {
+            const auto type = ELF64_R_TYPE(table->r_info);
+            if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT && (type != R_X86_64_64 || table->r_addend != 0)) continue;
+            const ElfW(Sym)& symbol = object.symbols[ELF64_R_SYM(table->r_info)];
+            if (const Hook* const hook = hook_named(object.strings + symbol.st_name))
+                set_slot(object, *table, symbol, *hook, writable, pass);
+        }
+    };
+    each(object.relocations, object.relocation_bytes);
+    each(object.jumps, object.jump_bytes);
+}
+
+int set_in_object(dl_phdr_info* info, std::size_t, void* data) {
+    if (!relocated.has(*info)) return 0;
+    const Object object(*info);
+    if (object.usable && !is_ours(object) && !is_loader(object)) set_slots_of(object, *static_cast<Pass*>(data));
+    return 0;
+}
+
+}  // namespace
+
+bool find_definitions() {
+    ::dl_iterate_phdr(find_in_object, nullptr);
+    return real.malloc != nullptr && real.free != nullptr;
+}
+
+SlotCounts set_slots(Slots wanted) {
+    relocated.count = 0;
+    ::dl_iterate_phdr(note_object, nullptr);
+    wait_for_loader();
+    Pass pass{wanted, {}};
+    ::dl_iterate_phdr(set_in_object, &pass);
+    return pass.counts;
+}
+
+std::uint64_t loaded_ever() {
+    std::uint64_t loaded = 0;
+    ::dl_iterate_phdr(
+        [](dl_phdr_info* info, std::size_t, void* data) {
+            *static_cast<std::uint64_t*>(data) = info->dlpi_adds;
+            return 1;
+        },
+        &loaded);
+    return loaded;
+}
+
+}  // namespace leakline::agent

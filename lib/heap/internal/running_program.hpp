@@ -1,0 +1,27 @@
+// Whether an agent can be attached to a running process: reads its files in /proc, touches nothing.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "system/loaded_object.hpp"
+
+namespace leakline::heap {
+
+struct RunningProgram {
+    LoadedObject libc;
+    std::vector<Mapping> mappings;
+    int inner_pid = 0;  // in its own PID namespace
+};
+
+// Throws Error{input} or Error{system} if not, with the reason and what to do instead.
+RunningProgram check_running(int pid);
+
+// The agent's library in the process; nothing if it was never attached.
+std::optional<LoadedObject> find_attached(int pid, const std::vector<Mapping>& mappings);
+// The name of its mapping, by the content of this build's library.
+std::string attached_name();
+
+}  // namespace leakline::heap

@@ -1,0 +1,164 @@
+#include "heap/internal/running_program.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "agent/attach_request.hpp"
+#include "agent/embedded.hpp"
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "heap/elf_file.hpp"
+#include "system/proc_file.hpp"
+#include "system/stop.hpp"
+#include "system/tracing.hpp"
+
+namespace leakline::heap {
+
+namespace {
+
+constexpr const char* kStartItInstead = "start it under leakline instead: leakline record --tracker agent -o run.leak -- CMD ARG...";
+
+LoadedObject::ReadMemory memory_of(int pid) {
+    return [pid](std::uint64_t address, void* to, std::size_t size) { return read_memory(pid, address, to, size); };
+}
+
+// One process, with what its refusals say.
+class Check {
+  public:
+    explicit Check(int pid) : pid_(pid), where_(fmt::format("process {}", pid)), folder_(fmt::format("/proc/{}", pid)) {}
+
+    RunningProgram run() {
+        check_state();
+        check_program();
+        check_sandboxes();
+        const std::vector<Mapping> mappings = wait_for_libraries();
+        auto libc = check_libc(mappings);
+        check_recorders(mappings);
+        return {std::move(libc), mappings, inner_pid_};
+    }
+
+  private:
+    [[noreturn]] void refuse(std::string why, std::string hint) const {
+        throw Error(ErrorKind::input, where_, std::move(why), std::move(hint));
+    }
+    std::string watch_memory() const { return fmt::format("memory over time works: leakline sample --pid {}", pid_); }
+
+    void check_state() {
+        if (agent::embedded_agent_attached().empty()) refuse("attaching is implemented for x86-64 only", watch_memory());
+        const auto stat = read_stat(pid_);
+        const auto status = read_small_file(folder_ + "/status");
+        if (!stat || !status) refuse_tracing(pid_, ESRCH);
+        if (stat->state == 'Z' || stat->state == 'X' || status_value(*status, "TracerPid").value_or("0") != "0")
+            refuse_tracing(pid_, EPERM);
+        if (pid_ == ::getpid()) refuse("is leakline itself", "give the process to record");
+        if (stat->state == 'T') refuse("is stopped (SIGSTOP, Ctrl-Z)", fmt::format("let it go on: kill -CONT {}", pid_));
+        // The last number is that in the innermost namespace.
+        const std::string_view numbers = status_value(*status, "NSpid").value_or("");
+        inner_pid_ = static_cast<int>(parse_number(numbers.substr(numbers.find_last_of(" \t") + 1)).value_or(static_cast<unsigned>(pid_)));
+    }
+
+    void check_program() {
+        const std::string link = folder_ + "/exe";
+        std::error_code error;
+        executable_ = std::filesystem::read_symlink(link, error).string();
+        if (executable_.empty() && error == std::errc::no_such_file_or_directory)
+            refuse("is a thread of the kernel", "give a program's process");
+        if (::access(link.c_str(), R_OK) != 0) refuse_tracing(pid_, EACCES);
+        const ElfFile elf = read_elf(link);
+        if (!elf.this_machine) refuse("is a 32-bit program, or one for another CPU architecture: the agent is for x86-64", watch_memory());
+        dynamic_ = !elf.interpreter.empty();
+        if (elf.defines_malloc)
+            refuse("has its own malloc (an allocator that is linked statically), whose calls cannot be redirected while it runs",
+                   "link the allocator dynamically; " + watch_memory());
+    }
+
+    // A system call that a filter forbids may end the process.
+    void check_sandboxes() const {
+        for (const int thread : thread_ids(pid_)) {
+            const auto status = read_small_file(fmt::format("{}/task/{}/status", folder_, thread));
+            if (!status) continue;
+            if (status_value(*status, "Seccomp").value_or("0") != "0")
+                refuse("runs in a seccomp sandbox, which may end it for a system call of the agent", kStartItInstead);
+            if (status_value(*status, "x86_Thread_features").value_or("").find("shstk") != std::string_view::npos)
+                refuse("runs with a shadow stack, which forbids calls from outside", kStartItInstead);
+        }
+    }
+
+    // A program that has just started has no libraries yet.
+    std::vector<Mapping> wait_for_libraries() const {
+        constexpr int kTries = 100;
+        for (int tries = 0;; ++tries) {
+            std::vector<Mapping> mappings = parse_mappings(read_small_file(folder_ + "/maps").value_or(""));
+            if (mappings.empty()) refuse_tracing(pid_, read_stat(pid_) ? EACCES : ESRCH);
+            const bool loaded = std::any_of(mappings.begin(), mappings.end(),
+                                            [](const Mapping& mapping) { return mapped_name(mapping).starts_with("libc"); });
+            if (loaded || !dynamic_ || tries == kTries) return mappings;
+            sleep_for({}, std::chrono::milliseconds(10));
+        }
+    }
+
+    LoadedObject check_libc(const std::vector<Mapping>& mappings) const {
+        const auto any = [&](std::string_view beginning) {
+            return std::any_of(mappings.begin(), mappings.end(),
+                               [&](const Mapping& mapping) { return mapped_name(mapping).starts_with(beginning); });
+        };
+        auto libc = LoadedObject::find(memory_of(pid_), mappings, "libc.so.6");
+        if (!libc && any("libc-2.")) refuse("uses a glibc older than 2.35", kStartItInstead);
+        if (!libc && (any("ld-musl") || any("libc.musl"))) refuse("uses musl, and the agent needs glibc", watch_memory());
+        if (!libc && any("libc.so.6")) refuse_tracing(pid_, EACCES);
+        if (!libc) refuse("is linked statically, so the agent cannot be loaded", "link it dynamically; " + watch_memory());
+        if (libc->address_of("_dl_find_object") == 0 || libc->address_of("dlopen") == 0)
+            refuse("uses a glibc older than 2.35", kStartItInstead);
+        return *std::move(libc);
+    }
+
+    void check_recorders(const std::vector<Mapping>& mappings) const {
+        for (const Mapping& mapping : mappings) {
+            const std::string_view name = mapped_name(mapping);
+            if (name.starts_with("libheaptrack_")) refuse("is already recorded by heaptrack", "end that recording first");
+            if (name == "memfd:leakline-agent" || (name == "agent.so" && mapping.path.find("/leakline-") != std::string::npos))
+                refuse("is already recorded: leakline has started it", "end that recording first");
+            if (name.starts_with("memfd:" + std::string(agent::kAttachedName)) && name != "memfd:" + attached_name())
+                refuse("has the agent of another version of leakline, which was attached before",
+                       "use that version, or restart the process");
+        }
+        // One that is just leaving has a moment more.
+        const auto library = find_attached(pid_, mappings);
+        constexpr int kTries = 50;
+        for (int tries = 0; library && is_recorded(*library); ++tries) {
+            if (tries == kTries)
+                refuse("is already recorded: a leakline is attached to it",
+                       "end that one first; if it was killed, the agent leaves the process within 6 s");
+            sleep_for({}, std::chrono::milliseconds(10));
+        }
+    }
+    bool is_recorded(const LoadedObject& library) const {
+        std::int32_t recorded = 0;
+        return read_memory(pid_, library.address_of(agent::kAttachVariable), &recorded, sizeof recorded) && recorded == inner_pid_;
+    }
+
+    int pid_;
+    std::string where_, folder_, executable_;
+    int inner_pid_ = 0;
+    bool dynamic_ = false;  // it has a loader
+};
+
+}  // namespace
+
+std::string attached_name() {
+    std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+    for (const char c : agent::embedded_agent_attached()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return fmt::format("{}{:016x}", agent::kAttachedName, hash);
+}
+
+std::optional<LoadedObject> find_attached(int pid, const std::vector<Mapping>& mappings) {
+    return LoadedObject::find(memory_of(pid), mappings, "memfd:" + attached_name());
+}
+
+RunningProgram check_running(int pid) { return Check(pid).run(); }
+
+}  // namespace leakline::heap

@@ -1,0 +1,129 @@
+// The program that the attach tests attach to. It reads commands from standard input, and answers each with "ok" or what it was asked for:
+//
+//   keep N SIZE      N blocks, kept
+//   free             frees all that is kept
+//   load FILE        dlopen
+//   plugin N SIZE    N blocks, allocated by that object and kept
+//   fork             a child allocates and frees; answers with its exit code
+//   threads N        N threads allocate and free
+//   waits CALL       until the next command: waits in this system call; answers how often it has failed
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+std::vector<void*> kept;
+void* plugin;
+
+void keep_block(std::size_t size) { kept.push_back(std::malloc(size)); }
+
+void churn() {
+    for (int i = 0; i < 10'000; ++i) {
+        void* block = std::malloc(64);
+        asm volatile("" : "+r"(block));
+        std::free(block);
+    }
+}
+
+bool input_waits() {
+    pollfd input{0, POLLIN, 0};
+    return ::poll(&input, 1, 0) > 0;
+}
+
+// Returns how often the call was interrupted.
+int wait_in(const std::string& call) {
+    const int epoll = ::epoll_create1(0);
+    epoll_event event{EPOLLIN, {}};
+    ::epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event);
+    int failures = 0;
+    while (!input_waits()) {
+        int result = 0;
+        if (call == "epoll_wait") result = ::epoll_wait(epoll, &event, 1, -1);
+        if (call == "epoll_wait_ms") result = ::epoll_wait(epoll, &event, 1, 60'000);
+        pollfd input{0, POLLIN, 0};
+        if (call == "poll") result = ::poll(&input, 1, 60'000);
+        const timespec minute{60, 0}, moment{0, 20'000'000};
+        sigset_t none;
+        sigemptyset(&none);
+        if (call == "ppoll") result = ::ppoll(&input, 1, &minute, &none);
+        fd_set set;
+        FD_ZERO(&set);
+        FD_SET(0, &set);
+        if (call == "pselect") result = ::pselect(1, &set, nullptr, nullptr, &minute, &none);
+        if (call == "nanosleep") result = ::nanosleep(&moment, nullptr);
+        if (result < 0) ++failures;
+    }
+    ::close(epoll);
+    return failures;
+}
+
+int fork_child() {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        churn();
+        ::_exit(5);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void run_threads(int count) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < count; ++i) threads.emplace_back(churn);
+    for (std::thread& thread : threads) thread.join();
+}
+
+bool read_line(std::string& line) {
+    line.clear();
+    for (char c; ::read(0, &c, 1) == 1;) {
+        if (c == '\n') return true;
+        line += c;
+    }
+    return false;
+}
+
+}  // namespace
+
+int main() {
+    std::string line;
+    kept.reserve(1 << 20);
+    while (read_line(line)) {
+        char word[32] = "", text[512] = "";
+        int count = 0, size = 0, answer = 0;
+        std::sscanf(line.c_str(), "%31s %511s", word, text);
+        const std::string command = word;
+        std::sscanf(line.c_str(), "%*s %d %d", &count, &size);
+        if (command == "keep")
+            for (int i = 0; i < count; ++i) keep_block(static_cast<std::size_t>(size));
+        if (command == "free") {
+            for (void* block : kept) std::free(block);
+            kept.clear();
+        }
+        if (command == "load") plugin = ::dlopen(text, RTLD_NOW);
+        if (command == "plugin" && plugin != nullptr) {
+            const auto allocate = reinterpret_cast<void* (*)(std::size_t)>(::dlsym(plugin, "plugin_allocate"));
+            for (int i = 0; i < count; ++i) kept.push_back(allocate(static_cast<std::size_t>(size)));
+        }
+        if (command == "fork") answer = fork_child();
+        if (command == "threads") run_threads(count);
+        if (command == "waits") answer = wait_in(text);
+        char reply[32];
+        const int length = std::snprintf(reply, sizeof reply, "ok %d\n", answer);
+        if (::write(1, reply, static_cast<std::size_t>(length)) != length) return 1;
+    }
+    return 0;
+}

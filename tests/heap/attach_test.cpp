@@ -1,0 +1,250 @@
+// The agent attached to programs that run already.
+#include "attached_process.hpp"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "base/error.hpp"
+#include "heap/internal/attach.hpp"
+#include "heap/internal/segment_file.hpp"
+#include "heap/recorder.hpp"
+#include "streams.hpp"
+#include "system/temporary_directory.hpp"
+
+using namespace leakline;
+using std::chrono::seconds;
+using test::AskedProgram;
+
+namespace {
+
+const std::string kBin = LEAKLINE_BIN_DIR;
+const std::vector<std::string> kSubject = {kBin + "/heap_attach_subject"};
+
+heap::RecordOptions attach_to(int pid, Bytes interval = 1) {
+    heap::RecordOptions options;
+    options.attach_to = pid;
+    options.sample_interval = interval;
+    return options;
+}
+
+// Live bytes at the end that were allocated through a function.
+std::int64_t live_through(const HeapProfile& profile, std::string_view function) {
+    std::int64_t live = 0;
+    for (const auto& [index, cost] : test::costs_at(profile, profile.marks.size() - 1)) {
+        for (TraceId at{index + 1}; at; at = profile.traces[at.value - 1].parent) {
+            const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
+            bool named = false;
+            for (std::uint32_t i = 0; i < ip.frame_count; ++i)
+                named = named || profile.string(profile.frames[ip.first_frame + i].function).find(function) != std::string::npos;
+            if (!named) continue;
+            live += cost.live_bytes;
+            break;
+        }
+    }
+    return live;
+}
+
+std::string refusal(int pid) {
+    try {
+        heap::Recorder::start(attach_to(pid));
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "attached";
+}
+
+}  // namespace
+
+TEST_CASE("an attached agent records what is allocated from then on, and leaves the process as it was") {
+    AskedProgram program(kSubject);
+    REQUIRE(program.ask("keep 1000 40") == "ok 0");
+    const std::size_t descriptors = test::descriptors_of(program.pid()), threads = thread_ids(program.pid()).size();
+    for (int time = 0; time < 3; ++time) {
+        CAPTURE(time);
+        heap::Recorder recorder = heap::Recorder::start(attach_to(program.pid()));
+        CHECK(recorder.pid() == program.pid());
+        CHECK(test::pointers_to_agent(program.pid()) > 0);
+        CHECK(program.ask("free") == "ok 0");  // what is older
+        CHECK(program.ask("keep 500 24") == "ok 0");
+        CHECK(program.ask("free") == "ok 0");
+        CHECK(program.ask("keep 700 24") == "ok 0");
+        CHECK(program.ask("fork") == "ok 5");
+        CHECK(program.ask("threads 4") == "ok 0");
+        const HeapProfile profile = recorder.finish();
+        CHECK(profile.completeness == Completeness::complete);
+        CHECK(profile.warnings.empty());
+        CHECK(live_through(profile, "keep_block") == 700 * 24);
+        CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+        CHECK(test::descriptors_of(program.pid()) == descriptors);
+        CHECK(thread_ids(program.pid()).size() == threads);
+        CHECK(test::mappings_of_agent(program.pid()) == 5);  // the library, once; no segment
+        CHECK(program.ask("threads 4") == "ok 0");
+        CHECK(program.ask("fork") == "ok 5");
+    }
+    CHECK(program.ask("free") == "ok 0");
+}
+
+TEST_CASE("objects that are loaded after the attach are recorded too") {
+    AskedProgram program(kSubject);
+    heap::Attached attached = heap::attach_agent(program.pid(), 1, {});
+    const auto before = attached.segment->slots().hooked;
+    CHECK(before > 0);
+    CHECK(attached.segment->slots().other == 0);
+    REQUIRE(program.ask("load " + kBin + "/heap_attach_plugin.so") == "ok 0");
+    CHECK(test::comes_true([&] {
+        attached.segment->beat();
+        return attached.segment->slots().hooked > before;
+    }));
+    REQUIRE(program.ask("plugin 300 64") == "ok 0");
+    heap::SegmentReader reader(Descriptor(::dup(attached.segment->file())), "segment");
+    REQUIRE(reader.read());
+    CHECK(std::count_if(reader.samples().begin(), reader.samples().end(), [](const auto& block) { return block.size == 64; }) >= 300);
+    CHECK(attached.segment->detach(seconds(5)));
+    CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+}
+
+TEST_CASE("a system call that the attach interrupts does not fail") {
+    for (const char* call : {"epoll_wait", "epoll_wait_ms", "poll", "ppoll", "pselect", "nanosleep"}) {
+        CAPTURE(call);
+        AskedProgram program(kSubject);
+        program.tell(std::string("waits ") + call);
+        for (int i = 0; i < 5; ++i) {
+            const heap::Attached attached = heap::attach_agent(program.pid(), 65536, {});
+            CHECK(attached.segment->detach(seconds(5)));
+        }
+        program.tell("free");
+        CHECK(program.answer() == "ok 0");
+        CHECK(program.answer() == "ok 0");
+    }
+}
+
+TEST_CASE("if leakline is killed, the agent leaves the process by itself") {
+    AskedProgram program(kSubject);
+    const pid_t reader = ::fork();
+    if (reader == 0) {
+        const heap::Attached attached = heap::attach_agent(program.pid(), 1, {});
+        for (;;) {
+            attached.segment->beat();
+            ::usleep(10'000);
+        }
+    }
+    CHECK(test::comes_true([&] { return test::pointers_to_agent(program.pid()) > 0; }));
+    CHECK(program.ask("keep 1000 40") == "ok 0");
+    ::kill(reader, SIGKILL);
+    ::waitpid(reader, nullptr, 0);
+    CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+    CHECK(program.ask("free") == "ok 0");
+}
+
+TEST_CASE("at whatever moment of the attach leakline is killed, the process goes on") {
+    const char* const asked = std::getenv("LEAKLINE_ATTACH_CYCLES");
+    const int times = asked != nullptr ? std::max(30, std::atoi(asked) / 10) : 30;
+    AskedProgram program(kSubject);
+    program.tell("waits epoll_wait_ms");
+    for (int i = 0; i < times; ++i) {
+        CAPTURE(i);
+        const pid_t reader = ::fork();
+        if (reader == 0) {
+            try {
+                const heap::Attached attached = heap::attach_agent(program.pid(), 65536, {});
+                attached.segment->detach(seconds(5));
+            } catch (const Error&) {
+            }
+            ::_exit(0);
+        }
+        ::usleep(static_cast<unsigned>(i) * 331 % 9000);
+        ::kill(reader, SIGKILL);
+        ::waitpid(reader, nullptr, 0);
+        // Threads of ours end, or leave after 5 s without a reader.
+        REQUIRE(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+        REQUIRE(test::comes_true([&] { return thread_ids(program.pid()).size() == 1; }));
+    }
+    program.tell("free");
+    CHECK(program.answer().starts_with(
+        "ok "));  // where it is killed between the stop and the call, epoll_wait ends as after SIGSTOP and SIGCONT
+    CHECK(program.answer() == "ok 0");
+    CHECK(program.ask("threads 2") == "ok 0");
+}
+
+TEST_CASE("what an agent cannot be attached to is refused before it is touched, with the reason and what to do") {
+    AskedProgram program(kSubject);
+    const std::string here = fmt::format("process {}: ", program.pid());
+    SUBCASE("no such process") { CHECK(refusal(999'999'999) == "process 999999999: is not running"); }
+    SUBCASE("leakline itself") { CHECK(refusal(::getpid()).find("is leakline itself") != std::string::npos); }
+    SUBCASE("a zombie") {
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(0);
+        siginfo_t info;
+        ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+        CHECK(refusal(child) == fmt::format("process {}: has ended (a zombie)", child));
+        ::waitpid(child, nullptr, 0);
+    }
+    SUBCASE("stopped") {
+        program.child().signal(SIGSTOP);
+        REQUIRE(test::comes_true([&] { return read_stat(program.pid())->state == 'T'; }));
+        CHECK(refusal(program.pid()) ==
+              here + "is stopped (SIGSTOP, Ctrl-Z)\n  hint: let it go on: kill -CONT " + std::to_string(program.pid()));
+        program.child().signal(SIGCONT);
+    }
+    SUBCASE("traced") {
+        REQUIRE(::ptrace(PTRACE_SEIZE, program.pid(), nullptr, nullptr) == 0);
+        CHECK(refusal(program.pid()).starts_with(fmt::format("{}is already traced by process {}", here, ::getpid())));
+        ::ptrace(PTRACE_INTERRUPT, program.pid(), nullptr, nullptr);
+        ::waitpid(program.pid(), nullptr, __WALL);
+        ::ptrace(PTRACE_DETACH, program.pid(), nullptr, nullptr);
+    }
+    SUBCASE("linked statically") {
+        Command command;
+        command.arguments = {kBin + "/heap_subject_static", "sleep", "60"};
+        Child child = Child::start(command);
+        const std::string text = refusal(child.pid());
+        CHECK(text.find(": ") != std::string::npos);
+        CHECK((text.find("is linked statically") != std::string::npos || text.find("has its own malloc") != std::string::npos));
+        CHECK(text.find("leakline sample --pid") != std::string::npos);
+    }
+    SUBCASE("in a sandbox") {
+        Command command;
+        command.arguments = {kBin + "/heap_subject", "sleep", "60"};
+        command.before_exec = [] {
+            sock_filter allow{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+            const sock_fprog filter{1, &allow};
+            return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+        };
+        Child child = Child::start(command);
+        CHECK(refusal(child.pid()) ==
+              fmt::format("process {}: runs in a seccomp sandbox, which may end it for a system call of the agent\n  hint: start it under "
+                          "leakline instead: leakline record --tracker agent -o run.leak -- CMD ARG...",
+                          child.pid()));
+    }
+    SUBCASE("recorded already") {
+        const heap::Attached attached = heap::attach_agent(program.pid(), 65536, {});
+        CHECK(refusal(program.pid()).starts_with(here + "is already recorded: a leakline is attached to it"));
+        CHECK(attached.segment->detach(seconds(5)));
+        heap::RecordOptions options;
+        options.with = heap::RecordWith::agent;
+        options.command.arguments = {kBin + "/heap_subject", "sleep", "60"};
+        heap::Recorder started = heap::Recorder::start(options);
+        REQUIRE(test::comes_true([&] { return started.pid() > 0; }));
+        CHECK(refusal(started.pid()).find("is already recorded: leakline has started it") != std::string::npos);
+        started.child().terminate(seconds(1));
+    }
+    SUBCASE("another user's") {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            const bool other = ::setgid(65534) == 0 && ::setuid(65534) == 0;
+            ::_exit(!other ? 77 : refusal(program.pid()).starts_with(here + "its memory may not be read: ") ? 0 : 1);
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        if (WEXITSTATUS(status) == 77)
+            MESSAGE("skipped: needs root");
+        else
+            CHECK(WEXITSTATUS(status) == 0);
+    }
+    CHECK(program.ask("keep 10 10") == "ok 0");
+    CHECK(test::is_as_before(program.pid()));
+}
