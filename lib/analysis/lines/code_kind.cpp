@@ -288,7 +288,7 @@ bool is_allocator_name(std::string_view function) {
                                                             "malloc0_n", "reallocarray", "asprintf"};
     // "xmalloc", "g_malloc", "safe_malloc": one short word before it. "grow_by_realloc" does something of its own.
     constexpr std::size_t kLongestPrefix = 8;
-    return std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view end) {
+    return std::any_of(kEnds.begin(), kEnds.end(), [name = name](std::string_view end) {
         if (!name.ends_with(end)) return false;
         std::string_view prefix = name.substr(0, name.size() - end.size());
         if (prefix.ends_with('_')) prefix.remove_suffix(1);
