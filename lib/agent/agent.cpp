@@ -79,11 +79,15 @@ void find_clock() {
     if (void* const found = ::dlsym(libc, "clock_gettime")) read_clock = reinterpret_cast<int (*)(clockid_t, timespec*)>(found);
 }
 
+}  // namespace
+
 std::uint64_t now_ns(clockid_t clock) {
     timespec now{};
     read_clock(clock, &now);
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
 }
+
+namespace {
 
 void count(std::atomic<std::uint64_t>& counter) { counter.fetch_add(1, kRelaxed); }
 

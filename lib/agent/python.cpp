@@ -137,12 +137,6 @@ struct Hooks {
     static Allocator hooked() { return {real().context, &malloc, &calloc, &realloc, &free}; }
 };
 
-template <class Function>
-bool look_up(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, name));
-    return function != nullptr;
-}
-
 bool in_place;  // our hooks, perhaps behind those of another (tracemalloc)
 
 bool put_hooks() {

@@ -15,14 +15,6 @@ namespace {
 constexpr std::uint32_t kMaxPasses = 100, kMaxNodes = 1u << 25, kMaxVariables = 1u << 18, kMaxHeld = 1u << 20;
 constexpr int kBasicSize = 32, kTraverse = 184, kIsCollected = 328;  // of a type
 
-// Used only as far as it is filled.
-template <class Element>
-Element* reserve(std::uint64_t count) {
-    void* const memory =
-        ::mmap(nullptr, count * sizeof(Element), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? nullptr : static_cast<Element*>(memory);
-}
-
 std::uint64_t hash_of(std::uint64_t address) { return address * 0x9e3779b97f4a7c15u >> 20; }
 std::uint64_t number_of(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
 
@@ -36,27 +28,26 @@ int visit_child(const void* object, void* argument) {
     return 0;
 }
 
-template <class Pointer>
-bool find_symbol(Pointer& pointer, const char* name) {
-    pointer = reinterpret_cast<Pointer>(::dlsym(RTLD_DEFAULT, name));
-    return pointer != nullptr;
-}
-
 }  // namespace
 
+void* reserve_bytes(std::uint64_t bytes) {
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? nullptr : memory;
+}
+
 bool Interpreter::find() {
-    find_symbol(disable_collector, "PyGC_Disable");
-    return find_symbol(is_initialized, "Py_IsInitialized") &&
-           (find_symbol(is_finalizing, "Py_IsFinalizing") || find_symbol(is_finalizing, "_Py_IsFinalizing")) &&
-           find_symbol(add_pending_call, "Py_AddPendingCall") && find_symbol(modules, "PyImport_GetModuleDict") &&
-           find_symbol(main_interpreter, "PyInterpreterState_Main") && find_symbol(first_thread, "PyInterpreterState_ThreadHead") &&
-           find_symbol(next_thread, "PyThreadState_Next") && find_symbol(next_in_dict, "PyDict_Next") &&
-           find_symbol(dict_of_module, "PyModule_GetDict") && find_symbol(is_subtype, "PyType_IsSubtype") &&
-           find_symbol(attributes, "_PyObject_GetDictPtr") && find_symbol(code_of_function, "PyFunction_GetCode") &&
-           find_symbol(defaults, "PyFunction_GetDefaults") && find_symbol(keyword_defaults, "PyFunction_GetKwDefaults") &&
-           find_symbol(closure, "PyFunction_GetClosure") && find_symbol(module_type, "PyModule_Type") &&
-           find_symbol(function_type, "PyFunction_Type") && find_symbol(cell_type, "PyCell_Type") && find_symbol(set_type, "PySet_Type") &&
-           find_symbol(frozenset_type, "PyFrozenSet_Type");
+    look_up(disable_collector, "PyGC_Disable");
+    return look_up(is_initialized, "Py_IsInitialized") &&
+           (look_up(is_finalizing, "Py_IsFinalizing") || look_up(is_finalizing, "_Py_IsFinalizing")) &&
+           look_up(add_pending_call, "Py_AddPendingCall") && look_up(modules, "PyImport_GetModuleDict") &&
+           look_up(main_interpreter, "PyInterpreterState_Main") && look_up(first_thread, "PyInterpreterState_ThreadHead") &&
+           look_up(next_thread, "PyThreadState_Next") && look_up(next_in_dict, "PyDict_Next") &&
+           look_up(dict_of_module, "PyModule_GetDict") && look_up(is_subtype, "PyType_IsSubtype") &&
+           look_up(attributes, "_PyObject_GetDictPtr") && look_up(code_of_function, "PyFunction_GetCode") &&
+           look_up(defaults, "PyFunction_GetDefaults") && look_up(keyword_defaults, "PyFunction_GetKwDefaults") &&
+           look_up(closure, "PyFunction_GetClosure") && look_up(module_type, "PyModule_Type") &&
+           look_up(function_type, "PyFunction_Type") && look_up(cell_type, "PyCell_Type") && look_up(set_type, "PySet_Type") &&
+           look_up(frozenset_type, "PyFrozenSet_Type");
 }
 
 bool is_thread_local(const void* object) {
@@ -97,13 +88,14 @@ void Graph::add_lost() {
         references_[node - first_lost_] += at<std::int64_t>(nodes_[node].object, 0);
     for (std::uint32_t node = first_lost_; node < used_; ++node) visit(node);
     mark_outside_ = true;
-    for (std::uint32_t pass = 0, before = kNone; pass < kMaxPasses && marked_ != before; ++pass) {
-        before = marked_;
+    bool more = true;
+    for (std::uint32_t pass = 0; pass < kMaxPasses && more; ++pass) {
+        more = false;
         for (std::uint32_t node = first_lost_; node < last_listed_; ++node) {
             const std::uint32_t i = node - first_lost_;
             if (references_[i] <= 0 || kept_outside_[i]) continue;
             kept_outside_[i] = true;
-            ++marked_;
+            more = true;
             visit(node);
         }
     }
@@ -118,9 +110,9 @@ void Graph::meet_lost(std::uint32_t node) {
 }
 
 bool Graph::is_garbage(std::uint32_t node) const {
-    if (node == kNone || !mark_outside_) return false;
-    while (nodes_[node].parent != kNone) node = nodes_[node].parent;
-    return is_lost(node) && node < last_listed_ && !kept_outside_[node - first_lost_];
+    if (node == kNone || !mark_outside_ || !is_lost(node)) return false;
+    while (nodes_[node].parent != kNone) node = nodes_[node].parent;  // which is lost, too
+    return node < last_listed_ && !kept_outside_[node - first_lost_];
 }
 
 // An object with a garbage collector's head, as far as its fields tell.
@@ -172,15 +164,16 @@ bool Graph::read_samples(const SegmentView& segment, std::uint64_t since_ns) {
         const double probability = sampling_probability(bytes, state.interval_of(i));
         const double estimate = probability > 0 ? static_cast<double>(bytes) / probability : 0;
         held_[held_count_] = {address, bytes, estimate, is_growth ? estimate : 0, stack, kNone};
-        std::uint64_t place = hash_of(address) % held_index_size_;
-        while (held_index_[place] != 0) place = (place + 1) % held_index_size_;
+        std::uint64_t place = hash_of(address) & (held_index_size_ - 1);
+        while (held_index_[place] != 0) place = (place + 1) & (held_index_size_ - 1);
         held_index_[place] = ++held_count_;
     }
     return true;
 }
 
 Graph::Held* Graph::sample_at(std::uint64_t address) {
-    for (std::uint64_t place = hash_of(address) % held_index_size_; held_index_[place] != 0; place = (place + 1) % held_index_size_)
+    for (std::uint64_t place = hash_of(address) & (held_index_size_ - 1); held_index_[place] != 0;
+         place = (place + 1) & (held_index_size_ - 1))
         if (Held& held = held_[held_index_[place] - 1]; held.address == address) return &held;
     return nullptr;
 }
@@ -190,8 +183,8 @@ bool Graph::grow_index() {
     auto* const index = reserve<std::uint32_t>(size);
     if (index == nullptr) return false;
     for (std::uint32_t node = 0; node < used_; ++node) {
-        std::uint64_t place = hash_of(number_of(nodes_[node].object)) % size;
-        while (index[place] != 0) place = (place + 1) % size;
+        std::uint64_t place = hash_of(number_of(nodes_[node].object)) & (size - 1);
+        while (index[place] != 0) place = (place + 1) & (size - 1);
         index[place] = node + 1;
     }
     if (index_ != nullptr) ::munmap(index_, index_size_ * sizeof *index_);
@@ -203,20 +196,36 @@ bool Graph::grow_index() {
 void Graph::add(const void* object, std::uint32_t parent) {
     if (object == nullptr || used_ == kMaxNodes) return;
     if (used_ * std::uint64_t{2} >= index_size_ && !grow_index()) return;
-    std::uint64_t place = hash_of(number_of(object)) % index_size_;
-    for (; index_[place] != 0; place = (place + 1) % index_size_)
-        if (nodes_[index_[place] - 1].object == object) {
-            if (parent != kNone && is_lost(index_[place] - 1)) meet_lost(index_[place] - 1);
-            return;
-        }
-    nodes_[used_] = {object, parent, parent == kNone ? 0 : nodes_[parent].depth + 1};
+    const std::uint64_t place = place_of(object);
+    if (index_[place] != 0) {
+        if (parent != kNone && is_lost(index_[place] - 1)) meet_lost(index_[place] - 1);
+        return;
+    }
+    nodes_[used_] = {object, parent};
     index_[place] = ++used_;
 }
 
+std::uint64_t Graph::place_of(const void* object) const {
+    std::uint64_t place = hash_of(number_of(object)) & (index_size_ - 1);
+    while (index_[place] != 0 && nodes_[index_[place] - 1].object != object) place = (place + 1) & (index_size_ - 1);
+    return place;
+}
+
 std::uint32_t Graph::find(const void* object) const {
-    for (std::uint64_t place = hash_of(number_of(object)) % index_size_; index_[place] != 0; place = (place + 1) % index_size_)
-        if (nodes_[index_[place] - 1].object == object) return index_[place] - 1;
-    return kNone;
+    const std::uint32_t found = index_[place_of(object)];
+    return found != 0 ? found - 1 : kNone;
+}
+
+std::uint32_t Graph::first_with_parent(std::uint32_t parent) const {
+    std::uint32_t low = variable_count_, high = used_ < first_lost_ ? used_ : first_lost_;
+    while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (nodes_[middle].parent < parent)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 void Graph::add_variable(Variable::Kind kind, const void* owner, const void* name, const void* value) {

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/internal/agent.hpp"
 #include "agent/internal/python_graph.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "unwind/system_call.hpp"
@@ -141,8 +142,8 @@ void descend(std::uint32_t node, double total, unsigned depth) {
     std::uint32_t parts[kMaxParts];
     unsigned count = 0;
     double in_parts = 0;
-    for (std::uint32_t child = node + 1; depth < kDeepest && child < graph.size() && count < kMaxParts; ++child) {
-        if (graph[child].parent != node || graph.weight(child).growth < least) continue;
+    for (auto [child, end] = graph.children(node); depth < kDeepest && child < end && count < kMaxParts; ++child) {
+        if (graph.weight(child).growth < least) continue;
         // Of few samples, one item has nearly all by chance.
         if (!has_names && graph.weight(child).samples < kFewSamples) continue;
         parts[count++] = child;
@@ -278,8 +279,8 @@ const void* main_type_below(std::uint32_t node) {
     const void* types[kMaxTypes];
     double weights[kMaxTypes];
     unsigned count = 0;
-    for (std::uint32_t child = node + 1; child < graph.size(); ++child) {
-        if (graph[child].parent != node || graph.weight(child).growth <= 0) continue;
+    for (auto [child, end] = graph.children(node); child < end; ++child) {
+        if (graph.weight(child).growth <= 0) continue;
         const void* const type = type_of(graph[child].object);
         unsigned i = 0;
         while (i < count && types[i] != type) ++i;
@@ -369,9 +370,8 @@ void put_frames() {
 
 // The holder of each node, + 1.
 std::uint8_t* owners() {
-    void* const memory = ::mmap(nullptr, graph.size() + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) return nullptr;
-    auto* const owner = static_cast<std::uint8_t*>(memory);
+    auto* const owner = reserve<std::uint8_t>(graph.size() + 1);
+    if (owner == nullptr) return nullptr;
     for (unsigned i = 0; i < holder_count; ++i) owner[holders[i]] = static_cast<std::uint8_t>(i + 1);
     for (std::uint32_t node = 0; node < graph.size(); ++node)
         if (owner[node] == 0 && graph[node].parent != Graph::kNone) owner[node] = owner[graph[node].parent];
@@ -490,17 +490,11 @@ void add_lost() {
     __builtin_unreachable();
 }
 
-// Runs in the program's memory while its caller waits, so that the copy is nobody's child once this has ended.
+// Runs in the program's memory while its caller waits, and then ends: the copy is no child that the program could wait for.
 int fork_copy(void*) {
     copy_id = static_cast<int>(unwind::system_call(SYS_clone, 0, 0, 0, 0));
     if (copy_id == 0) search_in_copy();
     return 0;
-}
-
-std::uint64_t now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 void make_copy() {
@@ -528,13 +522,13 @@ int copy_now(void*) {
     const SearchState next = permission == Permission::sandboxed ? SearchState::impossible : SearchState::searching;
     if (!search.segment.header->search.compare_exchange_strong(expected, next) || next == SearchState::impossible) return 0;
     thread.busy = true;
-    const std::uint64_t begin = now();
+    const std::uint64_t begin = now_ns(CLOCK_MONOTONIC);
     sigset_t all, before;
     ::sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);
     make_copy();
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    search.segment.header->search_ns.store(now() - begin, kRelaxed);
+    search.segment.header->search_ns.store(now_ns(CLOCK_MONOTONIC) - begin, kRelaxed);
     asm volatile("" : : : "memory");
     thread.busy = false;
     errno = error;

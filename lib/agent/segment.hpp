@@ -100,7 +100,7 @@ struct SegmentHeader {
     Attachment attachment;
     std::atomic<PythonState> python;
     std::atomic<SearchState> search;
-    std::atomic<std::uint32_t> ready;     // 1: the fields above are complete
+    std::atomic<std::uint32_t> ready;     // 1: readers may begin; the fields above but attachment and search are complete
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
     std::atomic<std::uint64_t> sampling;  // SamplingState
     std::atomic<std::uint32_t> samples_used, stacks_used, frames_used, modules_used, names_used;

@@ -118,7 +118,6 @@ struct Relocated {
     Address bases[kMax];
     const void* headers[kMax];
     unsigned count = 0;
-    std::uint64_t unloaded = 0;
 
     bool has(const dl_phdr_info& info) const {
         for (unsigned i = 0; i < count; ++i)
@@ -129,7 +128,6 @@ struct Relocated {
 Relocated relocated;
 
 int note_object(dl_phdr_info* info, std::size_t, void*) {
-    relocated.unloaded = info->dlpi_subs;
     if (relocated.count < Relocated::kMax) {
         relocated.bases[relocated.count] = info->dlpi_addr;
         relocated.headers[relocated.count++] = info->dlpi_phdr;

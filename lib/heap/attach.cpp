@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <map>
 
 #include "agent/attach_request.hpp"
 #include "agent/embedded.hpp"
@@ -49,7 +50,7 @@ class Attacher {
         signal_return_ = program_.libc.find_code(kSignalReturnCode);
         for (const char* name : {"mmap", "munmap", "pthread_create", "pthread_attr_init", "pthread_attr_setdetachstate",
                                  "pthread_attr_setstacksize", "usleep", "memfd_create", "dlopen", "close"})
-            function(name);
+            functions_.emplace(name, find_function(name));
         if (signal_return_ == 0) fail("its C library has an unknown form");
     }
 
@@ -58,7 +59,7 @@ class Attacher {
         RemoteThread thread = start_thread(attached.stopped);
         std::optional<LoadedObject> library = find_attached(pid_, program_.mappings);
         if (!library) library = load(thread);
-        const int file = make_file(thread, "leakline-segment", MFD_CLOEXEC);
+        const int file = make_file(thread, "leakline-segment");
         attached.segment = std::make_unique<AttachedSegment>(open_file(file));
         agent::AttachRequest request{};
         request.interval = interval_;
@@ -78,11 +79,12 @@ class Attacher {
     [[noreturn]] void fail(std::string why, std::string hint = {}) const {
         throw Error(ErrorKind::system, where_, std::move(why), std::move(hint));
     }
-    std::uint64_t function(const char* name) const {
+    std::uint64_t find_function(const char* name) const {
         const std::uint64_t address = program_.libc.address_of(name);
         if (address == 0) fail(fmt::format("its C library has no {}", name));
         return address;
     }
+    std::uint64_t function(std::string_view name) const { return functions_.at(name); }
     static std::optional<long> result_of(const std::vector<RemoteThread::SystemCall>& made, long number) {
         const auto found = std::find_if(made.begin(), made.end(), [&](const auto& call) { return call.number == number; });
         return found != made.end() ? std::optional(found->result) : std::nullopt;
@@ -116,10 +118,7 @@ class Attacher {
         // It calls usleep(1), and ends unless we go on with it there.
         thread.call(function("pthread_create"), {scratch_.thread(), scratch_.attributes(), function("usleep"), 1});
         const int started = thread.started();
-        if (started == 0) {
-            thread.call(function("munmap"), {scratch_.begin, Scratch::kSize});
-            fail("cannot start a thread: its limit of threads or memory is reached");
-        }
+        if (started == 0) give_up(thread, "cannot start a thread: its limit of threads or memory is reached");
         thread.release();
         stopped = system_clock().monotonic() - begin;
         return RemoteThread::take_started(pid_, started, signal_return_, {SYS_clock_nanosleep, SYS_nanosleep});
@@ -130,9 +129,10 @@ class Attacher {
     }
 
     // A file in memory, made by the process: any user and any mount namespace can open it there.
-    int make_file(RemoteThread& thread, const std::string& name, unsigned flags) const {
+    int make_file(RemoteThread& thread, const std::string& name) const {
         put_text(name);
-        const long file = result_of(thread.call(function("memfd_create"), {scratch_.text(), flags}), SYS_memfd_create).value_or(-ENOSYS);
+        const long file =
+            result_of(thread.call(function("memfd_create"), {scratch_.text(), MFD_CLOEXEC}), SYS_memfd_create).value_or(-ENOSYS);
         if (file < 0) give_up(thread, "cannot create a file in memory: " + os_reason(static_cast<int>(-file)));
         return static_cast<int>(file);
     }
@@ -148,7 +148,7 @@ class Attacher {
     }
 
     LoadedObject load(RemoteThread& thread) const {
-        const int file = make_file(thread, attached_name(), MFD_CLOEXEC);
+        const int file = make_file(thread, attached_name());
         {
             const std::string_view bytes = agent::embedded_agent_attached();
             const Descriptor copy = open_file(file);
@@ -195,6 +195,7 @@ class Attacher {
     RunningProgram program_;
     std::string where_;
     std::uint64_t signal_return_ = 0;
+    std::map<std::string_view, std::uint64_t> functions_;  // addresses of those that are called
     Scratch scratch_;
 };
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -15,6 +15,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline::heap {
 
@@ -37,10 +38,8 @@ struct Variable {
 };
 
 std::uint64_t number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     constexpr std::uint64_t kMost = std::uint64_t{1} << 44;  // sums of them do not overflow
-    return error == std::errc{} && end == text.data() + text.size() ? std::min(value, kMost) : 0;
+    return std::min(parse_number(text).value_or(0), kMost);
 }
 std::uint32_t line_number(std::string_view text) { return static_cast<std::uint32_t>(std::min<std::uint64_t>(number(text), UINT32_MAX)); }
 std::string name_of(std::string_view text) { return printable(text.substr(0, kLongestName)); }
@@ -73,16 +72,23 @@ Place find_line(std::string_view source, std::uint32_t first, const Matches& mat
     return found;
 }
 
-Place place_of(const Variable& variable, std::string_view path) {
+// By file, each read once; empty: it cannot be read.
+using Sources = std::map<std::string, std::string>;
+
+const std::string& source_of(const std::string& file, Sources& sources) {
+    const auto [found, added] = sources.try_emplace(file);
     // The program says what its files are: nothing is read that could block or is none of its source.
     std::error_code ignored;
-    if (!variable.file.ends_with(".py") || !std::filesystem::is_regular_file(variable.file, ignored)) return {};
-    std::string source;
+    if (!added || !file.ends_with(".py") || !std::filesystem::is_regular_file(file, ignored)) return found->second;
     try {
-        source = read_file(variable.file, kLargestSource);
+        found->second = read_file(file, kLargestSource);
     } catch (const Error&) {
-        return {};
     }
+    return found->second;
+}
+
+Place place_of(const Variable& variable, std::string_view path, Sources& sources) {
+    const std::string& source = source_of(variable.file, sources);
     using Match = std::optional<bool>;
     const std::string_view last_of_path = path.substr(std::min(path.size(), path.find_last_of(". ") + 1));
     if (path.starts_with(" default argument ") || path.starts_with(" lru_cache"))
@@ -116,14 +122,14 @@ std::string module_name(const Variable& variable) {
 }
 
 // Of the names of one object, the one that is made where it says so.
-void name_holder(Holder& holder, const std::vector<Variable>& variables, const std::string& path) {
+void name_holder(Holder& holder, const std::vector<Variable>& variables, const std::string& path, Sources& sources) {
     if (variables.empty()) return;
     const Variable* chosen = &variables.front();
-    Place place = place_of(*chosen, path);
+    Place place;
     for (const Variable& variable : variables) {
-        if (place.exact) break;
-        const Place other = place_of(variable, path);
+        const Place other = place_of(variable, path, sources);
         if (other.exact || (place.line == 0 && other.line != 0)) chosen = &variable, place = other;
+        if (place.exact) break;
     }
     holder.root = chosen->global ? Holder::Root::global : Holder::Root::local;
     holder.path =
@@ -163,7 +169,7 @@ class AnswerReader {
             variables_.push_back(
                 {fields[1] == "global", name_of(fields[2]), name_of(fields[3]), name_of(fields[4]), line_number(fields[5])});
         } else if (kind == "path" && fields.size() == 2 && current_) {
-            name_holder(current_->holder, variables_, name_of(fields[1]));
+            name_holder(current_->holder, variables_, name_of(fields[1]), sources_);
         } else if (kind == "others") {
             end_holder();
             lines_ = &found_.others;
@@ -212,7 +218,8 @@ class AnswerReader {
 
     PythonHolders& found_;
     std::optional<PythonHolder> current_;
-    std::vector<Variable> variables_;          // of the current holder
+    std::vector<Variable> variables_;
+    Sources sources_;                          // of the current holder
     std::vector<LineBytes>* lines_ = nullptr;  // where frames go
 };
 

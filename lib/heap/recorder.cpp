@@ -338,7 +338,7 @@ Recorder Recorder::start(RecordOptions options) {
     if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
     if (options.follow) state->follow(*options.follow, preflight, with_agent);
-    // Of an interpreter's own code, nobody wants lines.
+    // They are about lines of the interpreter's own code.
     if (!(with_agent && preflight.python)) state->warnings = std::move(preflight.warnings);
     if (state->interpreter.empty()) state->warnings.emplace_back(kNoInterpreter);
     state->options = std::move(options);
@@ -424,7 +424,7 @@ PythonHolders Recorder::python_holders(Nanoseconds patience) {
 void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
     const Nanoseconds now = system_clock().monotonic();
-    if (state_->agent || state_->attached || now < state_->next_look) return;  // the agent records them
+    if (state_->agent || state_->attached || now < state_->next_look) return;  // the agent records them; an attached one none
     state_->next_look = now + kGap;
     const int recorded = pid();
     if (recorded == 0) return;

@@ -38,7 +38,7 @@ class Check {
         const std::vector<Mapping> mappings = wait_for_libraries();
         auto libc = check_libc(mappings);
         check_recorders(mappings);
-        return {std::move(libc), mappings, inner_pid_};
+        return {std::move(libc), mappings};
     }
 
   private:
@@ -64,8 +64,8 @@ class Check {
     void check_program() {
         const std::string link = folder_ + "/exe";
         std::error_code error;
-        executable_ = std::filesystem::read_symlink(link, error).string();
-        if (executable_.empty() && error == std::errc::no_such_file_or_directory)
+        const std::string executable = std::filesystem::read_symlink(link, error).string();
+        if (executable.empty() && error == std::errc::no_such_file_or_directory)
             refuse("is a thread of the kernel", "give a program's process");
         if (::access(link.c_str(), R_OK) != 0) refuse_tracing(pid_, EACCES);
         const ElfFile elf = read_elf(link);
@@ -142,7 +142,7 @@ class Check {
     }
 
     int pid_;
-    std::string where_, folder_, executable_;
+    std::string where_, folder_;
     int inner_pid_ = 0;
     bool dynamic_ = false;  // it has a loader
 };
@@ -150,9 +150,12 @@ class Check {
 }  // namespace
 
 std::string attached_name() {
-    std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
-    for (const char c : agent::embedded_agent_attached()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    return fmt::format("{}{:016x}", agent::kAttachedName, hash);
+    static const std::string name = [] {
+        std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+        for (const char c : agent::embedded_agent_attached()) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+        return fmt::format("{}{:016x}", agent::kAttachedName, hash);
+    }();
+    return name;
 }
 
 std::optional<LoadedObject> find_attached(int pid, const std::vector<Mapping>& mappings) {

@@ -1,8 +1,5 @@
 #include "memory/glibc_heap.hpp"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -10,6 +7,7 @@
 
 #include "base/quantities.hpp"
 #include "system/clock.hpp"
+#include "system/loaded_object.hpp"
 #include "system/mappings.hpp"
 #include "system/proc_file.hpp"
 
@@ -25,11 +23,7 @@ constexpr std::uint64_t kLargeHeader = 48;  // malloc's data in a free chunk: si
 
 GlibcHeap::GlibcHeap(int pid, const SystemRoots& roots) : pid_(pid), folder_(roots.proc + "/" + std::to_string(pid)) {}
 
-bool GlibcHeap::copy(std::uint64_t address, void* to, std::size_t size) const {
-    const iovec local{to, size};
-    const iovec remote{reinterpret_cast<void*>(address), size};
-    return ::process_vm_readv(pid_, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
-}
+bool GlibcHeap::copy(std::uint64_t address, void* to, std::size_t size) const { return read_memory(pid_, address, to, size); }
 
 std::optional<std::uint64_t> GlibcHeap::word(std::uint64_t address) const {
     std::uint64_t value = 0;

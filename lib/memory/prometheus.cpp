@@ -21,23 +21,6 @@ constexpr std::int64_t kFirstPart = 200;           // small: it shows how many s
 constexpr std::int64_t kAnswerPoints = 1'000'000;  // about 35 MB of text
 constexpr std::size_t kMaxBody = std::size_t{1} << 30;
 
-std::string form_encode(std::string_view text) {
-    constexpr char kHex[] = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            out += '%';
-            out += kHex[byte >> 4];
-            out += kHex[byte & 15];
-        }
-    }
-    return out;
-}
-
 // Seconds with three decimals, from milliseconds: exact, so that the parts of a range share one grid.
 std::string seconds_text(std::int64_t milliseconds) {
     std::string digits = std::to_string(milliseconds % 1000);
@@ -71,8 +54,8 @@ class Server {
     // One part of the range, both ends included.
     MatrixAnswer ask(const std::string& promql, std::int64_t start_ms, std::int64_t end_ms) {
         if (query_.stop.stop_requested()) throw Error(ErrorKind::system, base_, "interrupted");
-        const std::string form = "query=" + form_encode(promql) + "&start=" + seconds_text(start_ms) + "&end=" + seconds_text(end_ms) +
-                                 "&step=" + seconds_text(milliseconds(query_.step)) +
+        const std::string form = "query=" + http::percent_encoded(promql) + "&start=" + seconds_text(start_ms) +
+                                 "&end=" + seconds_text(end_ms) + "&step=" + seconds_text(milliseconds(query_.step)) +
                                  "&timeout=" + std::to_string(std::max<std::int64_t>(1, query_.timeout / std::chrono::seconds(1))) + "s";
         const http::ClientResponse response = send(form);
         MatrixAnswer answer = parse_matrix(response.body, query_.max_series);
@@ -165,8 +148,7 @@ struct Collected {
 };
 
 void add_new(std::vector<std::string>& all, std::vector<std::string> some) {
-    for (std::string& text : some)
-        if (std::find(all.begin(), all.end(), text) == all.end()) all.push_back(std::move(text));
+    for (std::string& text : some) add_once(all, std::move(text));
 }
 
 class Collector {

@@ -21,7 +21,7 @@ class ChunkBuffer {
 
     explicit ChunkBuffer(std::unique_ptr<ByteSource> source);
 
-    // The first bytes, at most limit (<= kChunk), without consuming them, to detect a format. With a_line it reads no more
+    // The first bytes, at most limit, without consuming them, to detect a format. With a_line it reads no more
     // than one line: the rest may come from a pipe much later.
     enum class Peek { full, a_line };
     std::string_view peek(std::size_t limit, Peek how = Peek::full);

@@ -23,9 +23,9 @@ std::string_view next_word(std::string_view& text) {
 }
 
 template <typename Number>
-std::optional<Number> number(std::string_view word) {
+std::optional<Number> number(std::string_view word, int base = 10) {
     Number value{};
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
     if (error != std::errc{} || end != word.data() + word.size()) return std::nullopt;
     return value;
 }
@@ -148,16 +148,22 @@ std::optional<std::string_view> status_value(std::string_view text, std::string_
 std::optional<WaitingCall> parse_waiting_call(std::string_view text) {
     const auto words = split(trim(text), ' ');
     if (words.size() != 9) return std::nullopt;
-    const auto number = [](std::string_view word, auto& value, int base) {
-        if (base == 16 && word.starts_with("0x")) word.remove_prefix(2);
-        const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value, base);
-        return error == std::errc{} && end == word.data() + word.size();
-    };
+    std::array<std::uint64_t, 8> values{};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        std::string_view word = words[i + 1];
+        if (word.starts_with("0x")) word.remove_prefix(2);
+        const auto value = number<std::uint64_t>(word, 16);
+        if (!value) return std::nullopt;
+        values[i] = *value;
+    }
+    const auto made = number<long>(words[0]);
+    if (!made || *made < 0) return std::nullopt;
     WaitingCall waiting;
-    bool good = number(words[0], waiting.number, 10) && waiting.number >= 0 && number(words[7], waiting.stack, 16) &&
-                number(words[8], waiting.instruction, 16);
-    for (std::size_t i = 0; i < waiting.arguments.size(); ++i) good = good && number(words[i + 1], waiting.arguments[i], 16);
-    return good ? std::optional(waiting) : std::nullopt;
+    waiting.number = *made;
+    std::copy_n(values.begin(), waiting.arguments.size(), waiting.arguments.begin());
+    waiting.stack = values[6];
+    waiting.instruction = values[7];
+    return waiting;
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {

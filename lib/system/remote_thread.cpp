@@ -115,27 +115,6 @@ struct Frame {
     std::array<std::byte, offsetof(ucontext_t, uc_sigmask) + sizeof(std::uint64_t)> context;
 };
 
-}  // namespace
-
-std::vector<int> waiting_threads(int pid, const SystemRoots& roots) {
-    const std::string folder = fmt::format("{}/{}", roots.proc, pid);
-    const std::vector<Mapping> mappings = parse_mappings(read_small_file(folder + "/maps").value_or(""));
-    std::vector<std::pair<int, int>> ranked;
-    for (const int thread : thread_ids(pid, roots)) {
-        const auto text = read_small_file(fmt::format("{}/task/{}/syscall", folder, thread));
-        const auto waiting = text ? parse_waiting_call(*text) : std::nullopt;
-        const long number = waiting ? number_of(pid, waiting->number, waiting->instruction) : -1;
-        const auto rank = rank_of(number);
-        if (!rank || !has_room(mappings, waiting->stack)) continue;
-        const bool sleeps = number == SYS_nanosleep || number == SYS_clock_nanosleep;
-        if (!sleeps || sleeps_long(pid, *waiting)) ranked.emplace_back(*rank, thread);
-    }
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<int> threads;
-    for (const auto& [rank, thread] : ranked) threads.push_back(thread);
-    return threads;
-}
-
 // A thread that is ours but was not made use of: it goes on.
 void let_go(int thread) {
     ::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr);
@@ -148,9 +127,32 @@ void let_go(int thread) {
     ::ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
 }
 
+}  // namespace
+
+std::vector<int> waiting_threads(int pid, const SystemRoots& roots) {
+    const std::string folder = fmt::format("{}/{}", roots.proc, pid);
+    std::optional<std::vector<Mapping>> mappings;  // only where a thread waits: reading them takes the process's lock of its memory
+    std::vector<std::pair<int, int>> ranked;
+    for (const int thread : thread_ids(pid, roots)) {
+        const auto text = read_small_file(fmt::format("{}/task/{}/syscall", folder, thread));
+        const auto waiting = text ? parse_waiting_call(*text) : std::nullopt;
+        const long number = waiting ? number_of(pid, waiting->number, waiting->instruction) : -1;
+        const auto rank = rank_of(number);
+        if (!rank) continue;
+        if (!mappings) mappings = parse_mappings(read_small_file(folder + "/maps").value_or(""));
+        if (!has_room(*mappings, waiting->stack)) continue;
+        const bool sleeps = number == SYS_nanosleep || number == SYS_clock_nanosleep;
+        if (!sleeps || sleeps_long(pid, *waiting)) ranked.emplace_back(*rank, thread);
+    }
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<int> threads;
+    for (const auto& [rank, thread] : ranked) threads.push_back(thread);
+    return threads;
+}
+
 struct RemoteThread::State {
-    int pid = 0, thread = 0;
-    std::uint64_t signal_return = 0;
+    int pid, thread;
+    std::uint64_t signal_return;
     Registers saved{}, fallback{};  // fallback: where it goes on if the calls end without us
     std::uint64_t mask = 0, stack = 0;
     std::array<std::byte, sizeof(user_fpregs_struct)> floating_point{};
@@ -162,6 +164,8 @@ struct RemoteThread::State {
     bool crashed = false;
     bool ours = false;  // it exists for these calls only
 
+    State(int process, int of_thread, std::uint64_t signal_return_at) : pid(process), thread(of_thread), signal_return(signal_return_at) {}
+
     [[noreturn]] void fail(const std::string& what) const { throw Error(ErrorKind::system, fmt::format("process {}", pid), what); }
     bool request(int what, void* value) const { return ::ptrace(static_cast<__ptrace_request>(what), thread, nullptr, value) == 0; }
     bool request_sized(int what, std::uint64_t size, void* value) const {
@@ -170,8 +174,14 @@ struct RemoteThread::State {
     bool set(const Registers& registers) const { return request(PTRACE_SETREGS, const_cast<Registers*>(&registers)); }
     bool set_mask(std::uint64_t value) const { return request_sized(PTRACE_SETSIGMASK, sizeof value, &value); }
 
+    // PTRACE_SYSCALL, PTRACE_CONT or PTRACE_DETACH, with a signal for the thread; 0: none.
+    bool resume(int what, int signal) const {
+        return ::ptrace(static_cast<__ptrace_request>(what), thread, nullptr,
+                        reinterpret_cast<void*>(static_cast<std::intptr_t>(signal))) == 0;
+    }
     std::optional<int> wait(Nanoseconds deadline) const;
     int wait_for_stop(Nanoseconds deadline) const;
+    int step(int signal, Nanoseconds deadline);
     void save();
     Registers prepare(std::uint64_t function, std::initializer_list<std::uint64_t> arguments);
     void run(std::vector<SystemCall>& made, std::uint64_t frame, Nanoseconds deadline);
@@ -203,6 +213,15 @@ int RemoteThread::State::wait_for_stop(Nanoseconds deadline) const {
     if (!status) fail("a call in it takes too long");
     if (!WIFSTOPPED(*status)) fail("ended during the attach");
     return *status;
+}
+
+// To its next stop, at a system call's entry or exit or before.
+int RemoteThread::State::step(int signal, Nanoseconds deadline) {
+    if (!resume(PTRACE_SYSCALL, signal)) fail("ended during the attach");
+    stopped = in_system_call = false;
+    const int status = wait_for_stop(deadline);
+    stopped = true;
+    return status;
 }
 
 void RemoteThread::State::save() {
@@ -284,12 +303,7 @@ void RemoteThread::State::run(std::vector<SystemCall>& made, std::uint64_t frame
     long entered = -1;
     int deliver = 0;
     for (;;) {
-        if (::ptrace(PTRACE_SYSCALL, thread, nullptr, reinterpret_cast<void*>(static_cast<std::intptr_t>(deliver))) != 0)
-            fail("ended during the attach");
-        stopped = in_system_call = false;
-        deliver = 0;
-        const int status = wait_for_stop(deadline), signal = WSTOPSIG(status);
-        stopped = true;
+        const int status = step(std::exchange(deliver, 0), deadline), signal = WSTOPSIG(status);
         if (status >> 16 == PTRACE_EVENT_CLONE) {
             unsigned long id = 0;
             if (request(PTRACE_GETEVENTMSG, &id)) started = static_cast<int>(id);
@@ -325,7 +339,7 @@ void RemoteThread::State::go_on() {
         const auto status = wait(system_clock().monotonic() + kPatience);
         if (!status || !WIFSTOPPED(*status)) return;
         if (*status >> 16 != PTRACE_EVENT_STOP) {  // a signal came first
-            ::ptrace(PTRACE_DETACH, thread, nullptr, reinterpret_cast<void*>(static_cast<std::intptr_t>(WSTOPSIG(*status))));
+            resume(PTRACE_DETACH, WSTOPSIG(*status));
             return;
         }
     }
@@ -357,8 +371,6 @@ RemoteThread& RemoteThread::operator=(RemoteThread&& other) noexcept {
 }
 RemoteThread::~RemoteThread() { release(); }
 
-int RemoteThread::id() const { return state_->thread; }
-
 std::optional<RemoteThread> RemoteThread::stop(int pid, int thread, std::uint64_t signal_return) {
     if (::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0) {
         const int reason = errno;
@@ -366,16 +378,12 @@ std::optional<RemoteThread> RemoteThread::stop(int pid, int thread, std::uint64_
         refuse_tracing(pid, reason);
     }
     ::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr);
-    auto state = std::make_unique<State>();
-    state->pid = pid;
-    state->thread = thread;
-    state->signal_return = signal_return;
+    auto state = std::make_unique<State>(pid, thread, signal_return);
     const Nanoseconds deadline = system_clock().monotonic() + kPatience;
     for (;;) {
         const int status = state->wait_for_stop(deadline);
         if (status >> 16 == PTRACE_EVENT_STOP) break;
-        ::ptrace(PTRACE_CONT, thread, nullptr,
-                 reinterpret_cast<void*>(static_cast<std::intptr_t>(status >> 16 == 0 ? WSTOPSIG(status) : 0)));
+        state->resume(PTRACE_CONT, status >> 16 == 0 ? WSTOPSIG(status) : 0);
     }
     Registers now{};
     if (!state->request(PTRACE_GETREGS, &now) || !rank_of(number_of(pid, static_cast<long>(now.orig_rax), now.rip))) {
@@ -411,10 +419,7 @@ void RemoteThread::use_stack(std::uint64_t top) { state_->stack = top; }
 int RemoteThread::started() const { return state_->started; }
 
 RemoteThread RemoteThread::take_started(int pid, int thread, std::uint64_t signal_return, std::initializer_list<long> system_calls) {
-    auto state = std::make_unique<State>();
-    state->pid = pid;
-    state->thread = thread;
-    state->signal_return = signal_return;
+    auto state = std::make_unique<State>(pid, thread, signal_return);
     state->ours = true;
     const Nanoseconds deadline = system_clock().monotonic() + kPatience;
     try {
@@ -430,9 +435,7 @@ RemoteThread RemoteThread::take_started(int pid, int thread, std::uint64_t signa
 void RemoteThread::State::run_to(std::initializer_list<long> system_calls, Nanoseconds deadline) {
     wait_for_stop(deadline);
     for (int deliver = 0;;) {
-        if (::ptrace(PTRACE_SYSCALL, thread, nullptr, reinterpret_cast<void*>(static_cast<std::intptr_t>(deliver))) != 0)
-            fail("ended during the attach");
-        const int status = wait_for_stop(deadline);
+        const int status = step(deliver, deadline);
         deliver = status >> 16 == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80) ? WSTOPSIG(status) : 0;
         __ptrace_syscall_info info{};
         if (WSTOPSIG(status) != (SIGTRAP | 0x80) || !request_sized(PTRACE_GET_SYSCALL_INFO, sizeof info, &info) ||
@@ -473,7 +476,6 @@ RemoteThread::RemoteThread(std::unique_ptr<State> state) : state_(std::move(stat
 RemoteThread::RemoteThread(RemoteThread&&) noexcept = default;
 RemoteThread& RemoteThread::operator=(RemoteThread&&) noexcept = default;
 RemoteThread::~RemoteThread() = default;
-int RemoteThread::id() const { return 0; }
 std::optional<RemoteThread> RemoteThread::stop(int pid, int, std::uint64_t) {
     throw Error(ErrorKind::system, fmt::format("process {}", pid), "attaching is implemented for x86-64 only");
 }

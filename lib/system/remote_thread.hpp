@@ -39,8 +39,6 @@ class RemoteThread {
     RemoteThread(RemoteThread&&) noexcept;
     RemoteThread& operator=(RemoteThread&&) noexcept;
 
-    int id() const;
-
     // Calls a function with up to six arguments, all signals blocked, and returns the system calls that it made. Its result is not known.
     // Throws Error{system} if the thread ends, the function crashes, or it takes longer than kPatience; the thread then goes on as
     // if it had not been called.

@@ -1,6 +1,8 @@
 // The functions that the hooks call to record a block, and the process-wide filter. Any thread.
 #pragma once
 
+#include <time.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -11,6 +13,9 @@
 namespace leakline::agent {
 
 extern AddressFilter address_filter __attribute__((visibility("hidden")));
+
+// Of the machine: a clock that a preloaded library may scale is not asked.
+std::uint64_t now_ns(clockid_t clock);
 
 // Called when the bytes to the next sample are used up. Returns whether to sample this block, and draws the next distance.
 bool choose(std::size_t size);

@@ -17,7 +17,7 @@ namespace leakline::agent::python {
 PythonState begin();
 // Takes the hooks away, if none were put before them since: those would call the hooks. They call the allocators, as before.
 void end();
-// Call when a new segment begins, with the agent's lock held.
+// Call when a segment begins that has no names of the last one, with the agent's lock held.
 void forget_names();
 
 // The innermost Python function that the calling thread executes; null: none.

@@ -36,7 +36,7 @@ extern Interpreter interpreter __attribute__((visibility("hidden")));
 
 // Kinds of types, by their flags.
 constexpr unsigned long kHasCollector = 1ul << 14, kIsLong = 1ul << 24, kIsList = 1ul << 25, kIsTuple = 1ul << 26, kIsBytes = 1ul << 27,
-                        kIsString = 1ul << 28, kIsDict = 1ul << 29, kIsType = 1ul << 31, kIsHeapType = 1ul << 9;
+                        kIsString = 1ul << 28, kIsDict = 1ul << 29, kIsType = 1ul << 31;
 inline const void* type_of(const void* object) { return at<const void*>(object, kType); }
 inline unsigned long type_flags(const void* type) { return at<unsigned long>(type, 168); }
 inline const char* type_name(const void* type) { return at<const char*>(type, 24); }
@@ -50,13 +50,19 @@ struct Variable {
     const void* name;   // a string; null: not known
 };
 
+// Zeroed memory, used only as far as it is filled; null: there is none.
+void* reserve_bytes(std::uint64_t bytes);
+template <class Element>
+Element* reserve(std::uint64_t count) {
+    return static_cast<Element*>(reserve_bytes(count * sizeof(Element)));
+}
+
 class Graph {
   public:
     static constexpr std::uint32_t kNone = ~std::uint32_t{0};
     struct Node {
         const void* object;
-        std::uint32_t parent;  // kNone: a variable's value
-        std::uint32_t depth;
+        std::uint32_t parent;  // kNone: a variable's value, or a lost object that the collector lists
     };
     struct Held {
         std::uint64_t address, size;
@@ -80,7 +86,12 @@ class Graph {
     const Node& operator[](std::uint32_t node) const { return nodes_[node]; }
     const Weight& weight(std::uint32_t node) const { return weights_[node]; }  // of the samples at and below it
     bool is_lost(std::uint32_t node) const { return node >= first_lost_; }
-    bool is_garbage(std::uint32_t node) const;                        // lost, and nothing but other lost objects refers to it
+    bool is_garbage(std::uint32_t node) const;  // lost, and nothing but other lost objects refers to it
+    // The nodes first met from this one, which is not lost: they follow each other, as nodes are visited in order.
+    struct Range {
+        std::uint32_t begin, end;
+    };
+    Range children(std::uint32_t node) const { return {first_with_parent(node), first_with_parent(node + 1)}; }
     std::uint32_t variable_count() const { return variable_count_; }  // the first nodes
     const Variable& variable(std::uint32_t node) const { return variables_[node]; }
     std::uint32_t held_count() const { return held_count_; }
@@ -97,7 +108,9 @@ class Graph {
     void visit(std::uint32_t node);
     void weigh();
     bool grow_index();
-    std::uint32_t find(const void* object) const;  // kNone: not visited
+    std::uint64_t place_of(const void* object) const;             // in the index: of the object, or free
+    std::uint32_t find(const void* object) const;                 // kNone: not visited
+    std::uint32_t first_with_parent(std::uint32_t parent) const;  // or a later one
     bool is_collected(const void* object) const;
     const void* object_in(const Held& held) const;
     void add_list_of(const void* first);
@@ -124,7 +137,6 @@ class Graph {
     std::int64_t* references_ = nullptr;  // that are no other lost node's
     bool* kept_outside_ = nullptr;
     bool mark_outside_ = false;  // references are counted: what is met is held from outside
-    std::uint32_t marked_ = 0;
 };
 
 }  // namespace leakline::agent::python

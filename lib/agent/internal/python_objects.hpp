@@ -1,6 +1,7 @@
 // CPython's objects, read by the places of their fields.
 #pragma once
 
+#include <dlfcn.h>
 #include <string.h>
 
 #include <cstdint>
@@ -26,6 +27,13 @@ Field at(const void* object, int place) {
     Field value;
     memcpy(&value, static_cast<const char*>(object) + place, sizeof value);
     return value;
+}
+
+// A function or type that the interpreter exports. False: it has none of this name.
+template <class Pointer>
+bool look_up(Pointer& pointer, const char* name) {
+    pointer = reinterpret_cast<Pointer>(::dlsym(RTLD_DEFAULT, name));
+    return pointer != nullptr;
 }
 
 // Null: not CPython, or a version that is not known.

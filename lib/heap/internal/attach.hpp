@@ -1,4 +1,4 @@
-// Loads leakline's agent into a running process: without a debugger, and with one thread stopped for less than a millisecond.
+// Loads leakline's agent into a running process: without a debugger, and with one thread stopped, mostly for less than a millisecond.
 //
 //   leakline                        the process
 //   stops one waiting thread  --->  which starts a thread (pthread_create), and goes on

@@ -25,7 +25,7 @@ struct CollectorOptions {
     int control = -1;                              // our end of the socket pair
     std::array<int, 4> libraries{-1, -1, -1, -1};  // for the service to open at our /proc/PID/fd, or -1
     bool follow = false;   // the recorded process is one that announces itself in the stream (unwind/follow_block.hpp)
-    std::string segments;  // the folder that agents write to; empty with heaptrack's tracker
+    std::string segments;  // the folder that agents write to; empty with heaptrack's tracker, and for an attached agent
     int attached = 0;      // the process that an agent was attached to, whose segment is `segment`; 0: none
     int segment = -1;
     int output = -1;                // the recording file; truncated when the first data arrives

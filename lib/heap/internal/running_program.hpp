@@ -13,7 +13,6 @@ namespace leakline::heap {
 struct RunningProgram {
     LoadedObject libc;
     std::vector<Mapping> mappings;
-    int inner_pid = 0;  // in its own PID namespace
 };
 
 // Throws Error{input} or Error{system} if not, with the reason and what to do instead.
