@@ -125,16 +125,13 @@ std::string measured_at(const CommentContent& content) {
 }  // namespace
 
 std::string comment_markdown(const CommentContent& content, const RenderOptions& options) {
-    const auto part = [&](std::string_view heading, const Document& document) {
-        constexpr std::size_t kMarks = 4;  // the "### " of a document by itself
-        return fmt::format("\n#### {}{}", heading, format_named("md").render(document, options).substr(kMarks));
-    };
     std::vector<std::string> parts = markdown::diagnosis_parts(content.diagnosis, options);
     std::vector<std::string> shown;
     if (std::string chart = memory_chart(content.diagnosis); !chart.empty()) shown.push_back(std::move(chart));
-    if (content.comparison != nullptr) shown.push_back(part("Before and after, ", *content.comparison));
+    if (content.comparison != nullptr)
+        shown.push_back("\n" + markdown::with_heading("#### Before and after, ", *content.comparison, options));
     if (content.history != nullptr) {
-        shown.push_back(part("", *content.history));
+        shown.push_back("\n" + markdown::with_heading("#### ", *content.history, options));
         shown.push_back(history_chart(*content.history));
     }
     shown.push_back(measured_at(content));

@@ -22,9 +22,8 @@ void add_detection_limit(TerminalText& text, const GateReport& gate) {
     if (!gate.detectable_bytes_per_request) return text.field("detection limit", detectable_text(gate.run.trend));
     std::string words = format_bytes(*gate.detectable_bytes_per_request) + " per request";
     if (gate.detectable_bytes_per_hour)
-        words +=
-            fmt::format(": {} per hour, {} per day at the log's rate of {:.3g} requests/s", format_bytes(*gate.detectable_bytes_per_hour),
-                        format_bytes(*gate.detectable_bytes_per_hour * 24), *gate.run.requests_per_second);
+        words += fmt::format(": {} per hour, {} per day at the log's rate of {} requests/s", format_bytes(*gate.detectable_bytes_per_hour),
+                             format_bytes(*gate.detectable_bytes_per_hour * 24), plain_rate(*gate.run.requests_per_second));
     text.field("detection limit", words);
     if (gate.hours_to_limit)
         text.field("smaller leaks",
@@ -64,13 +63,10 @@ void add_runs(TerminalText& text, const GateReport& gate) {
 
 void add_blind_spots(TerminalText& text, const GateReport& gate) {
     text.heading("Not exercised");
-    bool any = false;
-    for (const TrafficRow& row : traffic_rows(gate.run)) {
-        if (row.name != "not tested") continue;
-        text.field(row.name, row.text);
-        any = true;
-    }
-    if (!any) text.field("requests", "none of the log's kinds of request: all were served");
+    if (const std::string kinds = not_tested_text(gate.run.coverage); !kinds.empty())
+        text.field("not tested", kinds);
+    else
+        text.field("requests", "none of the log's kinds of request: all were served");
     if (!gate.run.soak) text.field("time", "leaks that follow time, and what a timer frees: --soak, --time-scale");
     if (!gate.run.connections) text.field("connections", "growth per connection was not measured");
     if (gate.run.lines.lines.empty()) text.field("lines", "no source lines: a leak is found in memory as a whole, and named nowhere");
@@ -86,7 +82,7 @@ std::string gate_text(const GateReport& gate, const RenderOptions& options) {
     add_detection_limit(text, gate);
     add_budget(text, gate);
     for (const Gate& other : gate.run.gates)
-        if (!gate.run.max_growth || other.name.find("growth at most") == std::string::npos)
+        if (!gate.run.max_growth || other.name != budget_gate_name(*gate.run.max_growth))
             text.field("gate", fmt::format("{}: {}", outcome_name(other.outcome), other.name));
     add_smallest(text, gate);
     add_runs(text, gate);

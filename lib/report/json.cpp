@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // "schema" stays first
 
-// The archive of json_fields.hpp that writes.
+// The archive (json_archive.hpp) that writes.
 class Writer {
   public:
     static constexpr bool kWrites = true;

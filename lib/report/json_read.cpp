@@ -23,7 +23,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kDeepest = 520;  // nested objects and arrays: callers of callers take two per level
 constexpr const char* kHint = "expected a file written by leakline diagnose -o NAME.json";
 
-// The archive of json_fields.hpp that reads. A value is unchanged if its member is absent or null. It knows its
+// The archive (json_archive.hpp) that reads. A value is unchanged if its member is absent or null. It knows its
 // path, so that a wrong type is reported with its place ("lines[3].file"); each reader is used within the life of the
 // one that it was found in.
 class Reader {
@@ -183,6 +183,19 @@ void check_schema(const Reader& root, const std::string& name, std::string_view 
         throw Error(ErrorKind::input, name, fmt::format("{} {}; this build reads 1 to {}", what, schema, Diagnosis::kSchema), hint);
 }
 
+template <class Document>
+Document read_document(std::string_view text, const std::string& name, std::initializer_list<std::string_view> members, const char* missing,
+                       const char* hint) {
+    const Json json = parse(text, name);
+    const Reader root(json, name);
+    for (const std::string_view member : members)
+        if (!root.find(member)) throw Error(ErrorKind::input, name, missing, hint);
+    check_schema(root, name, "schema", "written by a newer leakline");
+    Document document;
+    fields(root, document);
+    return document;
+}
+
 }  // namespace
 
 Diagnosis read_diagnosis(std::string_view text, const std::string& name) {
@@ -214,27 +227,14 @@ LineReport read_line_report(std::string_view text, const std::string& name) {
 }
 
 Audit read_audit(std::string_view text, const std::string& name) {
-    const Json json = parse(text, name);
-    const Reader root(json, name);
-    if (!root.find("schema") || !root.find("findings"))
-        throw Error(ErrorKind::input, name, "not an audit: it has no 'schema' and 'findings'",
-                    "this takes what leakline audit wrote with -o NAME.json");
-    check_schema(root, name, "schema", "written by a newer leakline");
-    Audit audit;
-    fields(root, audit);
-    return audit;
+    return read_document<Audit>(text, name, {"schema", "findings"}, "not an audit: it has no 'schema' and 'findings'",
+                                "this takes what leakline audit wrote with -o NAME.json");
 }
 
 ReplayStats read_replay(std::string_view text, const std::string& name) {
-    const Json json = parse(text, name);
-    const Reader root(json, name);
-    if (!root.find("schema") || !root.find("read") || !root.find("latency_us"))
-        throw Error(ErrorKind::input, name, "not the result of a replay: it has no 'schema', 'read' and 'latency_us'",
-                    "this takes what leakline replay wrote with -o NAME.json");
-    check_schema(root, name, "schema", "written by a newer leakline");
-    ReplayStats stats;
-    fields(root, stats);
-    return stats;
+    return read_document<ReplayStats>(text, name, {"schema", "read", "latency_us"},
+                                      "not the result of a replay: it has no 'schema', 'read' and 'latency_us'",
+                                      "this takes what leakline replay wrote with -o NAME.json");
 }
 
 bool is_audit(std::string_view text) {

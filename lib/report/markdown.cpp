@@ -212,6 +212,44 @@ std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const Rende
     return parts;
 }
 
+std::string with_heading(std::string_view heading, const Comparison& comparison, const RenderOptions& options) {
+    const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
+    std::string out = fmt::format("{}{}: {}\n\n", heading, outcome_name(comparison.outcome), plain(comparison.reasons.front()));
+    for (std::size_t i = 1; i < comparison.reasons.size(); ++i) out += plain(comparison.reasons[i]) + "\n\n";
+    out += fmt::format("Growth of live heap per {}: {} before, {} after\n\n", unit, format_bytes(comparison.total_before),
+                       format_bytes(comparison.total_after));
+    if (comparison.lines.empty()) return out;
+    out += fmt::format("| change | before, per {0} | after, per {0} | difference | line | source |\n", unit);
+    out += "| --- | ---: | ---: | ---: | --- | --- |\n";
+    for (std::size_t i = 0; i < std::min(options.top, comparison.lines.size()) && out.size() < kLimit; ++i) {
+        const LineDifference& line = comparison.lines[i];
+        const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
+        out += fmt::format("| {}{} | {} | {} | {} | {} | {} |\n", line.over_budget ? "**leak** " : "", line_change_name(line.change),
+                           line.before ? interval_text(line.rate_before) : "", line.after ? interval_text(line.rate_after) : "",
+                           interval_text(line.difference), plain(place_text(at)), code(trim(line.source)));
+    }
+    for (const std::string& warning : comparison.warnings) out += "\n- " + plain(warning);
+    return out + "\n";
+}
+
+std::string with_heading(std::string_view heading, const History& history, const RenderOptions& options) {
+    std::string out = fmt::format("{}History, {}: {}\n\n", heading, history_verdict(history), plain(history_headline(history)));
+    out += "| change | smallest before | per request, oldest first | line | source |\n| --- | ---: | --- | --- | --- |\n";
+    for (std::size_t i = 0; i < std::min(options.top, history.lines.size()) && out.size() < kLimit; ++i) {
+        const History::Line& line = history.lines[i];
+        std::string growth;  // of the newest runs: a cell has to stay readable
+        for (std::size_t run = line.growth.size() - std::min<std::size_t>(line.growth.size(), 12); run < line.growth.size(); ++run)
+            growth += (growth.empty() ? "" : ", ") + (line.growth[run] ? format_bytes(line.growth[run]->estimate) : "?");
+        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", worse(line.change) ? "**leak** " : "", change_name(line.change),
+                           line.least ? format_bytes(*line.least) : "", growth, plain(place_text(line.at)), code(line.source));
+    }
+    out += fmt::format("\n{} runs", history.runs.size());
+    if (!history.runs.empty())
+        out += fmt::format(", the newest: {} ({})", plain(history.runs.back().file), verdict_name(history.runs.back().verdict));
+    for (const std::string& warning : history.warnings) out += "\n- " + plain(warning);
+    return utf8_cut(out, kLimit - 4) + "\n";
+}
+
 }  // namespace markdown
 
 namespace {
@@ -257,48 +295,14 @@ std::string render(const TrendReport& report, const RenderOptions&) {
     return fit(parts);
 }
 
-std::string render(const Comparison& comparison, const RenderOptions& options) {
-    const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
-    std::string out = fmt::format("### {}: {}\n\n", outcome_name(comparison.outcome), plain(comparison.reasons.front()));
-    for (std::size_t i = 1; i < comparison.reasons.size(); ++i) out += plain(comparison.reasons[i]) + "\n\n";
-    out += fmt::format("Growth of live heap per {}: {} before, {} after\n\n", unit, format_bytes(comparison.total_before),
-                       format_bytes(comparison.total_after));
-    if (comparison.lines.empty()) return out;
-    out += fmt::format("| change | before, per {0} | after, per {0} | difference | line | source |\n", unit);
-    out += "| --- | ---: | ---: | ---: | --- | --- |\n";
-    for (std::size_t i = 0; i < std::min(options.top, comparison.lines.size()) && out.size() < kLimit; ++i) {
-        const LineDifference& line = comparison.lines[i];
-        const CodeLine& at = line.after ? *line.after : line.before ? *line.before : CodeLine{};
-        out += fmt::format("| {}{} | {} | {} | {} | {} | {} |\n", line.over_budget ? "**leak** " : "", line_change_name(line.change),
-                           line.before ? interval_text(line.rate_before) : "", line.after ? interval_text(line.rate_after) : "",
-                           interval_text(line.difference), plain(place_text(at)), code(trim(line.source)));
-    }
-    for (const std::string& warning : comparison.warnings) out += "\n- " + plain(warning);
-    return out + "\n";
-}
+std::string render(const Comparison& comparison, const RenderOptions& options) { return with_heading("### ", comparison, options); }
+
+std::string render(const History& history, const RenderOptions& options) { return with_heading("### ", history, options); }
 
 std::string render(const ReplayStats& stats, const RenderOptions&) {
     std::vector<std::string> parts = {replay(stats), paths(stats)};
     if (!stats.warnings.empty()) parts.push_back(details(fmt::format("{} warnings", stats.warnings.size()), bullets(stats.warnings)));
     return fit(parts);
-}
-
-std::string render(const History& history, const RenderOptions& options) {
-    std::string out = fmt::format("### History, {}: {}\n\n", history_verdict(history), plain(history_headline(history)));
-    out += "| change | smallest before | per request, oldest first | line | source |\n| --- | ---: | --- | --- | --- |\n";
-    for (std::size_t i = 0; i < std::min(options.top, history.lines.size()) && out.size() < kLimit; ++i) {
-        const History::Line& line = history.lines[i];
-        std::string growth;  // of the newest runs: a cell has to stay readable
-        for (std::size_t run = line.growth.size() - std::min<std::size_t>(line.growth.size(), 12); run < line.growth.size(); ++run)
-            growth += (growth.empty() ? "" : ", ") + (line.growth[run] ? format_bytes(line.growth[run]->estimate) : "?");
-        out += fmt::format("| {}{} | {} | {} | {} | {} |\n", worse(line.change) ? "**leak** " : "", change_name(line.change),
-                           line.least ? format_bytes(*line.least) : "", growth, plain(place_text(line.at)), code(line.source));
-    }
-    out += fmt::format("\n{} runs", history.runs.size());
-    if (!history.runs.empty())
-        out += fmt::format(", the newest: {} ({})", plain(history.runs.back().file), verdict_name(history.runs.back().verdict));
-    for (const std::string& warning : history.warnings) out += "\n- " + plain(warning);
-    return utf8_cut(out, kLimit - 4) + "\n";
 }
 
 std::string render(const Audit& audit, const RenderOptions& options) {

@@ -22,11 +22,6 @@ std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
     return std::nullopt;
 }
 
-// Three digits, or all digits before the point; no powers of ten.
-std::string plain_rate(double rate) {
-    return rate < 999.5 || rate > 1e15 ? fmt::format("{:.3g}", rate) : format_count(static_cast<std::uint64_t>(std::llround(rate)));
-}
-
 std::string verdict_text(const Diagnosis& diagnosis) {
     switch (diagnosis.verdict) {
         case Verdict::leak: return diagnosis.accepted ? "LEAK (ACCEPTED)" : "LEAK";  // by the baseline, or by budgets
@@ -64,6 +59,10 @@ bool has_slope(const TrendVerdict& trend) {
 }
 
 }  // namespace
+
+std::string plain_rate(double rate) {
+    return rate < 999.5 || rate > 1e15 ? fmt::format("{:.3g}", rate) : format_count(static_cast<std::uint64_t>(std::llround(rate)));
+}
 
 std::string interval_text(const Interval& bytes) {
     const std::string estimate = format_bytes(bytes.estimate);

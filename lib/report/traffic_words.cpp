@@ -63,12 +63,14 @@ std::string values_text(const ReplayStats& stats) {
     return text;
 }
 
+std::string not_tested_text(const Coverage& coverage) { return list_text(not_served(coverage)); }
+
 std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis) {
     std::vector<TrafficRow> rows;
     if (diagnosis.connections) rows.push_back({"per connection", connections_text(*diagnosis.connections)});
     if (std::string fresh = fresh_text(diagnosis.replay); !fresh.empty()) rows.push_back({"identifiers", std::move(fresh)});
     if (std::string values = values_text(diagnosis.replay); !values.empty()) rows.push_back({"values", std::move(values)});
-    if (const auto kinds = not_served(diagnosis.coverage); !kinds.empty()) rows.push_back({"not tested", list_text(kinds)});
+    if (std::string kinds = not_tested_text(diagnosis.coverage); !kinds.empty()) rows.push_back({"not tested", std::move(kinds)});
     return rows;
 }
 

@@ -1,4 +1,4 @@
-// Holds the rows of json_fields.hpp to each other and to the schema: a document with something in every member.
+// Holds the rows of json_*_fields.hpp to each other and to the schema: a document with something in every member.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>

@@ -1,8 +1,8 @@
-// The members of an audit as JSON: rows like those of json_fields.hpp.
+// The members of an audit as JSON.
 #pragma once
 
 #include "model/audit.hpp"
-#include "report/internal/json_fields.hpp"
+#include "report/internal/json_line_fields.hpp"
 
 namespace leakline::report {
 

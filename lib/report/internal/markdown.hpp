@@ -18,6 +18,9 @@ std::string details(std::string_view title, const std::string& body);
 
 // In order of importance: the verdict, the table of facts, and parts that are folded away.
 std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const RenderOptions& options);
+// A document as it stands by itself, or within another: behind the heading's marks and first words.
+std::string with_heading(std::string_view heading, const Comparison& comparison, const RenderOptions& options);
+std::string with_heading(std::string_view heading, const History& history, const RenderOptions& options);
 // The parts in order, at most 60 kB; from the first that no longer fits, the rest is omitted and counted.
 std::string fit(const std::vector<std::string>& parts);
 

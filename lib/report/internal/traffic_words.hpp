@@ -10,16 +10,18 @@
 namespace leakline::report {
 
 struct TrafficRow {
-    std::string_view name;  // "per connection", "identifiers", "not served"
+    std::string_view name;  // "per connection", "identifiers", "values", "not tested"
     std::string text;
 };
 // Growth per connection beside growth per request, identifiers that were made fresh, and what was not served; only what
 // there is to say.
 std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis);
-// The same of a replay: "fresh per round: field request_id"; "" where there were none.
+// The same of a replay: "new values in each round: field request_id"; "" where there were none.
 std::string fresh_text(const ReplayStats& stats);
-// Values of responses: "980 requests with values of responses; {token} found in 20 of 20 responses; 12 requests not sent ..."; "" where
+// Values of responses: "980 requests sent with values of responses; {token} found in 20 of 20 responses; 12 requests not sent ..."; "" where
 // none were asked for.
 std::string values_text(const ReplayStats& stats);
+// Kinds of request that were not served; "" where all were.
+std::string not_tested_text(const Coverage& coverage);
 
 }  // namespace leakline::report
