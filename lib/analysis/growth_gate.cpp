@@ -102,7 +102,7 @@ bool only_budgeted_kinds_leak(const Diagnosis& diagnosis, std::span<const Endpoi
 
 Gate check_growth(const TrendVerdict& verdict, const Growth& budget) {
     auto [outcome, message] = check(verdict, budget);
-    return {"growth at most " + growth_text(budget), outcome, std::move(message)};
+    return {budget_gate_name(budget), outcome, std::move(message)};
 }
 
 void hold_against_budgets(Diagnosis& diagnosis, std::span<const EndpointBudget> budgets) {

@@ -36,12 +36,6 @@ bool find(JsonScan& scan, std::span<const JsonPath::Step> steps, std::string_vie
 
 }  // namespace
 
-std::string JsonPath::text() const {
-    std::string out;
-    for (const Step& step : steps) out += step.name.empty() ? "[" + std::to_string(step.index) + "]" : "." + step.name;
-    return out;
-}
-
 std::optional<JsonPath> parse_json_path(std::string_view text) {
     JsonPath path;
     while (!text.empty()) {

@@ -17,7 +17,6 @@ struct JsonPath {
         std::size_t index = 0;
     };
     std::vector<Step> steps;  // none: the whole text
-    std::string text() const;
 };
 
 // ".a.b[0].c"; a name is everything up to the next '.' or '['. Nothing if text has another form.

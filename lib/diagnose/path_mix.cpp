@@ -50,6 +50,7 @@ PathMix::PathMix(const replay::ReplayOptions& traffic, std::uint64_t first_gener
         ++total;
         const std::size_t kind = table.intern(request->method, log.sent_target());
         if (kind >= reservoirs.size()) reservoirs.resize(kind + 1);
+        request->response.clear();  // no replay of the mix reads it
         reservoirs[kind].offer(std::move(*request), random);
     }
     std::vector<std::size_t> order(reservoirs.size());

@@ -13,18 +13,12 @@ struct KeptResponse {
 
     std::vector<std::pair<std::string, std::string>> headers;  // of the final response, names as sent
     std::string body;                                          // chunks joined, as sent: it may be compressed
-    bool body_cut = false;
 
     void clear() {
         headers.clear();
         body.clear();
-        body_cut = false;
     }
-    void add_body(std::string_view piece) {
-        const std::size_t room = kMaxBody - body.size();
-        body_cut = body_cut || piece.size() > room;
-        body.append(piece.substr(0, room));
-    }
+    void add_body(std::string_view piece) { body.append(piece.substr(0, kMaxBody - body.size())); }
 };
 
 }  // namespace leakline::http

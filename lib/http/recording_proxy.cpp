@@ -283,12 +283,14 @@ class RecordingProxy::State::Session {
 
     void keep_body(ProxiedRequest& exchange, std::string_view piece) {
         if (exchange.body_too_large || exchange.body_over_budget) return;
-        exchange.body_too_large = exchange.body.size() + piece.size() > state_.options.max_kept_body;
-        if (!keep_piece(exchange.body, piece) && !exchange.body_too_large) exchange.body_over_budget = true;
+        const bool fits = exchange.body.size() + piece.size() <= state_.options.max_kept_body;
+        if (!keep_piece(exchange.body, piece)) (fits ? exchange.body_over_budget : exchange.body_too_large) = true;
     }
     // False, and the body's memory freed, if it is too large or the budget of all bodies is used up.
     bool keep_piece(std::string& body, std::string_view piece) {
-        if (body.size() + piece.size() <= state_.options.max_kept_body) {
+        std::size_t counted = body.size();
+        if (counted + piece.size() <= state_.options.max_kept_body) {
+            counted += piece.size();
             kept_ += piece.size();
             if (state_.kept.fetch_add(piece.size()) + piece.size() <= state_.options.body_budget) {
                 body.append(piece);
@@ -296,7 +298,8 @@ class RecordingProxy::State::Session {
             }
         }
         std::string().swap(body);
-        give_back();
+        kept_ -= counted;
+        state_.kept -= counted;
         return false;
     }
     void give_back() { state_.kept -= std::exchange(kept_, 0); }

@@ -22,7 +22,7 @@ struct GateReport {
 
     std::string file;  // of the newest run that measured
     Diagnosis run;     // without its samples
-    // Of that run. A leak below it is not told from none; one between it and the budget is, and passes.
+    // Of that run. A leak below it cannot be distinguished from none; one between it and the budget can, and passes.
     std::optional<double> detectable_bytes_per_request, detectable_bytes_per_hour;  // per hour at the log's rate
     std::optional<double> fails_bytes_per_request;                                  // the larger of the limit and the budget
     std::optional<double> level_bytes;                                              // memory at the run's end

@@ -33,15 +33,7 @@ std::optional<RecordedResponse> parse_recorded_response(std::string_view text) {
             response.latency = Nanoseconds(ns);
             return true;
         }
-        if (key == "headers")
-            return scan.object([&](std::string_view name) {
-                const auto one = [&] {
-                    if (!scan.scalar(value)) return false;
-                    response.headers.emplace_back(name, value);
-                    return true;
-                };
-                return scan.next_is('[') ? scan.array(one) : one();
-            });
+        if (key == "headers") return take_json_headers(scan, response.headers);
         if (key == "body" || key == "body_b64") {
             if (!scan.string(value)) return false;
             response.body.clear();

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_scan.hpp"
 #include "model/request.hpp"
 
 namespace leakline {
@@ -27,6 +28,19 @@ void append_jsonl(std::string& out, const Request& request);
 // Parts of such a line, which recorded responses have too: ,"headers":{...}, and ,"body":"..." where there is a body.
 void append_json_headers(std::string& out, const std::vector<std::pair<std::string, std::string>>& headers);
 void append_json_body(std::string& out, std::string_view body);
+// Reads the value that append_json_headers() writes, NAME:STR or [STR...]. headers: pairs, of strings or of views.
+template <class Headers>
+bool take_json_headers(JsonScan& scan, Headers& headers) {
+    return scan.object([&](std::string_view name) {
+        const auto one = [&] {
+            std::string_view value;
+            if (!scan.scalar(value)) return false;
+            headers.emplace_back(name, value);
+            return true;
+        };
+        return scan.next_is('[') ? scan.array(one) : one();
+    });
+}
 
 void append_base64(std::string& out, std::string_view bytes);
 // Appends the decoded bytes to out; false (out has the bytes before the fault) on an invalid character or length.

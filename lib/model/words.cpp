@@ -71,4 +71,6 @@ std::string growth_text(const Growth& growth) {
     return format_bytes(growth.bytes) + (growth.per == Growth::Per::request ? "/request" : "/h");
 }
 
+std::string budget_gate_name(const Growth& growth) { return "growth at most " + growth_text(growth); }
+
 }  // namespace leakline

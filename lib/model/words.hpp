@@ -21,6 +21,7 @@ std::string short_place(const CodeLine& at);
 // A function's name without its parameters, which can be very long in C++: "a::f(int, char) const" ->
 // "a::f".
 std::string short_function(const std::string& name);
-std::string growth_text(const Growth& growth);  // "64 B/request"
+std::string growth_text(const Growth& growth);       // "64 B/request"
+std::string budget_gate_name(const Growth& growth);  // of the gate of --max-growth: "growth at most 64 B/request"
 
 }  // namespace leakline

@@ -10,10 +10,10 @@
 #include "base/strings.hpp"
 #include "model/recorded_response.hpp"
 #include "replay/internal/cookie_jar.hpp"
+#include "replay/internal/response_body.hpp"
 #include "replay/path_table.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/wire.hpp"
-#include "system/byte_source.hpp"
 
 namespace leakline::replay {
 
@@ -68,17 +68,6 @@ void visit_json_body(std::string_view body, const Use& use) {
     if (scan.next_is('{') || scan.next_is('[')) visit_scalars(scan, path, 0, use);
 }
 
-// Without its gzip or zstd.
-std::string decoded(const std::string& body) {
-    constexpr std::size_t kMaxDecoded = std::size_t{16} << 20;
-    try {
-        const auto source = memory_source(body);
-        return read_all(*source, "", kMaxDecoded);
-    } catch (const Error&) {
-        return {};
-    }
-}
-
 // "POST /orders/*"; identifiers as "*".
 std::string scope_of(std::string_view method, std::string_view target) {
     return std::string(method) + " " + PathTable::normalized(path_of_target(target));
@@ -125,12 +114,13 @@ class ValueFinder {
   public:
     void add(const Record& record) {
         Session& session = sessions_[std::string(record.connection)];
-        visit_targets(record, [&](const ValueTarget& target, std::string_view value) { look_up(session, target, value); });
+        const bool has_room = session.sent.size() < kMaxValuesOfSession;
+        visit_targets(record, [&](const ValueTarget& target, std::string_view value) {
+            if (!may_identify(value)) return;
+            look_up(session, target, value);
+            if (has_room) session.sent.emplace(value);
+        });
         find_cookies(session, record);
-        if (session.sent.size() < kMaxValuesOfSession)
-            visit_targets(record, [&](const ValueTarget&, std::string_view value) {
-                if (may_identify(value)) session.sent.emplace(value);
-            });
         if (record.response.empty()) return;
         ++responses_;
         if (const auto response = parse_recorded_response(record.response)) learn(session, record, *response);
@@ -171,7 +161,7 @@ class ValueFinder {
 
     void look_up(Session& session, const ValueTarget& target, std::string_view value) {
         constexpr std::size_t kMaxTargets = 10'000;
-        if (!may_identify(value) || (targets_.size() >= kMaxTargets && !targets_.contains(target))) return;
+        if (targets_.size() >= kMaxTargets && !targets_.contains(target)) return;
         Uses& uses = targets_[target];
         ++uses.requests;
         if (const auto given = session.given.find(std::string(value)); given != session.given.end()) ++uses.origins[given->second];
@@ -191,7 +181,9 @@ class ValueFinder {
             // What the client has sent before, the service only repeats.
             if (!session.sent.contains(std::string(value))) session.given[std::string(value)] = scope + " " + source;
         };
-        visit_json_body(decoded(response.body), [&](const std::string& path, std::string_view text) { give(".body" + path, text); });
+        std::string buffer;
+        visit_json_body(decoded_body(response.headers, response.body, buffer).value_or(""),
+                        [&](const std::string& path, std::string_view text) { give(".body" + path, text); });
         for (const auto& [name, value] : response.headers) {
             if (equal_ignoring_case(name, "set-cookie"))
                 session.cookies.emplace(trim(std::string_view(value).substr(0, value.find(';'))));
@@ -208,18 +200,12 @@ class ValueFinder {
 }  // namespace
 
 ValueOptions find_values(const ReplayOptions& options) {
-    require_repeatable(options.logs);
-    LogOptions reading = log_options(options);
-    reading.attach_responses = false;
-    Log log(options.logs, reading);
-    const ShapeOptions selection = choose_hosts(options);
-    Shape shape(selection);
+    SentRecords records(options);
     ValueFinder finder;
-    Record record;
-    for (std::size_t count = 0; count < kFindSample && log.next(record);) {
-        if (!shape.apply(record)) continue;
-        finder.add(record);
-        ++count;
+    for (std::size_t count = 0; count < kFindSample; ++count) {
+        const Record* const record = records.next();
+        if (record == nullptr) break;
+        finder.add(*record);
     }
     if (finder.responses() == 0)
         throw Error(ErrorKind::input, options.logs.front(), "no request in it has a recorded response, in which values could be found",

@@ -216,7 +216,7 @@ std::vector<std::string> AccessJsonStream::warnings() const {
     if (!guess_.empty())
         out.push_back("the meaning of the members was guessed from their names: --map " + guess_ + " (--map overrides it)");
     if (empty_bodies_ > 0)
-        out.push_back((empty_bodies_ == 1 ? "1 request" : format_count(empty_bodies_) + " requests") +
+        out.push_back(counted(empty_bodies_, "request") +
                       " with a body method and an empty body: nginx leaves $request_body empty when it spilled the body to disk "
                       "(client_body_buffer_size, client_body_in_single_buffer)");
     return out;

@@ -109,17 +109,8 @@ RecordStream::Step GorStream::next_attached(Record& record) {
     if (held_.empty()) return Step::end;
     current_ = std::move(held_.front());
     held_.pop_front();
-    record.clear();
-    const Request& request = current_.request;
-    record.at = request.at;
-    record.has_time = true;
-    record.method = request.method;
-    record.target = request.target;
-    for (const auto& [name, value] : request.headers) record.headers.emplace_back(name, value);
-    record.body = request.body;
+    fill(record, current_.request);
     record.body_truncated = current_.truncated;
-    record.recorded_status = request.recorded_status.value_or(0);
-    record.place = request.source_line;
     return Step::record;
 }
 

@@ -40,17 +40,7 @@ bool JsonlStream::read(JsonScan& scan, Record& record) {
             if (record.body == "null") record.body = {};
             return true;
         }
-        if (key == "headers") {
-            return scan.object([&](std::string_view name) {
-                std::string_view value;
-                const auto one = [&] {
-                    if (!scan.scalar(value)) return false;
-                    record.headers.emplace_back(name, value);
-                    return true;
-                };
-                return scan.next_is('[') ? scan.array(one) : one();
-            });
-        }
+        if (key == "headers") return take_json_headers(scan, record.headers);
         if (key == "body_b64") {
             std::string_view text;
             if (!scan.string(text)) return false;

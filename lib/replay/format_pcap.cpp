@@ -48,13 +48,8 @@ RecordStream::Step PcapStream::next(Record& record) {
     }
     current_ = std::move(results_.requests.front());
     results_.requests.pop_front();
-    record.at = current_.at;
-    record.has_time = true;
-    record.method = current_.method;
-    record.target = current_.target;
-    for (const auto& [name, value] : current_.headers) record.headers.emplace_back(name, value);
-    record.body = current_.body;
-    record.connection = current_.connection;
+    fill(record, current_);
+    record.place = place_;
     return Step::record;
 }
 

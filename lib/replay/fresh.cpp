@@ -178,27 +178,20 @@ std::vector<std::string> FreshPlan::texts() const {
 
 FreshPlan plan_fresh(const ReplayOptions& options) {
     if (!options.fresh.any()) return {};
-    require_repeatable(options.logs);
+    SentRecords records(options);
     Detection detection(options.fresh);
-    LogOptions reading = log_options(options);
-    reading.attach_responses = false;
-    Log log(options.logs, reading);
-    const ShapeOptions selection = choose_hosts(options);
-    Shape shape(selection);
-    Record record;
-    for (std::size_t count = 0; count < kFreshSample && log.next(record);) {
-        if (!shape.apply(record)) continue;
-        detection.add(record);
-        ++count;
+    for (std::size_t count = 0; count < kFreshSample; ++count) {
+        const Record* const record = records.next();
+        if (record == nullptr) break;
+        detection.add(*record);
     }
     FreshPlan plan = detection.plan();
     // In a longer log, the numbers after the sample must be known as well: new numbers must not be in the log.
     if (std::any_of(plan.fields.begin(), plan.fields.end(),
                     [](const FreshField& field) { return field.identity.form() == IdentityForm::number; })) {
         RequestValues values;
-        while (log.next(record)) {
-            if (!shape.apply(record)) continue;
-            values.visit(record, [&](const RequestValue& value) {
+        while (const Record* const record = records.next()) {
+            values.visit(*record, [&](const RequestValue& value) {
                 const auto at = static_cast<std::size_t>(find_field(plan, value) - plan.fields.begin());
                 if (at < plan.fields.size()) plan.fields[at].identity.widen(value.text);
             });
@@ -263,10 +256,7 @@ bool FreshValues::apply(Record& record, std::uint64_t generation) {
 
 bool FreshValues::apply(Request& request, std::uint64_t generation) {
     Record record;
-    record.method = request.method;
-    record.target = request.target;
-    for (const auto& [name, value] : request.headers) record.headers.emplace_back(name, value);
-    record.body = request.body;
+    fill(record, request);
     if (!apply(record, generation)) return false;
     std::string target(record.target), body(record.body);
     for (std::size_t i = 0; i < request.headers.size(); ++i) {

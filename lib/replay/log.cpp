@@ -336,10 +336,7 @@ double Log::part() const {
 
 std::string Log::formats() const {
     std::vector<std::string> names;
-    for (const auto& input : inputs_) {
-        std::string name = input->format + input->envelopes;
-        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
-    }
+    for (const auto& input : inputs_) add_once(names, input->format + input->envelopes);
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
     return text;
@@ -377,6 +374,21 @@ Request to_request(const Record& record) {
     if (record.recorded_status != 0) request.recorded_status = record.recorded_status;
     request.response = record.response;
     return request;
+}
+
+void fill(Record& record, const Request& request) {
+    record.clear();
+    record.at = request.at;
+    record.has_time = request.has_time;
+    record.resolution = request.resolution;
+    record.method = request.method;
+    record.target = request.target;
+    for (const auto& [name, value] : request.headers) record.headers.emplace_back(name, value);
+    record.body = request.body;
+    record.connection = request.connection;
+    record.place = request.source_line;
+    record.recorded_status = request.recorded_status.value_or(0);
+    record.response = request.response;
 }
 
 std::optional<Request> RequestLog::next() {

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "replay/internal/octets.hpp"
+
 namespace leakline::replay {
 
 namespace {
@@ -13,39 +15,20 @@ constexpr std::size_t kMaxInterfaces = 4096;
 
 constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4, kNanoseconds = 0xa1b23c4d, kSection = 0x0a0d0d0a, kByteOrder = 0x1a2b3c4d;
 
-std::uint8_t byte(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
-
-std::uint32_t little(std::string_view bytes, std::size_t at) {
-    return byte(bytes, at) | std::uint32_t{byte(bytes, at + 1)} << 8 | std::uint32_t{byte(bytes, at + 2)} << 16 |
-           std::uint32_t{byte(bytes, at + 3)} << 24;
-}
-
-std::uint32_t big(std::string_view bytes, std::size_t at) {
-    return byte(bytes, at + 3) | std::uint32_t{byte(bytes, at + 2)} << 8 | std::uint32_t{byte(bytes, at + 1)} << 16 |
-           std::uint32_t{byte(bytes, at)} << 24;
-}
-
 bool is_pcap(std::uint32_t magic) { return magic == kMicroseconds || magic == kNanoseconds; }
+
+bool need(ChunkBuffer& chunks, std::size_t size) { return chunks.peek(size).size() >= size; }
 
 }  // namespace
 
 bool looks_like_packets(std::string_view prefix) {
     if (prefix.size() < 4) return false;
-    return is_pcap(little(prefix, 0)) || is_pcap(big(prefix, 0)) || little(prefix, 0) == kSection;
+    return is_pcap(little32(prefix, 0)) || is_pcap(big32(prefix, 0)) || little32(prefix, 0) == kSection;
 }
 
-std::uint16_t PacketFile::u16(std::string_view bytes, std::size_t at) const {
-    const unsigned first = byte(bytes, at), second = byte(bytes, at + 1);
-    return static_cast<std::uint16_t>(swapped_ ? first << 8 | second : second << 8 | first);
-}
+std::uint16_t PacketFile::u16(std::string_view bytes, std::size_t at) const { return swapped_ ? big16(bytes, at) : little16(bytes, at); }
 
-std::uint32_t PacketFile::u32(std::string_view bytes, std::size_t at) const { return swapped_ ? big(bytes, at) : little(bytes, at); }
-
-bool PacketFile::need(ChunkBuffer& chunks, std::size_t size) {
-    while (chunks.window().size() < size)
-        if (!chunks.more()) return false;
-    return true;
-}
+std::uint32_t PacketFile::u32(std::string_view bytes, std::size_t at) const { return swapped_ ? big32(bytes, at) : little32(bytes, at); }
 
 PacketFile::Step PacketFile::damaged(std::string reason) {
     reason_ = std::move(reason);
@@ -62,11 +45,11 @@ PacketFile::Step PacketFile::next(ChunkBuffer& chunks, Packet& packet) {
 
 PacketFile::Step PacketFile::begin(ChunkBuffer& chunks) {
     if (!need(chunks, 4)) return damaged("not a capture file");
-    if (little(chunks.window(), 0) == kSection) {
+    if (little32(chunks.window(), 0) == kSection) {
         format_ = Format::pcapng;
         return Step::packet;
     }
-    swapped_ = is_pcap(big(chunks.window(), 0));
+    swapped_ = is_pcap(big32(chunks.window(), 0));
     const std::uint32_t magic = u32(chunks.window(), 0);
     if (!is_pcap(magic)) return damaged("not a capture file");
     if (!need(chunks, 24)) return damaged("the file ends within its header");
@@ -106,9 +89,9 @@ PacketFile::Step PacketFile::next_of_pcapng(ChunkBuffer& chunks, Packet& packet)
     constexpr std::uint32_t kInterface = 1, kEnhanced = 6;
     for (;;) {
         if (!need(chunks, 12)) return chunks.window().empty() ? Step::end : damaged("the file ends within a block");
-        const bool section = little(chunks.window(), 0) == kSection;
+        const bool section = little32(chunks.window(), 0) == kSection;
         if (section) {
-            swapped_ = big(chunks.window(), 8) == kByteOrder;
+            swapped_ = big32(chunks.window(), 8) == kByteOrder;
             if (u32(chunks.window(), 8) != kByteOrder) return damaged("a section without a byte order");
             interfaces_.clear();
         }
@@ -138,7 +121,7 @@ bool PacketFile::read_interface(std::string_view body) {
         const std::size_t padded = (std::size_t{size} + 3) / 4 * 4;
         if (code == 0 || options.size() < 4 + padded) break;
         if (code == kResolution && size == 1) {
-            const std::uint8_t value = byte(options, 4), exponent = value & 0x7f;
+            const std::uint8_t value = octet(options, 4), exponent = value & 0x7f;
             if (((value & 0x80) != 0 && exponent > 62) || ((value & 0x80) == 0 && exponent > 18)) return false;
             interface.ticks_per_second = 1;
             if ((value & 0x80) != 0)

@@ -190,8 +190,7 @@ std::vector<std::string> Reader::value_warnings() const {
             out.push_back("--substitute '" + printable(options_.values.substitutions[i].text) +
                           "': no request has the part that it replaces");
     if (sessionless_ > 0)
-        out.push_back(format_count(sessionless_) +
-                      (sessionless_ == 1 ? " request names no session and was" : " requests name no session and were") +
+        out.push_back(counted(sessionless_, "request") + (sessionless_ == 1 ? " names no session and was" : " name no session and were") +
                       " sent as one session, on one connection (--session says what identifies a session)");
     return out;
 }

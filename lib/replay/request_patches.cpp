@@ -4,7 +4,8 @@
 #include <limits>
 
 #include "base/ascii.hpp"
-#include "base/strings.hpp"
+#include "replay/internal/named_values.hpp"
+#include "replay/wire.hpp"
 
 namespace leakline::replay {
 
@@ -23,17 +24,6 @@ void for_each_field(std::string_view head, Use use) {
     }
 }
 
-// Calls use(value) for each pair NAME=value.
-template <class Use>
-void for_each_value(std::string_view list, char separator, std::string_view name, Use use) {
-    while (!list.empty()) {
-        const std::size_t end = std::min(list.find(separator), list.size());
-        const std::string_view pair = trim(list.substr(0, end));
-        if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') use(pair.substr(name.size() + 1));
-        list.remove_prefix(std::min(end + 1, list.size()));
-    }
-}
-
 // Fields that the replay sets itself.
 bool is_own_field(std::string_view name) {
     return equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "connection") || equal_ignoring_case(name, "host");
@@ -46,7 +36,7 @@ void PatchFinder::find(std::string_view request, std::vector<Patch>& out) {
     const std::size_t blank = request.find(' '), end = request.find("\r\n\r\n");
     if (blank == request.npos || end == request.npos) return;
     const std::string_view method = request.substr(0, blank), head = request.substr(0, end + 2), body = request.substr(end + 4);
-    const std::string_view target = request.substr(blank + 1, request.find(' ', blank + 1) - blank - 1);
+    const std::string_view target = target_of_request(request);
     patches_.clear();
     for (std::size_t rule = 0; rule < options_.substitutions.size(); ++rule) {
         const Substitution& substitution = options_.substitutions[rule];
@@ -84,7 +74,7 @@ void PatchFinder::find_in_target(std::string_view request, std::string_view targ
     const std::size_t mark = std::min(target.find('?'), target.size());
     if (substitution.target == Substitution::Target::query) {
         for_each_value(target.substr(std::min(mark + 1, target.size())), '&', substitution.field,
-                       [&](std::string_view value) { add(request, value, rule, Patch::Kind::percent); });
+                       [&](std::string_view value) { return add(request, value, rule, Patch::Kind::percent), true; });
         return;
     }
     const std::string_view path = target.substr(0, mark);
@@ -101,7 +91,8 @@ void PatchFinder::find_in_head(std::string_view request, std::string_view head, 
         if (substitution.target == Substitution::Target::header) {
             if (equal_ignoring_case(name, substitution.field)) add(request, value, rule, Patch::Kind::text);
         } else if (equal_ignoring_case(name, "cookie")) {
-            for_each_value(value, ';', substitution.field, [&](std::string_view cookie) { add(request, cookie, rule, Patch::Kind::text); });
+            for_each_value(value, ';', substitution.field,
+                           [&](std::string_view cookie) { return add(request, cookie, rule, Patch::Kind::text), true; });
         }
     });
 }
@@ -111,7 +102,7 @@ void PatchFinder::find_in_body(std::string_view request, std::string_view body, 
     const auto raw = find_json_value(body, path, scratch_);
     if (!raw && path.steps.size() == 1)  // a form has names only
         return for_each_value(body, '&', path.steps[0].name,
-                              [&](std::string_view value) { add(request, value, rule, Patch::Kind::percent); });
+                              [&](std::string_view value) { return add(request, value, rule, Patch::Kind::percent), true; });
     if (!raw) return;
     if (raw->front() == '"')
         add(request, raw->substr(1, raw->size() - 2), rule, Patch::Kind::json_string);

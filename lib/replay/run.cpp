@@ -21,6 +21,7 @@
 #include "replay/internal/tally.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
+#include "replay/wire.hpp"
 
 namespace leakline::replay {
 
@@ -143,7 +144,11 @@ class Run : http::ClientPool::Listener {
     }
 
     // A value that any session may give is worth waiting for while a response may bring it.
-    bool must_wait(const Pending& pending) { return values_ && values_->shares() && pool_.busy() > 0 && !render(pending); }
+    bool must_wait(const Pending& pending) {
+        if (!values_ || !values_->shares() || pending.item().patches == 0 || pool_.busy() == 0) return false;
+        is_rendered_ = render(pending);
+        return !is_rendered_;
+    }
 
     bool render(const Pending& pending) {
         return values_->render(pending.item().affinity, pending.bytes(), pending.batch->patches_of(pending.item()), rendered_);
@@ -266,7 +271,7 @@ class Run : http::ClientPool::Listener {
         reconnect = reconnect || search.reconnects;
         search.reconnects = false;
         if (item.patches != 0) {
-            if (!render(pending)) {
+            if (!std::exchange(is_rendered_, false) && !render(pending)) {
                 values_->count_skipped();
                 search.reconnects = reconnect;
                 return false;
@@ -276,8 +281,7 @@ class Run : http::ClientPool::Listener {
         }
         search.session = item.affinity;
         search.extractions = item.extractions;
-        const std::size_t blank = bytes.find(' ') + 1;
-        search.target = bytes.substr(blank, bytes.find(' ', blank) - blank);
+        if ((item.extractions & kCookies) != 0) search.target = target_of_request(bytes);
         return true;
     }
 
@@ -417,9 +421,8 @@ class Run : http::ClientPool::Listener {
         for (std::string& warning : reader_.value_warnings()) stats.warnings.push_back(std::move(warning));
         if (values_) stats.values = values_->result();
         if (stats.late > 0)
-            stats.warnings.push_back(format_count(stats.late) + (stats.late == 1 ? " record" : " records") + " came more than " +
-                                     format_count(options_.reorder) + " records late and " + (stats.late == 1 ? "was" : "were") +
-                                     " sent immediately");
+            stats.warnings.push_back(counted(stats.late, "record") + " came more than " + format_count(options_.reorder) +
+                                     " records late and " + (stats.late == 1 ? "was" : "were") + " sent immediately");
         if (options_.stop.stop_requested()) stats.warnings.push_back("interrupted: this report covers only part of the replay");
         if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
             stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with",
@@ -525,6 +528,7 @@ class Run : http::ClientPool::Listener {
     std::set<int> waiting_;         // idle connections whose next request waits for a value
     bool learned_ = false;          // since the waiting ones were looked at
     std::string rendered_;          // the request that is sent
+    bool is_rendered_ = false;      // rendered_ is the request that is sent next
     Schedule schedule_;
     Pending next_;
     Nanoseconds next_due_{};

@@ -42,6 +42,26 @@ std::optional<Request> SelectedLog::next() {
 
 std::string_view SelectedLog::sent_target() const { return path_of_target(record_.target); }
 
+namespace {
+
+LogOptions without_statuses(const ReplayOptions& options) {
+    require_repeatable(options.logs);
+    LogOptions reading = log_options(options);
+    reading.attach_responses = false;
+    return reading;
+}
+
+}  // namespace
+
+SentRecords::SentRecords(const ReplayOptions& options)
+    : selection_(choose_hosts(options)), shape_(selection_), log_(options.logs, without_statuses(options)) {}
+
+const Record* SentRecords::next() {
+    while (log_.next(record_))
+        if (shape_.apply(record_)) return &record_;
+    return nullptr;
+}
+
 LogSpan measure_selected(const ReplayOptions& options) {
     const ShapeOptions selection = choose_hosts(options);
     Log log(options.logs, log_options(options));

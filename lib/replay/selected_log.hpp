@@ -48,6 +48,25 @@ class SelectedLog {
     std::uint64_t left_out_ = 0;
 };
 
+// The requests that a replay sends, with its changes, for what is learned from a part of the log before. Recorded statuses are not
+// attached.
+class SentRecords {
+  public:
+    // Throws Error{usage} where a log cannot be read twice, and as Log does.
+    explicit SentRecords(const ReplayOptions& options);
+    // Valid until the next call; nullptr at the end, or soon after a stop. Throws Error{input} at one bad line too many.
+    const Record* next();
+
+    SentRecords(const SentRecords&) = delete;  // shape_ refers to selection_
+    SentRecords& operator=(const SentRecords&) = delete;
+
+  private:
+    const ShapeOptions selection_;
+    Shape shape_;
+    Log log_;
+    Record record_;
+};
+
 // What the selected part of the logs holds. One pass. Throws Error{input} where nothing is left of them, which says why, and
 // when it is stopped.
 LogSpan measure_selected(const ReplayOptions& options);

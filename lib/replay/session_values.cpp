@@ -4,28 +4,16 @@
 #include <charconv>
 
 #include "base/ascii.hpp"
-#include "base/error.hpp"
 #include "base/json_text.hpp"
-#include "base/strings.hpp"
-#include "system/byte_source.hpp"
+#include "http/message.hpp"
+#include "replay/internal/response_body.hpp"
+#include "replay/wire.hpp"
 
 namespace leakline::replay {
 
 namespace {
 
-constexpr std::size_t kMaxDecoded = std::size_t{16} << 20;  // bytes of a compressed body
-constexpr std::size_t kMaxValue = std::size_t{64} << 10;    // bytes; a longer value is data
-
-void append_percent_encoded(std::string& out, std::string_view text) {
-    constexpr const char* kDigits = "0123456789ABCDEF";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
-            out += c;
-        else
-            out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
-    }
-}
+constexpr std::size_t kMaxValue = std::size_t{64} << 10;  // bytes; a longer value is data
 
 // As RFC 8259 has it: no leading zeros, no '+'.
 bool is_json_number(std::string_view text) {
@@ -35,15 +23,6 @@ bool is_json_number(std::string_view text) {
     std::string_view raw;
     const bool digits = !text.empty() && (is_digit(text.front()) || text.front() == '-');
     return digits && scan.raw_value(raw) && raw.size() == text.size();
-}
-
-bool fits_header(std::string_view text) {
-    return std::none_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
-
-std::string_view target_of(std::string_view request) {
-    const std::size_t blank = request.find(' ');
-    return blank == request.npos ? "" : request.substr(blank + 1, request.find(' ', blank + 1) - blank - 1);
 }
 
 }  // namespace
@@ -90,7 +69,12 @@ void SessionValues::forget_oldest() {
 // The first value of the kind in the response; a response that gives none leaves an earlier value as it is.
 std::optional<std::string> SessionValues::value_in(const Extraction& extraction, const http::KeptResponse& response) {
     if (extraction.source == Extraction::Source::body) {
-        const auto raw = find_json_value(decoded_body(response), extraction.path, scratch_);
+        if (!decoded_) {
+            const auto body = decoded_body(response.headers, response.body, decoded_buffer_);
+            if (!body) ++undecodable_;
+            decoded_ = body.value_or("");
+        }
+        const auto raw = find_json_value(*decoded_, extraction.path, scratch_);
         return raw ? json_scalar_text(*raw, scratch_) : std::nullopt;
     }
     const bool cookie = extraction.source == Extraction::Source::cookie;
@@ -100,24 +84,6 @@ std::optional<std::string> SessionValues::value_in(const Extraction& extraction,
         if (!found.empty()) return std::string(found);
     }
     return std::nullopt;
-}
-
-// Without its gzip or zstd. What is compressed in another way is counted and has no values.
-std::string_view SessionValues::decoded_body(const http::KeptResponse& response) {
-    if (decoded_) return *decoded_;
-    std::string_view encoding;
-    for (const auto& [name, value] : response.headers)
-        if (equal_ignoring_case(name, "content-encoding")) encoding = trim(value);
-    if (encoding.empty() || equal_ignoring_case(encoding, "identity")) return response.body;
-    decoded_.emplace();
-    try {
-        const auto source = memory_source(response.body);
-        decoded_ = read_all(*source, "", kMaxDecoded);
-        if (source->encoding() == "plain") decoded_->clear();
-    } catch (const Error&) {
-    }
-    if (decoded_->empty() && !response.body.empty()) ++undecodable_;
-    return *decoded_;
 }
 
 bool SessionValues::learn(std::uint64_t session, ExtractionSet extractions, std::string_view target, const http::KeptResponse& response) {
@@ -166,8 +132,8 @@ bool SessionValues::append_replacement(const Patch& patch, const Session* sessio
         out += piece.literal;
         if (piece.value < 0) continue;
         const std::string* value = value_of(session, piece.value);
-        if (value != nullptr && patch.kind == Patch::Kind::text && !fits_header(*value)) {
-            ++unusable_;
+        if (value != nullptr && patch.kind == Patch::Kind::text && !is_header_value(*value)) {
+            ++unusable_here_;
             value = nullptr;
         }
         if (value == nullptr) {
@@ -175,7 +141,7 @@ bool SessionValues::append_replacement(const Patch& patch, const Session* sessio
             return false;
         }
         if (patch.kind == Patch::Kind::percent)
-            append_percent_encoded(out, *value);
+            out += http::percent_encoded(*value);
         else
             out += *value;
         with_value_ = true;
@@ -194,7 +160,7 @@ bool SessionValues::expand(const Patch& patch, const Session* session, std::stri
         if (session == nullptr)
             out = recorded;
         else
-            session->jar.append_line(out, target_of(request), value);
+            session->jar.append_line(out, target_of_request(request), value);
         with_value_ = with_value_ || out != recorded;
         return true;
     }
@@ -217,6 +183,7 @@ bool SessionValues::expand(const Patch& patch, const Session* session, std::stri
 bool SessionValues::render(std::uint64_t session, std::string_view request, std::span<const Patch> patches, std::string& out) {
     const Session* known = find(session);
     missing_ = -1;
+    unusable_here_ = 0;
     as_recorded_ = with_value_ = false;
     if (expanded_.size() < patches.size()) expanded_.resize(patches.size());
     const std::size_t body_begin = request.find("\r\n\r\n") + 4;
@@ -237,12 +204,14 @@ bool SessionValues::render(std::uint64_t session, std::string_view request, std:
 }
 
 void SessionValues::count_sent() {
+    unusable_ += unusable_here_;
     substituted_ += with_value_ ? 1 : 0;
     as_recorded_count_ += as_recorded_ ? 1 : 0;
     if (as_recorded_ && missing_ >= 0) ++counts_[static_cast<std::size_t>(missing_)].missing;
 }
 
 void SessionValues::count_skipped() {
+    unusable_ += unusable_here_;
     ++skipped_;
     if (missing_ >= 0) ++counts_[static_cast<std::size_t>(missing_)].missing;
 }

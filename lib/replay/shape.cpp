@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "replay/internal/named_values.hpp"
 #include "replay/wire.hpp"
 
 namespace leakline::replay {
@@ -40,13 +41,9 @@ std::string key_text(const RecordKey& key) {
 
 // The value of name in "a=1; b=2" or "a=1&b=2".
 std::string_view value_in(std::string_view list, char separator, std::string_view name) {
-    while (!list.empty()) {
-        const std::size_t end = list.find(separator);
-        const std::string_view pair = trim(list.substr(0, end));
-        if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') return pair.substr(name.size() + 1);
-        list.remove_prefix(end == list.npos ? list.size() : end + 1);
-    }
-    return {};
+    std::string_view found;
+    for_each_value(list, separator, name, [&](std::string_view value) { return found = value, false; });
+    return found;
 }
 
 // Its connection is not HTTP after the response.
@@ -222,7 +219,7 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
                                   without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that"));
     if (websockets_ > 0)
         out.push_back(fmt::format("{}: {} a WebSocket, which cannot be replayed", left_out,
-                                  websockets_ == 1 ? "1 request that opens" : format_count(websockets_) + " requests that open"));
+                                  counted(websockets_, "request") + (websockets_ == 1 ? " that opens" : " that open")));
     if (!other_hosts_.empty()) {
         constexpr std::size_t kShown = 5;
         const auto ranking = other_hosts_.ranking();
@@ -234,15 +231,13 @@ std::vector<std::string> Shape::warnings(std::string_view left_out) const {
         const std::string reason = !options_.hosts_reason.empty() ? options_.hosts_reason
                                    : options_.hosts.empty()       ? "the log's first"
                                                                   : "--allow-host";
-        out.push_back(fmt::format("{}: {} to other hosts than {} ({}): {}{}", left_out,
-                                  other_hosts_.total() == 1 ? "1 request" : format_count(other_hosts_.total()) + " requests",
+        out.push_back(fmt::format("{}: {} to other hosts than {} ({}): {}{}", left_out, counted(other_hosts_.total(), "request"),
                                   printable(wanted), reason, hosts,
                                   reason == "--allow-host" ? "" : "; use --allow-host to add hosts, or --allow-host '*' for all"));
     }
     if (undecided_ > 0)
         out.push_back(fmt::format("{}: {} on which a pattern of --allow-path, --deny-path or --rewrite-path took more than {} steps",
-                                  left_out, undecided_ == 1 ? "1 request" : format_count(undecided_) + " requests",
-                                  format_count(Regex::kMaxSteps)));
+                                  left_out, counted(undecided_, "request"), format_count(Regex::kMaxSteps)));
     const auto tell = [&](std::uint64_t with, std::uint64_t without, const RecordKey& key, const char* consequence) {
         if (without == 0 || key.kind == RecordKey::Kind::connection) return;
         out.push_back(fmt::format("{} of {} records have no {}: {}", format_count(without), format_count(with + without),

@@ -26,12 +26,6 @@ namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
 
-// Looked up by views, without a copy.
-struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
 // "/a?b=1&a=2" -> "/a?a=2&b=1"
 std::string with_sorted_query(std::string_view target) {
     const std::size_t mark = target.find('?');
@@ -150,8 +144,6 @@ class DelayedAnswers {
 }  // namespace
 
 struct StubServer::State {
-    using Targets = std::unordered_map<std::string, RecordedTarget*, TextHash, std::equal_to<>>;
-
     explicit State(const StubOptions& given) : options(given) {}
 
     void read();
@@ -162,8 +154,8 @@ struct StubServer::State {
 
     const StubOptions options;
     ResponseStore responses;
-    std::vector<std::unique_ptr<RecordedTarget>> owned;
-    Targets targets, sorted;  // by "METHOD target"; the second with its query sorted
+    std::unordered_map<std::string, RecordedTarget> targets;  // by "METHOD target"
+    std::unordered_map<std::string, RecordedTarget*> sorted;  // the same with its query sorted
     std::uint64_t recorded = 0, without_response = 0;
     std::vector<std::string> damage;
     std::atomic<std::uint64_t> requests{0}, other_body{0}, unknown{0};
@@ -196,23 +188,18 @@ void StubServer::State::read() {
 void StubServer::State::add(const Record& record, RecordedResponse&& response) {
     ++recorded;
     const std::string_view target = path_of_target(record.target);
-    std::string name = fmt::format("{} {}", record.method, target);
-    auto found = targets.find(name);
-    if (found == targets.end()) {
-        owned.push_back(std::make_unique<RecordedTarget>());
-        sorted.emplace(fmt::format("{} {}", record.method, with_sorted_query(target)), owned.back().get());
-        found = targets.emplace(std::move(name), owned.back().get()).first;
-    }
+    const auto [found, added] = targets.try_emplace(fmt::format("{} {}", record.method, target));
+    if (added) sorted.emplace(fmt::format("{} {}", record.method, with_sorted_query(target)), &found->second);
     const Nanoseconds latency = response.latency.value_or(Nanoseconds(0));
     const RecordedAnswer answer{responses.add(to_server_response(std::move(response))), latency};
-    found->second->any.add(answer);
-    found->second->by_body[std::hash<std::string_view>{}(record.body)].add(answer);
+    found->second.any.add(answer);
+    found->second.by_body[std::hash<std::string_view>{}(record.body)].add(answer);
 }
 
 RecordedTarget* StubServer::State::find(std::string_view method, std::string_view target) {
     thread_local std::string name;
     name.assign(method).append(1, ' ').append(target);
-    if (const auto found = targets.find(name); found != targets.end()) return found->second;
+    if (const auto found = targets.find(name); found != targets.end()) return &found->second;
     if (target.find('?') == target.npos) return nullptr;
     const auto found = sorted.find(fmt::format("{} {}", method, with_sorted_query(target)));
     return found == sorted.end() ? nullptr : found->second;

@@ -4,17 +4,13 @@
 
 #include <algorithm>
 
+#include "replay/internal/octets.hpp"
+
 namespace leakline::replay {
 
 namespace {
 
 constexpr std::uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kVlan = 0x8100, kProviderVlan = 0x88a8;
-
-std::uint8_t octet(std::string_view bytes, std::size_t at) { return static_cast<std::uint8_t>(bytes[at]); }
-std::uint16_t net16(std::string_view bytes, std::size_t at) {
-    return static_cast<std::uint16_t>(octet(bytes, at) << 8 | octet(bytes, at + 1));
-}
-std::uint32_t net32(std::string_view bytes, std::size_t at) { return std::uint32_t{net16(bytes, at)} << 16 | net16(bytes, at + 2); }
 
 // Removes the link's header; empty if no IP packet is in it. https://www.tcpdump.org/linktypes.html
 std::string_view ip_packet_of(const Packet& packet) {
@@ -36,10 +32,10 @@ std::string_view ip_packet_of(const Packet& packet) {
         default: return {};
     }
     if (bytes.size() < header) return {};
-    std::uint16_t type = net16(bytes, type_at);
+    std::uint16_t type = big16(bytes, type_at);
     bytes.remove_prefix(header);
     for (int tags = 0; (type == kVlan || type == kProviderVlan) && tags < 4 && bytes.size() >= 4; ++tags) {
-        type = net16(bytes, 2);
+        type = big16(bytes, 2);
         bytes.remove_prefix(4);
     }
     return type == kIpv4 || type == kIpv6 ? bytes : std::string_view();
@@ -50,10 +46,10 @@ bool read_tcp(std::string_view bytes, std::size_t sent_size, TcpSegment& segment
     if (bytes.size() < kHeader) return false;
     const std::size_t header = std::size_t{octet(bytes, 12)} / 16 * 4;
     if (header < kHeader || header > bytes.size() || header > sent_size) return false;
-    segment.from.port = net16(bytes, 0);
-    segment.to.port = net16(bytes, 2);
-    segment.sequence = net32(bytes, 4);
-    segment.acknowledged = net32(bytes, 8);
+    segment.from.port = big16(bytes, 0);
+    segment.to.port = big16(bytes, 2);
+    segment.sequence = big32(bytes, 4);
+    segment.acknowledged = big32(bytes, 8);
     const std::uint8_t flags = octet(bytes, 13);
     segment.fin = (flags & 1) != 0;
     segment.syn = (flags & 2) != 0;
@@ -70,9 +66,9 @@ bool read_ipv4(std::string_view bytes, TcpSegment& segment) {
     if (bytes.size() < 20) return false;
     const std::size_t header = std::size_t{octet(bytes, 0)} % 16 * 4;
     // Segments that the network card is still to cut have no size.
-    const std::size_t total = net16(bytes, 2) == 0 ? bytes.size() : net16(bytes, 2);
+    const std::size_t total = big16(bytes, 2) == 0 ? bytes.size() : big16(bytes, 2);
     if (header < 20 || header > bytes.size() || total < header || octet(bytes, 9) != kTcp) return false;
-    if ((net16(bytes, 6) & 0x3fff) != 0) return false;  // a fragment
+    if ((big16(bytes, 6) & 0x3fff) != 0) return false;  // a fragment
     for (TcpEndpoint* const end : {&segment.from, &segment.to}) end->address[10] = end->address[11] = 0xff;
     for (std::size_t i = 0; i < 4; ++i) {
         segment.from.address[12 + i] = octet(bytes, 12 + i);
@@ -85,7 +81,7 @@ bool read_ipv6(std::string_view bytes, TcpSegment& segment) {
     constexpr std::size_t kHeader = 40;
     constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kDestination = 60;
     if (bytes.size() < kHeader) return false;
-    const std::size_t announced = net16(bytes, 4);
+    const std::size_t announced = big16(bytes, 4);
     std::size_t size = announced == 0 ? bytes.size() - kHeader : announced;
     for (std::size_t i = 0; i < 16; ++i) {
         segment.from.address[i] = octet(bytes, 8 + i);

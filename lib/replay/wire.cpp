@@ -36,12 +36,6 @@ bool is_word(std::string_view text) {
 
 bool is_header_name(std::string_view text) { return is_word(text) && std::memchr(text.data(), ':', text.size()) == nullptr; }
 
-bool is_header_value(std::string_view text) {
-    for (const char c : text)
-        if (c == '\r' || c == '\n' || c == '\0') return false;
-    return true;
-}
-
 // Writes words into reserved space: a string's append() checks its capacity each time, which costs more per request than
 // the copying.
 class RequestBuffer {
@@ -61,6 +55,17 @@ class RequestBuffer {
 bool usually_has_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
 
 }  // namespace
+
+bool is_header_value(std::string_view text) {
+    for (const char c : text)
+        if (c == '\r' || c == '\n' || c == '\0') return false;
+    return true;
+}
+
+std::string_view target_of_request(std::string_view request) {
+    const std::size_t blank = request.find(' ');
+    return blank == request.npos ? "" : request.substr(blank + 1, request.find(' ', blank + 1) - blank - 1);
+}
 
 bool closes_connection(const Record& record) {
     return std::any_of(record.headers.begin(), record.headers.end(),

@@ -22,6 +22,11 @@ bool closes_connection(const Record& record);
 // Why append_wire() returned false for a record.
 std::string why_not_sent(const Record& record);
 
+// Path and query of a request that append_wire() wrote.
+std::string_view target_of_request(std::string_view request);
+// Whether append_wire() takes it.
+bool is_header_value(std::string_view text);
+
 // "http://host/path?q" -> "/path?q"; a path stays itself; "" -> "/". A "#fragment" is left out.
 std::string_view path_of_target(std::string_view target);
 

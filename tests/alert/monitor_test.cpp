@@ -34,7 +34,7 @@ void write(const std::string& path, const std::string& text) {
     file.commit();
 }
 
-// Waits for something that other processes do; false after 20 s.
+// Waits for something that other processes do; false after 60 s.
 template <class Condition>
 bool eventually(Condition condition) {
     const Nanoseconds deadline = system_clock().monotonic() + 60s;

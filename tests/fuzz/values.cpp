@@ -1,4 +1,4 @@
-// Any bytes as rules, a response and a request: lines with an extraction, a substitution, two fields of the response, the path and a
+// Reads the input as rules, a response and a request: lines with an extraction, a substitution, two fields of the response, the path and a
 // field of the request; then the response's body, and behind a NUL the request's. What is sent is one request whose length is right.
 #include <algorithm>
 #include <charconv>

@@ -11,9 +11,8 @@ namespace leakline::analysis {
 
 namespace {
 
-// Memory that the heap alone can account for, although no line grows to the end: what lines held at their most, and had not
-// held at the first mark. A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
-
+// Memory that the heap alone can account for, although no line leaks: what lines held at their most, and had not held at the first mark.
+// A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
 const LineGrowth* line_causing_growth(const Evidence& evidence) {
     const Series& series = evidence.series;
     if (series.size() == 0) return nullptr;

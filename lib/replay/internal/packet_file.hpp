@@ -37,12 +37,10 @@ class PacketFile {
     };
     enum class Format { unknown, pcap, pcapng };
 
-    bool need(ChunkBuffer& chunks, std::size_t size);
     Step damaged(std::string reason);
     Step begin(ChunkBuffer& chunks);
     Step next_of_pcap(ChunkBuffer& chunks, Packet& packet);
     Step next_of_pcapng(ChunkBuffer& chunks, Packet& packet);
-    bool read_section(std::string_view block);
     bool read_interface(std::string_view body);
     bool read_enhanced(std::string_view body, Packet& packet) const;
     std::uint16_t u16(std::string_view bytes, std::size_t at) const;

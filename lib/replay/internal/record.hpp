@@ -41,6 +41,8 @@ struct Record {
 };
 
 Request to_request(const Record& record);
+// The reverse. The record points into the request.
+void fill(Record& record, const Request& request);
 
 // One log in one format. One thread at a time.
 class RecordStream {

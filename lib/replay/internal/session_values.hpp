@@ -59,7 +59,6 @@ class SessionValues {
     Session& make(std::uint64_t session);
     void forget_oldest();
     std::optional<std::string> value_in(const Extraction& extraction, const http::KeptResponse& response);
-    std::string_view decoded_body(const http::KeptResponse& response);
     const std::string* value_of(const Session* session, int number) const;
     bool expand(const Patch& patch, const Session* session, std::string_view request, std::string& out);
     bool append_replacement(const Patch& patch, const Session* session, std::string& out);
@@ -76,7 +75,9 @@ class SessionValues {
     std::string text_;
     int missing_ = -1;  // a value
     bool as_recorded_ = false, with_value_ = false;
-    std::optional<std::string> decoded_;
+    std::uint64_t unusable_here_ = 0;
+    std::optional<std::string_view> decoded_;  // the body, without its compression
+    std::string decoded_buffer_;
     Scratch scratch_;
 
     std::vector<Count> counts_;  // by slot

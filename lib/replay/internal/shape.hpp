@@ -88,8 +88,8 @@ class Shape {
     // The log is repeated: records that are selected by their position are the same ones again.
     void begin_round() { sequence_ = 0; }
 
-    // Warnings: records that were skipped because the log does not have their body, keys that records do
-    // not have. left_out: "left out", "would be left out".
+    // Warnings: records that were skipped (without their body, of other hosts, to open a WebSocket), patterns that took too long, keys
+    // that records do not have. left_out: "left out", "would be left out".
     std::vector<std::string> warnings(std::string_view left_out) const;
     // Requests that were skipped because of their host.
     const HostCounts& other_hosts() const { return other_hosts_; }
