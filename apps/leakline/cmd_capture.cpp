@@ -18,9 +18,8 @@
 #include "port_file.hpp"
 #include "quantity_options.hpp"
 #include "replay/capture.hpp"
-#include "system/clock.hpp"
-#include "system/stop.hpp"
 #include "tls_options.hpp"
+#include "until.hpp"
 
 namespace leakline::cli {
 
@@ -78,18 +77,13 @@ int run_capture(const CaptureCommand& command, Messages& messages, const std::st
                                                             : fmt::format("{}", fmt::join(capture.redaction.headers, ", "))));
     messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once",
                                 format_bytes(static_cast<double>(options.max_kept_body)), options.max_connections));
-    const Nanoseconds start = system_clock().monotonic();
-    while (!stop.stop_requested() && !broken) {
-        const Nanoseconds spent = system_clock().monotonic() - start;
-        if (command.duration && spent >= *command.duration) break;
-        const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
-        sleep_for(stop, std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
+    Until until(command.duration, stop);
+    while (!broken && until.step()) {
         if (command.output == "-") continue;  // which may be the same terminal
         messages.progress(
             "capture",
             fmt::format("{} over {}", counted(proxy.counts().requests, "request"), counted(proxy.counts().connections, "connection")),
-            command.duration ? std::optional(static_cast<double>(spent.count()) / static_cast<double>(command.duration->count()))
-                             : std::nullopt);
+            until.share());
     }
     proxy.stop(command.grace);
     if (failure) throw *failure;

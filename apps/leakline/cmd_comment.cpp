@@ -31,7 +31,6 @@ namespace {
 struct CommentCommand {
     std::string diagnosis, before, to = "auto", gate = "leakline";
     std::vector<std::string> history;
-    report::RenderOptions rendering;
 };
 
 constexpr const char* kStandardOutput = "stdout";
@@ -91,7 +90,7 @@ std::string markdown_of(const CommentCommand& command, const std::optional<revie
         content.commit = discussion->commit.substr(0, 12);
         content.run_url = discussion->run_url;
     }
-    return report::comment_markdown(content, command.rendering);
+    return report::comment_markdown(content, {});
 }
 
 int run_comment(const CommentCommand& command, Messages& messages, const std::stop_token& stop) {

@@ -14,13 +14,10 @@ Run declare_gate(CLI::App& app) {
     auto paths = std::make_shared<std::vector<std::string>>();
     app.add_option("runs", *paths, "diagnosis.json files of the gate, or directories that contain them")->required()->type_name("FILE|DIR");
     return [=](const Interruption& interruption) -> int {
-        std::vector<std::string> left_out;
-        const std::vector<std::string> files = stored_run_files(*paths, left_out);
-        output->open(files);
-        for (const std::string& warning : left_out) output->warn(warning);
-        StoredRuns runs = read_stored_runs(files, *output, interruption.stop);
-        output->write(analysis::explain_gate(std::move(runs.diagnoses)));
-        return runs.all_read() ? kNoLeak : kUsage;  // the runs have returned their verdicts
+        auto runs = open_stored_runs(*paths, *output, interruption.stop);
+        if (!runs) return kInterrupted;
+        output->write(analysis::explain_gate(std::move(runs->diagnoses)));
+        return runs->all_read() ? kNoLeak : kUsage;  // the runs have returned their verdicts
     };
 }
 

@@ -16,17 +16,13 @@ Run declare_history(CLI::App& app) {
     output->add_top(app, "Number of lines to list");
     auto exits = std::make_shared<ExitPolicy>(app);
     return [=](const Interruption& interruption) -> int {
-        std::vector<std::string> left_out;
-        const std::vector<std::string> files = stored_run_files(*paths, left_out);
-        output->open(files);
-        for (const std::string& warning : left_out) output->warn(warning);
-        StoredRuns runs = read_stored_runs(files, *output, interruption.stop);
-        if (interruption.requested()) return kInterrupted;
-        History history = analysis::make_history(std::move(runs.diagnoses));
-        history.warnings.insert(history.warnings.end(), runs.skipped.begin(), runs.skipped.end());
+        auto runs = open_stored_runs(*paths, *output, interruption.stop);
+        if (!runs) return kInterrupted;
+        History history = analysis::make_history(std::move(runs->diagnoses));
+        history.warnings.insert(history.warnings.end(), runs->skipped.begin(), runs->skipped.end());
         const bool worsened = history.worsened();
         output->write(std::move(history));
-        if (!runs.all_read()) return kUsage;
+        if (!runs->all_read()) return kUsage;
         return worsened ? exits->leak() : kNoLeak;
     };
 }

@@ -11,8 +11,7 @@
 #include "port_file.hpp"
 #include "quantity_options.hpp"
 #include "replay/stub.hpp"
-#include "system/clock.hpp"
-#include "system/stop.hpp"
+#include "until.hpp"
 
 namespace leakline::cli {
 
@@ -36,14 +35,8 @@ int run_stub(StubCommand& command, Messages& messages, const std::stop_token& st
         "answering at http://{} with {} recorded {}{}; press Ctrl-C to stop", options.listen.text(), format_count(server.recorded()),
         server.recorded() == 1 ? "response" : "responses",
         server.without_response() == 0 ? "" : fmt::format(" ({} without a response)", counted(server.without_response(), "request"))));
-    const Nanoseconds start = system_clock().monotonic();
-    while (!stop.stop_requested()) {
-        const Nanoseconds spent = system_clock().monotonic() - start;
-        if (command.duration && spent >= *command.duration) break;
-        const Nanoseconds left = command.duration ? *command.duration - spent : std::chrono::hours(1);
-        sleep_for(stop, std::min<Nanoseconds>(left, std::chrono::milliseconds(200)));
-        messages.progress("stub", counted(server.counts().requests, "request"), std::nullopt);
-    }
+    Until until(command.duration, stop);
+    while (until.step()) messages.progress("stub", counted(server.counts().requests, "request"), until.share());
     messages.end_progress();
     const replay::StubCounts counts = server.counts();
     messages.note(fmt::format("{}, {} answered as recorded, {} by a request with another body, {} unknown",

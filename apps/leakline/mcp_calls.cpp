@@ -93,7 +93,7 @@ bool ToolCalls::start(std::uint64_t call, const std::string& tool, const nlohman
     const auto command =
         std::find_if(line_.commands().begin(), line_.commands().end(), [&](const auto& one) { return one.row.name == tool; });
     try {
-        waiting_.push_back({call, row, tool_words(*command->app, arguments, {})});
+        waiting_.push_back({call, row, tool_words(*command->app, arguments)});
     } catch (const Error& error) {
         results_.finished(call, {true, {error.what()}, {}});
         return true;

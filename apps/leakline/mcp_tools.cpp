@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 namespace leakline::cli {
 
@@ -25,7 +24,9 @@ constexpr ToolRow kTools[] = {
 };
 
 // The form of the results is the server's, and its messages are no one's to read.
-const std::set<std::string> kLeftOut = {"help", "format", "color", "quiet", "verbose"};
+constexpr std::string_view kLeftOut[] = {"help", "format", "color", "quiet", "verbose"};
+
+bool is_left_out(const std::string& name) { return std::find(std::begin(kLeftOut), std::end(kLeftOut), name) != std::end(kLeftOut); }
 
 struct Argument {
     std::string name;  // as in a --config file
@@ -50,8 +51,7 @@ std::vector<Argument> arguments_of(const CLI::App& command) {
         arguments.push_back(argument_of(*option));
     for (const OptionGroup& group : option_groups(command))
         for (const CLI::Option* option : group.options)
-            if (!option->get_lnames().empty() && kLeftOut.count(option->get_lnames().front()) == 0)
-                arguments.push_back(argument_of(*option));
+            if (!option->get_lnames().empty() && !is_left_out(option->get_lnames().front())) arguments.push_back(argument_of(*option));
     return arguments;
 }
 
@@ -115,7 +115,7 @@ std::string tools_json(const CommandLine& line) {
     return tools.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::vector<std::string> tool_words(const CLI::App& command, const nlohmann::json& arguments, const std::vector<std::string>& more) {
+std::vector<std::string> tool_words(const CLI::App& command, const nlohmann::json& arguments) {
     std::vector<std::string> words, positional, names;
     const std::vector<Argument> known = arguments_of(command);
     for (const Argument& argument : known) {
@@ -138,7 +138,6 @@ std::vector<std::string> tool_words(const CLI::App& command, const nlohmann::jso
         if (std::find(names.begin(), names.end(), name) == names.end())
             throw Error(ErrorKind::usage, command.get_name(),
                         fmt::format("unknown argument '{}'{}", printable(name), did_you_mean_text(name, names)));
-    words.insert(words.end(), more.begin(), more.end());
     words.emplace_back("--");
     words.insert(words.end(), positional.begin(), positional.end());
     return words;

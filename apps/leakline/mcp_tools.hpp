@@ -23,8 +23,7 @@ const ToolRow* find_tool(const std::string& name);
 // As tools/list returns them: a JSON array of name, title, description and inputSchema.
 std::string tools_json(const CommandLine& line);
 
-// The words behind "leakline COMMAND" that these arguments (an object) stand for; more are put before the arguments without a name.
-// Throws Error{usage} that names the argument at fault.
-std::vector<std::string> tool_words(const CLI::App& command, const nlohmann::json& arguments, const std::vector<std::string>& more);
+// The words behind "leakline COMMAND" that these arguments (an object) stand for. Throws Error{usage} that names the argument at fault.
+std::vector<std::string> tool_words(const CLI::App& command, const nlohmann::json& arguments);
 
 }  // namespace leakline::cli

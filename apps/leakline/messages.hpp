@@ -28,7 +28,7 @@ struct Terminal {
 Terminal detect_terminal(int descriptor);
 
 // For a program that starts a command and shows its progress (leakline mcp): twice a second at most, a line on standard error of
-// this mark and a text. Every command has the option, --help does not list it.
+// this mark and a text. Every command that prints messages has the option; --help does not list it.
 inline constexpr const char* kProgressOption = "--progress-lines";
 inline constexpr char kProgressMark = '\x1e';  // messages have no control characters
 

@@ -35,4 +35,13 @@ StoredRuns read_stored_runs(const std::vector<std::string>& files, Messages& mes
     return runs;
 }
 
+std::optional<StoredRuns> open_stored_runs(const std::vector<std::string>& paths, Output& output, const std::stop_token& stop) {
+    std::vector<std::string> left_out;
+    const std::vector<std::string> files = stored_run_files(paths, left_out);
+    output.open(files);
+    for (const std::string& warning : left_out) output.warn(warning);
+    StoredRuns runs = read_stored_runs(files, output, stop);
+    return stop.stop_requested() ? std::nullopt : std::optional(std::move(runs));
+}
+
 }  // namespace leakline::cli

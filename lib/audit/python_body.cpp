@@ -196,14 +196,9 @@ void PythonModule::walk_function(PythonNode definition, const std::vector<Python
     facts_.functions.push_back(function);
     for (const PythonNode& decorator : decorators) {
         const PythonNode wrapping = decorator.first().is("call") ? decorator.first().field("function") : decorator.first();
-        if (const std::string wrapper = callee(wrapping); !wrapper.empty() && !wrapper.starts_with("py:*.")) {
-            Call call;
-            call.kind = decorator.first().is("call") ? Call::Kind::decorated_by_result : Call::Kind::decorated;
-            call.from = scope.function;
-            call.to = name_(wrapper);
-            call.at = place(decorator);
-            facts_.calls.push_back(call);
-        }
+        if (const std::string wrapper = callee(wrapping); !wrapper.empty() && !wrapper.starts_with("py:*."))
+            facts_.calls.push_back(scope.call(decorator.first().is("call") ? Call::Kind::decorated_by_result : Call::Kind::decorated,
+                                              name_(wrapper), place(decorator)));
         const std::string_view text = decorator.text();
         const std::string_view plain = last_part(text.substr(0, text.find('(')).substr(1));
         std::string arguments(text.find('(') == text.npos ? "" : text.substr(text.find('(')));

@@ -1,7 +1,7 @@
 // Where the comment of a CI job goes: the pull request (GitHub) or merge request (GitLab) that the job runs for. Each system is one file
 // and one row of the table.
 //
-// Thread-safety: pure functions over what the environment gives.
+// Thread-safety: functions without state, over what the environment gives and the file that it names.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,6 @@ struct Discussion {
 
 struct System {
     std::string_view name;  // "github"
-    std::string_view title;
     bool (*runs_here)(const Environment&);
     // Nothing: the job is not one of a pull request. Throws Error{usage}: a variable is missing or malformed. Reads the event's file.
     std::optional<Discussion> (*find)(const Environment&);
@@ -41,7 +40,9 @@ std::span<const System> systems();
 std::optional<Discussion> find_github_discussion(const Environment& environment);
 std::optional<Discussion> find_gitlab_discussion(const Environment& environment);
 
-// The variable, or Error{usage} that names it; accepted: what it may consist of besides letters and digits.
+// The variable without blanks around it, or Error{usage} that names it, with the hint.
+std::string set_variable(const Environment& environment, const char* name, const std::string& hint);
+// The same of one that CI systems set; accepted: what it may consist of besides letters and digits.
 std::string required_variable(const Environment& environment, const char* name, std::string_view accepted);
 // An API's address without a slash at its end. Throws Error{usage}.
 std::string api_address(const Environment& environment, const char* name, const std::string& fallback);

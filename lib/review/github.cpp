@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "base/strings.hpp"
 #include "review/discussion.hpp"
 #include "system/byte_source.hpp"
 
@@ -17,8 +16,7 @@ using Json = nlohmann::json;
 
 Json read_event(const Environment& environment) {
     constexpr std::size_t kMaxEvent = std::size_t{32} << 20;  // GitHub's are at most 25 MB
-    const std::string path = environment("GITHUB_EVENT_PATH");
-    if (path.empty()) throw Error(ErrorKind::usage, "GITHUB_EVENT_PATH", "the variable is not set", "GitHub sets it in its jobs");
+    const std::string path = set_variable(environment, "GITHUB_EVENT_PATH", "GitHub sets it in its jobs");
     Json event = Json::parse(read_file(path, kMaxEvent), nullptr, false);
     if (!event.is_object()) throw Error(ErrorKind::input, path, "the event is not a JSON object");
     return event;
@@ -50,9 +48,7 @@ std::optional<Discussion> find_github_discussion(const Environment& environment)
     const std::string repository = required_variable(environment, "GITHUB_REPOSITORY", "/._-");
     const std::string api = api_address(environment, "GITHUB_API_URL", "https://api.github.com") + "/repos/" + repository + "/issues/";
     Discussion found;
-    found.token = trim(environment("GITHUB_TOKEN"));
-    if (found.token.empty())
-        throw Error(ErrorKind::usage, "GITHUB_TOKEN", "the variable is not set", "env: { GITHUB_TOKEN: \"${{ github.token }}\" }");
+    found.token = set_variable(environment, "GITHUB_TOKEN", "env: { GITHUB_TOKEN: \"${{ github.token }}\" }");
     found.name = fmt::format("pull request {} of {}", *number, repository);
     found.list_url = fmt::format("{}{}/comments", api, *number);
     found.comment_url = api + "comments/";

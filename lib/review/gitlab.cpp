@@ -1,8 +1,6 @@
 // GitLab: comments of a merge request are its notes. https://docs.gitlab.com/api/notes/
 #include <fmt/format.h>
 
-#include "base/error.hpp"
-#include "base/strings.hpp"
 #include "review/discussion.hpp"
 
 namespace leakline::review {
@@ -15,10 +13,8 @@ std::optional<Discussion> find_gitlab_discussion(const Environment& environment)
     const std::string project = required_variable(environment, project_variable, "");
     const std::string request = required_variable(environment, "CI_MERGE_REQUEST_IID", "");
     Discussion found;
-    found.token = trim(environment("GITLAB_TOKEN"));
-    if (found.token.empty())
-        throw Error(ErrorKind::usage, "GITLAB_TOKEN", "the variable is not set",
-                    "a masked CI/CD variable with a project access token of scope api; CI_JOB_TOKEN may not write notes");
+    found.token = set_variable(environment, "GITLAB_TOKEN",
+                               "a masked CI/CD variable with a project access token of scope api; CI_JOB_TOKEN may not write notes");
     found.name = fmt::format("merge request {} of project {}", request, project);
     const std::string api = api_address(environment, "CI_API_V4_URL", "https://gitlab.com/api/v4");
     found.comment_url = fmt::format("{}/projects/{}/merge_requests/{}/notes/", api, project, request);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs leakline diagnose in a CI job and writes every report that CI systems read to one directory. Called by action.yml
-# (GitHub) and leakline.gitlab-ci.yml (GitLab); can be run by hand. Environment:
+# Runs leakline diagnose in a CI job and writes every report that CI systems read to one directory. Called by
+# .github/actions/gate/action.yml and .gitlab/leakline.yml; can be run by hand. Environment:
 #   LEAKLINE            the program (default: leakline from PATH)
 #   LEAKLINE_COMMAND    shell command that starts the service; empty: the reference service
 #   LEAKLINE_TARGET     its URL            LEAKLINE_TRAFFIC   log to replay     LEAKLINE_ROUNDS

@@ -21,7 +21,7 @@ const CLI::App& command_named(const cli::CommandLine& line, const std::string& n
 
 std::vector<std::string> words(const std::string& command, const json& arguments) {
     const cli::CommandLine line;
-    return cli::tool_words(command_named(line, command), arguments, {});
+    return cli::tool_words(command_named(line, command), arguments);
 }
 
 std::string refusal(const std::string& command, const json& arguments) {

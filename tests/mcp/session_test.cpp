@@ -60,7 +60,7 @@ TEST_CASE("the protocol version is the client's where it is known, and else the 
     CHECK(other["capabilities"] == json{{"tools", json::object()}});
 }
 
-TEST_CASE("what is no request of the protocol gets the error that the protocol has for it") {
+TEST_CASE("a message that is not a request gets the error that the protocol has for it") {
     Exchange exchange;
     const struct {
         std::string line, answer;

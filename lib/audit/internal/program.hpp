@@ -18,7 +18,7 @@ namespace leakline::audit {
 
 // When code runs.
 enum class Runs {
-    repeatedly,  // for a request, a timer, or each time round the loop of a service
+    repeatedly,  // for a request, a timer, or in each iteration of the loop of a service
     once,        // at the start or the end of the process
     never,       // nothing calls it
     unknown,     // of a library: its callers are not of this code

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "audit/internal/rules.hpp"
 
@@ -9,15 +10,22 @@ namespace leakline::audit {
 
 namespace {
 
+using Removals = std::unordered_map<Name, std::vector<const Operation*>>;
+
+// By the variable that they reach.
+Removals removals_of(const Program& program) {
+    Removals removals;
+    for (const Operation& operation : program.facts().operations)
+        if (operation.kind == Operation::Kind::shrink || operation.kind == Operation::Kind::replace)
+            for (const Access& access : program.reached(operation.on)) removals[access.variable].push_back(&operation);
+    return removals;
+}
+
 // Where another function removes, too, the element that was left may be its work.
-bool is_removed_elsewhere(const Program& program, const Skip& skip, const Variable& variable) {
-    const auto& operations = program.facts().operations;
-    return std::any_of(operations.begin(), operations.end(), [&](const Operation& operation) {
-        if (operation.kind != Operation::Kind::shrink && operation.kind != Operation::Kind::replace) return false;
-        if (operation.function == skip.function) return false;
-        const std::vector<Access> reached = program.reached(operation.on);
-        return std::any_of(reached.begin(), reached.end(), [&](const Access& access) { return access.variable == variable.id; }) &&
-               why_not_counted(program, operation, variable).empty();
+bool is_removed_elsewhere(const Program& program, const Removals& removals, const Skip& skip, const Variable& variable) {
+    const auto& known = found_or_empty(removals, variable.id);
+    return std::any_of(known.begin(), known.end(), [&](const Operation* operation) {
+        return operation->function != skip.function && why_not_counted(program, *operation, variable).empty();
     });
 }
 
@@ -25,13 +33,15 @@ bool is_removed_elsewhere(const Program& program, const Skip& skip, const Variab
 
 std::vector<AuditFinding> find_skipped_removals(const Program& program) {
     std::vector<AuditFinding> findings;
+    if (program.facts().skips.empty()) return findings;
+    const Removals removals = removals_of(program);
     for (const Skip& skip : program.facts().skips) {
         if (program.runs(skip.function) == Runs::once) continue;
         for (const Access& access : program.reached(skip.on)) {
             const Variable* variable = program.variable(access.variable);
             if (variable == nullptr) continue;
             const std::string lifetime = program.lifetime(*variable);
-            if (lifetime.empty() || is_removed_elsewhere(program, skip, *variable)) continue;
+            if (lifetime.empty() || is_removed_elsewhere(program, removals, skip, *variable)) continue;
             if (is_said_bounded(program, {variable->at, skip.added})) continue;
             AuditFinding finding = finding_of(program, AuditFinding::Rule::removal_skipped, variable->name, variable->type, variable->at);
             finding.lifetime = lifetime;
