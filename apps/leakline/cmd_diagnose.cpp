@@ -102,7 +102,7 @@ void plan_clock(DiagnoseOptions& options) {
 void plan_runs(diagnose::Options& run) {
     if (run.runs != diagnose::Runs::one) return;
     if (run.tracker == heap::RecordWith::heaptrack)
-        throw Error(ErrorKind::usage, "--runs", "1 requires --tracker agent: heaptrack's tracker takes too much memory and time",
+        throw Error(ErrorKind::usage, "--runs", "1 cannot be combined with --tracker heaptrack, which takes too much memory and time",
                     "--runs 2, or --tracker agent");
     run.tracker = heap::RecordWith::agent;
 }
@@ -285,10 +285,10 @@ Run declare_diagnose(CLI::App& app) {
     add_source_option(*lines, options->sources);
     add_frame_filters(*lines, run.skip, run.only);
     add_tracker_options(*lines, run.tracker, run.allocation_interval, run.children);
-    lines->add_option("--runs", run.runs, "Measure memory and record lines in 1 run (with --tracker agent) or in 2, each in its own")
+    lines->add_option("--runs", run.runs, "Measure memory and record lines in 1 run or in 2, each in its own")
         ->transform(choice_of<diagnose::Runs>({{"1", diagnose::Runs::one}, {"2", diagnose::Runs::two}}))
         ->type_name("1|2")
-        ->default_str("1 with the agent, 2 with heaptrack");
+        ->default_str("1; 2 with --tracker heaptrack");
     lines->add_flag("--no-holders", options->no_holders, "Do not stop the recorded process to find the variable that holds what leaks");
     lines->add_option("--recording", run.recording, "Keep the heap recording in this file")->type_name("FILE");
     add_duration(*lines, "--interval", run.sample_interval, "Time between memory samples");

@@ -37,7 +37,7 @@ struct Options {
     std::size_t max_marks = 600;
     ClockChoice clock;
     std::optional<heap::RecordWith> tracker;
-    Bytes sample_interval = heap::RecordOptions{}.sample_interval;
+    std::optional<Bytes> sample_interval;
     heap::Children children = heap::Children::sum;
 };
 

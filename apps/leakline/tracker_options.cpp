@@ -5,14 +5,17 @@
 
 namespace leakline::cli {
 
-void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, Bytes& sample_interval, heap::Children& children) {
-    app.add_option("--tracker", tracker,
-                   "Heap recorder: heaptrack (every block of one process) or agent (samples in all processes, at a fraction of the cost; "
-                   "Python functions)")
+void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, std::optional<Bytes>& sample_interval,
+                         heap::Children& children) {
+    app.add_option(
+           "--tracker", tracker,
+           "Heap recorder: agent (samples in all processes, also Python functions) or heaptrack (every block of one process, at several "
+           "times the cost)")
         ->transform(choice_of<heap::RecordWith>({{"heaptrack", heap::RecordWith::heaptrack}, {"agent", heap::RecordWith::agent}}))
         ->type_name("NAME")
-        ->default_str("agent for Python, else heaptrack");
-    add_size(app, "--sample-interval", sample_interval, "Mean bytes allocated between samples of the agent; 1 records every block");
+        ->default_str("agent");
+    add_size(app, "--sample-interval", sample_interval, "Mean bytes allocated between samples of the agent; 1 records every block")
+        ->default_str("chosen to take about 1 % of the CPU time");
     app.add_option("--children", children,
                    "Sum the lines of all recorded processes (sum), or also report each process separately (each; see lines --by process)")
         ->transform(choice_of<heap::Children>({{"sum", heap::Children::sum}, {"each", heap::Children::each}}))

@@ -10,6 +10,7 @@
 namespace leakline::cli {
 
 // The variables hold the defaults, and must live as long as app. tracker: nothing unless it is given.
-void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, Bytes& sample_interval, heap::Children& children);
+void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, std::optional<Bytes>& sample_interval,
+                         heap::Children& children);
 
 }  // namespace leakline::cli

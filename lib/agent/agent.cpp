@@ -54,6 +54,7 @@ std::atomic<std::uint64_t> interval_now, nested_calls;
 constinit SampleTable samples;
 constinit StackTable stacks;
 std::uint64_t first_interval;
+std::uint32_t one_block_in;  // SampleBudget; 0: none
 char directory[3072];
 char segment_path[sizeof directory + kLongestFileName];
 std::uint64_t own_begin, own_end;  // where this library is loaded
@@ -157,16 +158,29 @@ bool make_fork_marker() {
     return true;
 }
 
+// Of the beginning of a text, which then begins behind it.
+std::uint64_t read_number(const char*& text) {
+    std::uint64_t number = 0;
+    for (; *text >= '0' && *text <= '9'; ++text) number = number * 10 + static_cast<std::uint64_t>(*text - '0');
+    return number;
+}
+
+constexpr std::uint64_t kMostBlocks = 1'000'000;
+// What the stack of a Python function costs, in stacks of return addresses.
+constexpr std::uint32_t kPythonCost = 10;
+
 bool read_variable() {
     const char* text = ::getenv(kAgentVariable);
     if (text == nullptr) return false;
-    std::uint64_t interval = 0;
-    for (; *text >= '0' && *text <= '9'; ++text) interval = interval * 10 + static_cast<std::uint64_t>(*text - '0');
-    if (*text != ':' || interval == 0 || interval > SamplingState::kLargestInterval) return false;
+    const std::uint64_t interval = read_number(text);
+    std::uint64_t blocks = 0;
+    if (*text == '/') blocks = read_number(++text);
+    if (*text != ':' || interval == 0 || interval > SamplingState::kLargestInterval || blocks > kMostBlocks) return false;
     const std::size_t length = strlen(++text);
     if (length == 0 || length >= sizeof directory) return false;
     memcpy(directory, text, length + 1);
     first_interval = interval;
+    one_block_in = static_cast<std::uint32_t>(blocks);
     return true;
 }
 
@@ -359,7 +373,7 @@ void record(void* block, std::size_t size, const void* frame) {
             SegmentHeader& header = *segment.header;
             SampledBlock stale;
             if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(header.unseen_frees);
-            samples.thin_when_nearly_full(thread.random);
+            samples.thin_when_needed(thread.random, {python_frame != nullptr ? kPythonCost * one_block_in : one_block_in, at});
             const std::uint64_t interval = SamplingState::unpacked(header.sampling.load(kRelaxed)).interval;
             interval_now.store(interval, kRelaxed);
             header.nested.store(nested_calls.load(kRelaxed), kRelaxed);

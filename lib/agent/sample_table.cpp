@@ -17,6 +17,7 @@ void SampleTable::begin(const SegmentView& segment, AddressFilter& filter, bool 
     populated_ = Populated(segment.samples, segment.header->sizes.samples * sizeof(Sample), all_there);
     free_ = live_ = 0;
     last_number_ = 0;
+    checked_ns_ = checked_samples_ = checked_calls_ = 0;
 }
 
 // All addresses with the same filter bit are in one chain, so that a removal knows whether to clear the bit.
@@ -104,11 +105,28 @@ bool SampleTable::remove(std::uint64_t address, SampledBlock& block) {
     return true;
 }
 
-void SampleTable::thin_when_nearly_full(std::uint64_t& random) {
+// Looked at every thousand samples: over it if they came faster than the cheap rate, and from too large a share of the allocations.
+bool SampleTable::is_over(const SampleBudget& budget) {
+    constexpr std::uint64_t kLookedAt = 1024;
+    constexpr std::uint64_t kCheapPerSecond = 2000;  // a thousandth of a processor
+    const std::uint64_t samples = segment_.header->sampled.load(kRelaxed), calls = segment_.header->allocations_q8.load(kRelaxed) >> 8;
+    if (budget.one_block_in == 0 || samples < SampleBudget::kFree) return false;
+    const std::uint64_t more = samples - checked_samples_;
+    if (checked_ns_ != 0 && more < kLookedAt) return false;
+    const bool over = checked_ns_ != 0 && calls - checked_calls_ < more * budget.one_block_in &&
+                      (budget.now_ns - checked_ns_) * kCheapPerSecond < more * 1'000'000'000;
+    checked_ns_ = budget.now_ns;
+    checked_samples_ = samples;
+    checked_calls_ = calls;
+    return over;
+}
+
+void SampleTable::thin_when_needed(std::uint64_t& random, const SampleBudget& budget) {
     SegmentHeader& header = *segment_.header;
     const std::uint32_t capacity = header.sizes.samples;
     const std::uint64_t interval = SamplingState::unpacked(header.sampling.load(kRelaxed)).interval;
-    if (live_ < capacity / 4 * 3 || interval * 2 > SamplingState::kLargestInterval) return;
+    const bool nearly_full = live_ >= capacity / 4 * 3;
+    if (!(is_over(budget) || nearly_full) || interval * 2 > SamplingState::kLargestInterval) return;
     SamplingState state{interval * 2, 0};
     header.sampling.store(state.packed(), std::memory_order_release);
     std::uint64_t total = 0;

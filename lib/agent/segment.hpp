@@ -15,8 +15,9 @@ namespace leakline::agent {
 
 inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
 inline constexpr std::uint32_t kSegmentVersion = 3;
-// The environment variable of the agent: "INTERVAL:DIRECTORY", the mean distance between samples in bytes (1: every block)
-// and the folder for the files PID.N (N: how often the process has called exec).
+// The environment variable of the agent: "INTERVAL:DIRECTORY" or "INTERVAL/BLOCKS:DIRECTORY", the mean distance between samples in bytes
+// (1: every block) and the folder for the files PID.N (N: how often the process has called exec). With BLOCKS the interval doubles where
+// more than one in so many blocks is sampled.
 inline constexpr char kAgentVariable[] = "LEAKLINE_AGENT";
 inline constexpr unsigned kMaxFrames = 64;  // per stack
 inline constexpr std::size_t kPage = 4096;

@@ -177,13 +177,17 @@ void record_until_decided(RunContext& context) {
     }
 }
 
-// The bare run once more, for that many requests; its figures take the place of the shorter one's.
-void run_longer(RunContext& context, const analysis::LongerRun& more, const std::vector<std::string>& of_the_shorter_run) {
+// The bare run once more, for that many requests; its figures take the place of the shorter one's. False: there was no time for it, or
+// it was cut short.
+bool run_longer(RunContext& context, const analysis::LongerRun& more, const std::vector<std::string>& of_the_shorter_run) {
     Diagnosis& result = context.result;
     const double seconds =
         result.series.duration() / static_cast<double>(std::max<std::uint64_t>(1, result.replay.completed)) * more.requests;
     const std::string what = fmt::format("a run of {} requests", analysis::about(more.requests));
-    if (!context.extension.fits(seconds)) return context.no_longer(what, seconds, more.why);
+    if (!context.extension.fits(seconds)) {
+        context.no_longer(what, seconds, more.why);
+        return false;
+    }
     context.longer(fmt::format("{}, about {}", what, format_duration(std::chrono::seconds(std::llround(seconds)))), more.why);
     Diagnosis again = result;
     again.rounds.clear();
@@ -194,34 +198,48 @@ void run_longer(RunContext& context, const analysis::LongerRun& more, const std:
         run_bare(longer, more.requests);
     } catch (const heap::NotRecordable& reason) {
         result.warnings.push_back(fmt::format("{} was not possible: {}", what, reason.what()));
-        return;
+        return false;
     }
     context.extension = longer.extension;
     // If the service exits in it, the result of the shorter one is kept.
     if (again.failed() || context.stopped()) {
         result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
-        return;
+        return false;
     }
     std::vector<std::string> once;
     for (std::string& warning : again.warnings) add_once(once, std::move(warning));
     again.warnings = std::move(once);
     result = std::move(again);
-    if (!context.one_run) return;
+    if (!context.one_run) return true;
     context.recorded_replay = longer.recorded_replay;
     context.recorded_s = longer.recorded_s;
     context.no_lines = longer.no_lines;
     context.extensions = longer.extensions;
+    context.recorder_share = longer.recorder_share;
+    return true;
+}
+
+// A longer run samples more, as far as the agent's share of the CPU time allows. False: it does so already, or cannot.
+bool sample_more(RunContext& context) {
+    constexpr double kMostTimes = 8, kWorthIt = 2;
+    const auto& sampling = context.result.lines.totals.sampling;
+    if (context.allocation_interval || !sampling) return false;
+    const double affordable = context.recorder_share > 0 ? kMaxCpuShare / 2 / context.recorder_share : kMostTimes;
+    const double interval = static_cast<double>(sampling->interval) / std::min(affordable, kMostTimes);
+    if (affordable < kWorthIt || interval < 1) return false;
+    context.allocation_interval = static_cast<Bytes>(interval);
+    return true;
 }
 
 // One run is made longer until its lines are decided.
 void run_longer_for_lines(RunContext& context, const std::vector<std::string>& warnings_of_run) {
     const Diagnosis& result = context.result;
     for (int again = 0; !context.options.retries || again < *context.options.retries; ++again) {
-        const auto more = analysis::longer_recording(result, context.options.policy);
-        if (!more || context.stopped() || result.failed() || result.oom_kill || result.replay.completed == 0) return;
-        const std::uint64_t before = result.replay.completed;
-        run_longer(context, *more, warnings_of_run);
-        if (result.replay.completed <= before) return;  // there was no time for it, or it was cut short
+        auto more = analysis::longer_recording(result, context.options.policy);
+        if (context.stopped() || result.failed() || result.oom_kill || result.replay.completed == 0) return;
+        const bool finer = sample_more(context);
+        if (!more && finer) more = analysis::finer_recording(result);
+        if (!more || !run_longer(context, *more, warnings_of_run)) return;
     }
 }
 

@@ -49,8 +49,9 @@ struct Options {
     bool idle = true;          // time without requests follows the rounds, to see what grows by time
     bool holders = true;       // the recorded process is stopped twice for a copy of its memory, to see what holds what leaks
     std::optional<Runs> runs;  // nothing: one with the agent, two with heaptrack
-    std::optional<heap::RecordWith> tracker;                            // what records the lines; nothing: heap::default_tracker()
-    Bytes allocation_interval = heap::RecordOptions{}.sample_interval;  // of the agent: mean bytes between samples
+    std::optional<heap::RecordWith> tracker;  // what records the lines; nothing: heap::default_tracker()
+    // Of the agent: mean bytes between samples; nothing: the recorder chooses it, and a longer run samples more.
+    std::optional<Bytes> allocation_interval;
     heap::Children children = heap::Children::sum;
     std::string recording;                // where the recording is kept; "" = it is not
     std::vector<std::string> skip, only;  // paths, for the lines (see analysis/lines/lines.hpp)

@@ -48,7 +48,7 @@ void explain_lines(RunContext& context, const ServiceProcess& service) {
 }  // namespace
 
 void take_preflight(RunContext& context, heap::Preflight preflight) {
-    context.tracker = context.options.tracker.value_or(heap::default_tracker(preflight));
+    context.tracker = context.options.tracker.value_or(heap::default_tracker());
     const bool python = preflight.python && context.tracker == heap::RecordWith::agent;
     context.no_lines = python ? std::string() : std::move(preflight.no_lines);
     if (python) return;  // they are about lines of the interpreter's own code

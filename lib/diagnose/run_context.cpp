@@ -47,7 +47,7 @@ heap::RecordOptions recording_options(const RunContext& context, const Launch& l
     heap::RecordOptions options;
     options.command = launch.command;
     options.with = context.tracker;
-    options.sample_interval = context.options.allocation_interval;
+    options.sample_interval = context.allocation_interval;
     options.children = context.options.children;
     options.output = context.options.recording;
     options.follow = context.follow;

@@ -262,6 +262,12 @@ void Recorder::State::start_with_tracker(const std::string& allocator, const std
     }
 }
 
+// For agent::kAgentVariable. A sample costs as much as a few blocks of work: one in a hundred of them is about 1 % of the CPU time.
+std::string sampling_of(const RecordOptions& options) {
+    constexpr int kFirstInterval = 2, kBlocks = 100;
+    return options.sample_interval ? fmt::format("{}", *options.sample_interval) : fmt::format("{}/{}", kFirstInterval, kBlocks);
+}
+
 void Recorder::State::start_with_agent(const std::string& allocator, const std::string& preloaded, Command& command) {
     agent = AgentFiles::make(allocator.empty() ? Operators::none : Operators::malloc);
     const Descriptor other_end = open_control();
@@ -271,7 +277,7 @@ void Recorder::State::start_with_agent(const std::string& allocator, const std::
     fork_collector(collect);
     agent->leave_to_collector();
     command.environment.emplace_back("LD_PRELOAD", agent->library(collector) + (preloaded.empty() ? "" : ":" + preloaded));
-    command.environment.emplace_back(agent::kAgentVariable, fmt::format("{}:{}", options.sample_interval, agent->directory()));
+    command.environment.emplace_back(agent::kAgentVariable, fmt::format("{}:{}", sampling_of(options), agent->directory()));
 }
 
 void Recorder::State::open_output() {
@@ -287,7 +293,7 @@ void Recorder::State::attach() {
     if (interpreter.empty()) warnings.emplace_back(kNoInterpreter);
     program = executable_of(options.attach_to);
     open_output();
-    attached = attach_agent(options.attach_to, options.sample_interval, options.stop);
+    attached = attach_agent(options.attach_to, options.sample_interval.value_or(kSampleInterval), options.stop);
     const Descriptor other_end = open_control();
     CollectorOptions collect = collector_options(other_end.get());
     collect.attached = options.attach_to;
@@ -308,13 +314,11 @@ Recorder::~Recorder() = default;
 Recorder::Recorder(Recorder&&) noexcept = default;
 Recorder& Recorder::operator=(Recorder&&) noexcept = default;
 
-RecordWith default_tracker(const Preflight& preflight) {
-    return preflight.python && agent_available() ? RecordWith::agent : RecordWith::heaptrack;
-}
+RecordWith default_tracker() { return agent_available() ? RecordWith::agent : RecordWith::heaptrack; }
 
 Recorder Recorder::start(RecordOptions options) {
     auto state = std::make_unique<State>();
-    if (options.sample_interval == 0 || options.sample_interval > agent::SamplingState::kLargestInterval)
+    if (options.sample_interval && (*options.sample_interval == 0 || *options.sample_interval > agent::SamplingState::kLargestInterval))
         throw Error(ErrorKind::usage, "--sample-interval", "must be between 1 byte and 512 GiB");
     if (options.attach_to > 0) {
         options.with = RecordWith::agent;
@@ -328,8 +332,9 @@ Recorder Recorder::start(RecordOptions options) {
         preflight.path = require_executable(options.command.arguments[0]);
     else
         preflight = check_program(options.command.arguments);
-    if (!options.with) options.with = options.keep_raw.empty() ? default_tracker(preflight) : RecordWith::heaptrack;
+    if (!options.with) options.with = options.keep_raw.empty() ? default_tracker() : RecordWith::heaptrack;
     const bool with_agent = options.with == RecordWith::agent;
+    if (preflight.python && !options.sample_interval) options.sample_interval = kSampleInterval;
     if (with_agent && !options.keep_raw.empty())
         throw Error(ErrorKind::usage, options.keep_raw, "only heaptrack's tracker writes a raw stream", "record with --tracker heaptrack");
     if (!with_agent && options.children == Children::each)

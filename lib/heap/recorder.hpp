@@ -26,14 +26,17 @@ enum class Children {
     each,  // and separately: the stacks of each process begin with a frame of its name
 };
 
-struct Preflight;
-// What records a program where nobody says it: the agent for Python, whose functions only it sees, if this machine can run it.
-RecordWith default_tracker(const Preflight& preflight);
+// What records a program where nobody says it: the agent, if this machine can run it.
+RecordWith default_tracker();
+
+inline constexpr Bytes kSampleInterval = Bytes{64} << 10;
 
 struct RecordOptions {
-    std::optional<RecordWith> with;           // nothing: default_tracker()
-    Bytes sample_interval = Bytes{64} << 10;  // of the agent: mean bytes between samples; 1: every block
-    Children children = Children::sum;        // of the agent
+    std::optional<RecordWith> with;  // nothing: default_tracker(), or heaptrack where keep_raw asks for its stream
+    // Of the agent: mean bytes between samples; 1: every block; nothing: so many samples as cost about 1 % of the CPU time (every block
+    // of a program that allocates few). In Python and in an attached process nothing means kSampleInterval.
+    std::optional<Bytes> sample_interval;
+    Children children = Children::sum;  // of the agent
     Command command;
     int attach_to = 0;                                    // records this process, with the agent, instead of a command
     std::string output;                                   // the recording file; empty: none

@@ -89,7 +89,7 @@ TEST_CASE("a doubling of the interval keeps the estimate: what stays is a sample
             REQUIRE(table.insert({(i + 1) << 4, size, 0, 0}));
             before += static_cast<double>(size) / sampling_probability(size, kInterval);
         }
-        table.thin_when_nearly_full(random);
+        table.thin_when_needed(random, {0, 1});
         const SamplingState state = SamplingState::unpacked(memory.view.header->sampling);
         REQUIRE(state.interval == 2 * kInterval);
         REQUIRE(state.thinned == SamplingState::kAllThinned);
@@ -102,7 +102,7 @@ TEST_CASE("a doubling of the interval keeps the estimate: what stays is a sample
             variance += size * size / (p1 * p1) * (1 - p1 / p0);
             CHECK(filter->may_be_sample(pointer(sample.address)));
         }
-        table.thin_when_nearly_full(random);  // half empty by now: nothing to do
+        table.thin_when_needed(random, {0, 1});  // half empty by now: nothing to do
         CHECK(SamplingState::unpacked(memory.view.header->sampling).interval == 2 * kInterval);
     }
     CHECK(std::abs(after - before) < 5 * std::sqrt(variance));
@@ -121,7 +121,7 @@ TEST_CASE("after a doubling of the interval, kept samples are found by address, 
         for (std::uint64_t i = 0; i < kSizes.samples / 4 * 3; ++i) addresses.push_back(((i % 1024) << 4) | (i / 1024 + 1) << 22);
         for (const std::uint64_t address : addresses) REQUIRE(table.insert({address, 16, 1, 2}));
         std::uint64_t random = 1;
-        table.thin_when_nearly_full(random);
+        table.thin_when_needed(random, {0, 1});
         REQUIRE(SamplingState::unpacked(memory.view.header->sampling).interval == 2 * interval);
         std::size_t live = 0, kept = 0;
         for (std::uint32_t i = 0; i < memory.view.header->samples_used; ++i) live += memory.view.samples[i].number != 0;
@@ -146,5 +146,36 @@ TEST_CASE("after a doubling of the interval, kept samples are found by address, 
             REQUIRE(table.remove(i << 30, block));
         }
         for (std::uint64_t i = 0; i < 1u << AddressFilter::kBits; ++i) REQUIRE_FALSE(filter->may_be_sample(pointer(i << 4)));
+    }
+}
+
+TEST_CASE("the interval doubles while more blocks are sampled than the budget has, and not where samples are few or rare") {
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    struct Case {
+        std::uint64_t calls, ns;  // for a thousand samples
+        bool doubles;
+    };
+    for (const auto& [calls, ns, doubles] :
+         {Case{2'000, kSecond / 10, true}, Case{200'000, kSecond / 10, false}, Case{2'000, kSecond, false}}) {
+        CAPTURE(calls);
+        CAPTURE(ns);
+        test::SegmentInMemory memory(kSizes, 16);
+        auto filter = std::make_unique<AddressFilter>();
+        SampleTable table;
+        table.begin(memory.view, *filter, false, false);
+        SegmentHeader& header = *memory.view.header;
+        std::uint64_t random = 1, now = 1;
+        header.sampled = SampleBudget::kFree - 1;
+        table.thin_when_needed(random, {100, now});
+        for (std::uint64_t sample = 0; sample < 1024; ++sample) {
+            header.sampled = SampleBudget::kFree + sample;
+            header.allocations_q8 = 256 * calls * sample / 1000;
+            now += ns / 1000;
+            table.thin_when_needed(random, {100, now});
+            CHECK(SamplingState::unpacked(header.sampling).interval == 16);
+        }
+        header.sampled = SampleBudget::kFree + 1024;
+        table.thin_when_needed(random, {100, now});
+        CHECK(SamplingState::unpacked(header.sampling).interval == (doubles ? 32 : 16));
     }
 }

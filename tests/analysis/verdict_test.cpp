@@ -357,6 +357,34 @@ TEST_CASE("memory that allows both answers, or could only have shown a large lea
     CHECK_FALSE(analysis::memory_undecided(diagnosis).has_value());
 }
 
+TEST_CASE("a recording of few samples is made again with more where they leave the rate of a line open, or memory unexplained") {
+    Diagnosis diagnosis = test::measured(Trend::growing, true, 8 << 20);
+    LineGrowth& line = diagnosis.lines.lines[0];
+    line.follows = Follows::requests;
+    CHECK_FALSE(analysis::finer_recording(diagnosis).has_value());  // every block was recorded
+    diagnosis.lines.totals.sampling = Sampling{.interval = 65536};
+    line.growth_error_bytes = 0.04 * (8 << 20);
+    CHECK_FALSE(analysis::finer_recording(diagnosis).has_value());
+    line.growth_error_bytes = 0.06 * (8 << 20);
+    REQUIRE(analysis::finer_recording(diagnosis).has_value());
+    CHECK(analysis::finer_recording(diagnosis)->requests == 200'000);
+    CHECK(analysis::finer_recording(diagnosis)->why == "the growth of track.cpp:31, 8 MiB +- 963 KiB, is known from few samples");
+    line.growth_error_bytes = 0.0;
+    line.follows = Follows::unknown;
+    CHECK(analysis::finer_recording(diagnosis).has_value());
+
+    diagnosis = test::measured(Trend::growing, false);
+    diagnosis.lines.totals.sampling = Sampling{.interval = 65536};
+    REQUIRE(analysis::finer_recording(diagnosis).has_value());
+    CHECK(analysis::finer_recording(diagnosis)->why ==
+          "memory grows and no line does, in a recording of one block for each 64 KiB allocated");
+    diagnosis.max_growth = Growth{64, Growth::Per::request};
+    CHECK_FALSE(analysis::finer_recording(diagnosis).has_value());
+    diagnosis = test::measured(Trend::stable, false);
+    diagnosis.lines.totals.sampling = Sampling{.interval = 65536};
+    CHECK_FALSE(analysis::finer_recording(diagnosis).has_value());
+}
+
 TEST_CASE("a line that leaks by too little in all asks for more traffic, unless a budget decides") {
     Diagnosis diagnosis;
     diagnosis.trend.verdict = Trend::stable;

@@ -92,5 +92,5 @@ TEST_CASE("two runs by option, and where recording takes more than 5 % of the se
 TEST_CASE("one run requires the agent") {
     const Outcome outcome = run_binary("leakline", {"diagnose", "--runs", "1", "--tracker", "heaptrack"});
     CHECK(outcome.code == 2);
-    CHECK(outcome.err.find("--runs: 1 requires --tracker agent") != std::string::npos);
+    CHECK(outcome.err.find("--runs: 1 cannot be combined with --tracker heaptrack") != std::string::npos);
 }

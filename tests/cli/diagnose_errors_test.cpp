@@ -53,7 +53,7 @@ TEST_CASE("a script is run like any service: what is wrong with it shows when it
 
 TEST_CASE("a missing heaptrack is told before anything starts, with the package") {
     const TemporaryDirectory empty;
-    std::vector<std::string> arguments = {"diagnose", "--traffic", kTraffic};
+    std::vector<std::string> arguments = {"diagnose", "--traffic", kTraffic, "--tracker", "heaptrack"};
     const Outcome outcome = run_binary("leakline", arguments, {{"LEAKLINE_HEAPTRACK_DIR", empty.path()}});
     INFO(outcome.err);
     CHECK(outcome.code == 4);

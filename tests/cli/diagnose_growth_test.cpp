@@ -86,7 +86,7 @@ TEST_CASE("a short run of growth per request is a leak or a cache that is still 
 }
 
 TEST_CASE("a service that dies of its leak under the recorder is judged by what it did until then") {
-    const auto [outcome, report] = diagnose("dies", "5000", {"--still-filling", "leak"});
+    const auto [outcome, report] = diagnose("dies", "5000", {"--still-filling", "leak", "--tracker", "heaptrack"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code != 4);
     CHECK(report["trend"]["verdict"] == "growing");

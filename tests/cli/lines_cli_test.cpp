@@ -124,7 +124,8 @@ TEST_CASE("record says what is wrong with where it is to write, and where a prog
 TEST_CASE("the books of a recording have what malloc keeps, and say so where that is what RSS grew by") {
     const TemporaryDirectory scratch;
     const std::string path = scratch.path() + "/run.leak";
-    REQUIRE(run_binary("leakline", {"record", "-q", "--interval", "100ms", "-o", path, "--", LEAKLINE_BIN_DIR "/heap_subject", "fragment"})
+    REQUIRE(run_binary("leakline", {"record", "-q", "--tracker", "heaptrack", "--interval", "100ms", "-o", path, "--",
+                                    LEAKLINE_BIN_DIR "/heap_subject", "fragment"})
                 .code == 0);
     const Outcome outcome = run_binary("leakline", {"lines", path, "--format", "json", "--window", "0s..1h"});
     REQUIRE(outcome.code == 0);

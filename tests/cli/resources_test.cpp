@@ -87,7 +87,8 @@ TEST_CASE("workers that leak 1,024 B per request are a leak by memory, with the 
     CHECK(growth["estimate"].get<double>() == doctest::Approx(1040).epsilon(0.05));  // malloc adds 16 B
     const json& processes = run.diagnosis["resources"]["processes"];
     CHECK(processes["seen"] == 3);
-    CHECK(processes["list"][0]["recorded"] == false);
+    CHECK(processes["list"][0]["recorded"] == true);
+    CHECK(run.diagnosis["headline_line"]["bytes_per_request"].get<double>() == doctest::Approx(1024).epsilon(0.1));
     CHECK(run.diagnosis["series"]["metric"] == "anonymous");
 }
 

@@ -25,6 +25,7 @@ const std::string kSubject = std::string(LEAKLINE_BIN_DIR) + "/heap_subject";
 
 heap::RecordOptions options_for(std::vector<std::string> arguments, const std::string& output = {}) {
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = std::move(arguments);
     options.command.standard_output = Command::Stream::null;
     options.output = output;

@@ -15,6 +15,7 @@ namespace {
 
 heap::Recorder start(std::vector<std::string> ways) {
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = std::move(ways);
     options.command.arguments.insert(options.command.arguments.begin(), std::string(LEAKLINE_BIN_DIR) + "/heap_closer");
     return heap::Recorder::start(std::move(options));

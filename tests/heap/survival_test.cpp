@@ -82,6 +82,7 @@ bool has_marks(const std::string& path) {
 
 heap::RecordOptions toil(const std::string& progress) {
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = {kSubject, "toil", progress};
     options.mark_interval = std::chrono::milliseconds(20);
     return options;
@@ -116,7 +117,8 @@ TEST_CASE("kill -9 of leakline leaves the service alive, and the recording is fi
         const TemporaryDirectory folder;
         const std::string progress = folder.path() + "/progress", path = folder.path() + "/run.leak";
         Command command;
-        command.arguments = {kLeakline, "record", "--interval", "20ms", "-o", path, "--", kSubject, "toil", progress};
+        command.arguments = {kLeakline, "record", "--tracker", "heaptrack", "--interval", "20ms",
+                             "-o",      path,     "--",        kSubject,    "toil",       progress};
         command.standard_output = Command::Stream::null;
         Child leakline = Child::start(command);
         REQUIRE(goes_on(progress, 1000 + random() % 3000));

@@ -19,6 +19,7 @@ const std::string kSubject = std::string(LEAKLINE_BIN_DIR) + "/heap_subject";
 
 heap::Recorder start(const char* unwinder, std::vector<std::string> arguments) {
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = std::move(arguments);
     options.command.standard_output = Command::Stream::null;
     ::setenv("LEAKLINE_UNWINDER", unwinder, 1);

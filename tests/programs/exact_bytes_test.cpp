@@ -66,6 +66,7 @@ std::vector<std::string> programs() {
 
 HeapProfile record(const std::string& program, const std::string& preload = {}) {
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = {program};
     if (!preload.empty()) options.command.environment.emplace_back("LD_PRELOAD", preload);
     heap::Recorder recorder = heap::Recorder::start(options);

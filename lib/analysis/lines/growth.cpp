@@ -93,22 +93,28 @@ double bytes_of_one_block(std::span<const double> bytes, std::span<const double>
     return grown >= 1 ? (bytes.back() - bytes.front()) / grown : 1;
 }
 
+// How far apart levels that are the same may be: of a cache of records of different sizes, or of estimates from samples, whose number has
+// the distribution of Poisson (of a dozen levels, nearly all are within five standard deviations of each other).
+double noise_of(double level, double sample_bytes) {
+    return std::max(2 * kNoise * level, 5 * std::sqrt(sample_bytes * std::max(level, 0.0)));
+}
+
 // Where the level stays within noise to the end: index of the first such mark; the last index where it never
 // does.
-std::size_t plateau_begin(std::span<const double> bytes) {
+std::size_t plateau_begin(std::span<const double> bytes, double sample_bytes) {
     const double low = *std::min_element(bytes.begin(), bytes.end()), high = *std::max_element(bytes.begin(), bytes.end());
     std::size_t begin = bytes.size() - 1;
     double least = bytes.back(), most = bytes.back();
     while (begin > 0) {
         least = std::min(least, bytes[begin - 1]);
         most = std::max(most, bytes[begin - 1]);
-        if (most - least > kNoise * std::max(high - low, most)) break;
+        if (most - least > std::max(kNoise * (high - low), noise_of(most, sample_bytes) / 2)) break;
         --begin;
     }
     return begin;
 }
 
-GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
+GrowthClass shape_of(std::span<const double> bytes, const Rates& rates, double sample_bytes) {
     const double low = *std::min_element(bytes.begin(), bytes.end()), high = *std::max_element(bytes.begin(), bytes.end());
     const double center = mean(bytes), range = high - low, net = bytes.back() - bytes.front();
     double rises = 0, falls = 0;
@@ -116,12 +122,12 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates) {
         rises += std::max(0.0, bytes[i] - bytes[i - 1]);
         falls += std::max(0.0, bytes[i - 1] - bytes[i]);
     }
-    const std::size_t plateau = plateau_begin(bytes), last = bytes.size() - 1;
+    const std::size_t plateau = plateau_begin(bytes, sample_bytes), last = bytes.size() - 1;
     const bool settled = last - plateau >= 2 || (last - plateau == 1 && plateau >= 3);
-    if (net > 0 && settled && plateau > 0 && bytes[plateau] - bytes.front() > 0.6 * range && range > 2 * kNoise * high)
+    if (net > 0 && settled && plateau > 0 && bytes[plateau] - bytes.front() > 0.6 * range && range > noise_of(high, sample_bytes))
         return GrowthClass::filling_then_flat;
     if (net > 0 && rates.rate.size() >= kMinGroups && slows_down(rates.rate) && falls < 0.1 * rises) return GrowthClass::filling_then_flat;
-    if (range <= 2 * kNoise * center) return GrowthClass::flat;
+    if (range <= noise_of(center, sample_bytes)) return GrowthClass::flat;
     if (net < 0 && -net > 0.5 * range && rises < 0.5 * falls) return GrowthClass::shrinking;
     if (std::abs(net) < 0.5 * range && rises > 0 && falls > 0) return GrowthClass::sawtooth;
     return GrowthClass::unclear;
@@ -161,7 +167,7 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
             return judgment;
         }
     }
-    judgment.growth_class = shape_of(bytes, rates_of(x, bytes, 1));
+    judgment.growth_class = shape_of(bytes, rates_of(x, bytes, 1), sample_bytes);
     return judgment;
 }
 

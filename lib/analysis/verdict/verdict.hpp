@@ -70,6 +70,9 @@ std::optional<LongerRun> longer_connection_run(const Evidence& so_far, const Pol
 // that is still filling, without memory confirming it. With a budget it is memory that decides, and more traffic is never asked
 // for here.
 std::optional<LongerRun> longer_recording(const Evidence& evidence, const Policy& policy = {});
+// Of a sampled recording, where one with more samples would decide: memory grows and no line does, or a line's growth is known from so few
+// samples that its rate is vague, or that it may follow requests as well as time.
+std::optional<LongerRun> finer_recording(const Evidence& evidence);
 
 // Why more rounds with counts of live objects might decide; nothing where they do, and where none were counted. Reads collected and
 // replay.completed.

@@ -34,6 +34,7 @@ class RunContext {
         : options(what),
           result(into),
           tracker(what.tracker.value_or(heap::RecordWith::heaptrack)),
+          allocation_interval(what.allocation_interval),
           extension(what.max_time),
           observer_(observer) {}
     // The same, but into another result.
@@ -44,6 +45,7 @@ class RunContext {
           extensions(other.extensions),
           no_lines(other.no_lines),
           tracker(other.tracker),
+          allocation_interval(other.allocation_interval),
           one_run(other.one_run),
           extension(other.extension),
           observer_(other.observer_) {}
@@ -55,9 +57,11 @@ class RunContext {
     // Where the command starts other programs: the executable that answers requests, which is the one to record; empty: not known.
     // Nothing where the command itself is recorded.
     std::optional<std::string> follow;
-    bool extensions = false;      // of an interpreter, with their own lines, which are recorded nevertheless
-    std::string no_lines;         // why no lines can be recorded; empty if they can
-    heap::RecordWith tracker;     // what records the lines
+    bool extensions = false;   // of an interpreter, with their own lines, which are recorded nevertheless
+    std::string no_lines;      // why no lines can be recorded; empty if they can
+    heap::RecordWith tracker;  // what records the lines
+    // Of the agent: the option, or less in a run that samples more than the one before.
+    std::optional<Bytes> allocation_interval;
     bool one_run = false;         // memory is measured and lines are recorded in the same run
     double recorder_share = 0;    // of the service's CPU time that the agent took in that run, as estimated
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
