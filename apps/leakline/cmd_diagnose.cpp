@@ -28,6 +28,7 @@
 #include "reference_service.hpp"
 #include "replay/traffic_generator.hpp"
 #include "report/baseline_file.hpp"
+#include "report/repository_paths.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
 #include "system/clock.hpp"
@@ -138,6 +139,16 @@ void apply_gates(Diagnosis& diagnosis, const std::vector<analysis::EndpointBudge
     diagnosis.accepted = diagnosis.accepted && std::all_of(diagnosis.gates.begin(), diagnosis.gates.end(), passed);
 }
 
+// Of the repository that the service is built in, else of the one that it is started in.
+std::string commit_of(const std::string& program) {
+    for (const std::string& file : {find_executable(program).value_or(""), std::string("./")}) {
+        const std::size_t folder = file.rfind('/');
+        if (folder == std::string::npos) continue;
+        if (std::string commit = report::head_commit(report::repository_root(file.substr(0, folder + 1))); !commit.empty()) return commit;
+    }
+    return {};
+}
+
 int exit_code(const Diagnosis& diagnosis, const ExitPolicy& exits, Output& output) {
     switch (diagnosis.verdict) {
         case Verdict::leak: return diagnosis.accepted ? kNoLeak : exits.leak();
@@ -218,6 +229,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
+    diagnosis.commit = commit_of(run.target.arguments[0]);
     apply_gates(diagnosis, budgets, baseline, options.baseline);
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);

@@ -194,6 +194,7 @@ LineDifference difference_of(const Pair& pair, const Scale& scale) {
         line.growth_before_bytes = pair.before->growth_bytes;
         line.class_before = pair.before->growth_class;
         line.leaking_before = pair.before->leaking;
+        line.callers_before = pair.before->callers;
     }
     if (pair.after != nullptr) {
         line.after = pair.after->at;
@@ -201,6 +202,7 @@ LineDifference difference_of(const Pair& pair, const Scale& scale) {
         line.growth_after_bytes = pair.after->growth_bytes;
         line.class_after = pair.after->growth_class;
         line.leaking_after = pair.after->leaking;
+        line.callers_after = pair.after->callers;
     }
     line.rate_before = rate_of(pair.before, scale, scale.before);
     line.rate_after = rate_of(pair.after, scale, scale.after);

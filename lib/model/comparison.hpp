@@ -32,8 +32,9 @@ struct LineDifference {
                  growth_after_bytes = 0;  // within the windows, whose lengths may differ
     GrowthClass class_before = GrowthClass::flat, class_after = GrowthClass::flat;
     bool leaking_before = false, leaking_after = false;
-    std::optional<double> p_value;  // of the difference, adjusted for the number of lines
-    bool over_budget = false;       // leaks more than before by more than the budget allows
+    std::vector<CallerNode> callers_before, callers_after;  // for pages; not in JSON
+    std::optional<double> p_value;                          // of the difference, adjusted for the number of lines
+    bool over_budget = false;                               // leaks more than before by more than the budget allows
 };
 
 struct Comparison {

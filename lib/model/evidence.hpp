@@ -55,6 +55,7 @@ struct Evidence {
     std::string target;            // URL
     std::string traffic;           // the log's name
     std::string started;           // ISO 8601, UTC
+    std::string commit;            // of the repository of the service; empty if there is none
     Series series;                 // memory of the bare run, with cumulative requests
     std::string metric = "rss";    // the metric of series
     std::vector<Round> rounds;     // of the bare run

@@ -40,6 +40,7 @@ struct CallerNode {
     std::vector<CallerNode> callers;  // largest growth first
     std::int64_t growth_blocks = 0;
     std::uint64_t allocations = 0, allocated_bytes = 0;  // within the window
+    bool library = false;                                // code of a library or the runtime
 };
 
 struct LineGrowth {

@@ -1,4 +1,5 @@
-// The page of a comparison: the outcome and its reasons, both totals, then line by line, worst first. It needs no script.
+// The page of a comparison: the outcome and its reasons, both totals, then line by line, worst first. A
+// flame graph shows where the difference comes from.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,29 +41,8 @@ double largest_rate(const Comparison& comparison) {
     return largest;
 }
 
-}  // namespace
-
-std::string html_comparison(const Comparison& comparison, const RenderOptions& options) {
-    const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
-    std::string out = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n<dl class=\"facts\">\n", color_of(comparison.outcome),
-                                  outcome_name(comparison.outcome), xml_text(comparison.reasons.empty() ? "" : comparison.reasons.front()));
-    const auto fact = [&](std::string_view name, const std::string& html) { out += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html); };
-    for (std::size_t i = 1; i < comparison.reasons.size(); ++i) fact(i == 1 ? "Also" : "", xml_text(comparison.reasons[i]));
-    const auto side = [&](std::string_view name, const std::string& file, double total) {
-        fact(name, fmt::format("{} of live heap per {}: <code>{}</code>", format_signed_bytes(total), unit, xml_text(file)));
-    };
-    side("Before", comparison.before, comparison.total_before);
-    side("After", comparison.after, comparison.total_after);
-    fact("Budget", fmt::format("a line may leak {} per {} more than before", format_bytes(comparison.budget), unit));
-    out += "</dl>\n";
-
-    const std::size_t shown = std::min(options.top, comparison.lines.size());
-    out += fmt::format(
-        "<h2>Lines that grow in either run</h2>\n<p class=\"note\">{} of {}, in bytes per {}; a line marked "
-        "red leaks more than before by more than the budget.</p>\n",
-        shown, comparison.lines.size(), unit);
-    if (shown == 0) return out + "<p>None.</p>\n" + html_list("Warnings", comparison.warnings);
-    out +=
+std::string table_of_differences(const Comparison& comparison, std::size_t shown) {
+    std::string out =
         "<div class=\"scroll\"><table class=\"ranked\">\n<thead><tr><th>Change</th><th class=\"n\">Before</th><th class=\"n\">After</th><th "
         "class=\"n wide\">Difference</th><th>Line</th></tr></thead>\n<tbody>\n";
     const double largest = largest_rate(comparison);
@@ -74,7 +54,43 @@ std::string html_comparison(const Comparison& comparison, const RenderOptions& o
                            rate_cell(line.rate_after, line.after.has_value(), largest), xml_text(bounds_text(line.difference)),
                            html_cut(place_of(line)), html_cut(trim(line.source)));
     }
-    return out + "</tbody></table></div>\n" + html_list("Warnings", comparison.warnings);
+    return out + "</tbody></table></div>\n";
+}
+
+}  // namespace
+
+HtmlPage html_comparison(const Comparison& comparison, const RenderOptions& options) {
+    const std::string unit = comparison.per == Growth::Per::request ? "request" : "hour";
+    std::string facts;
+    const auto fact = [&](std::string_view name, const std::string& html) { facts += fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, html); };
+    for (std::size_t i = 1; i < comparison.reasons.size(); ++i) fact(i == 1 ? "Also" : "", html_cut(comparison.reasons[i]));
+    fact("Before", fmt::format("<code>{}</code>", html_cut(comparison.before)));
+    fact("After", fmt::format("<code>{}</code>", html_cut(comparison.after)));
+    fact("Budget", fmt::format("a line may leak {} per {} more than before", format_bytes(comparison.budget), unit));
+    const std::string reason = comparison.reasons.empty() ? "" : comparison.reasons.front();
+    HtmlPage page{fmt::format("leakline: compare {}", outcome_name(comparison.outcome)),
+                  fmt::format("<p class=\"kind\">Comparison of two runs</p>\n<h1><span class=\"verdict {}\">{}</span> {}</h1>\n",
+                              color_of(comparison.outcome), outcome_name(comparison.outcome), html_cut(reason)) +
+                      html_tiles({{"Before", format_bytes(comparison.total_before), "of live heap per " + unit},
+                                  {"After", format_bytes(comparison.total_after), "of live heap per " + unit},
+                                  {"Difference", format_signed_bytes(comparison.total_after - comparison.total_before), "per " + unit}}) +
+                      "<dl class=\"facts\">\n" + facts + "</dl>\n"};
+
+    const std::size_t shown = std::min(options.top, comparison.lines.size());
+    std::string out =
+        fmt::format("<p class=\"note\">{} of {}, in bytes per {}; a line marked red leaks more than before by more than the budget.</p>\n",
+                    shown, comparison.lines.size(), unit);
+    if (shown == 0)
+        out += "<p>None.</p>\n";
+    else
+        out += table_of_differences(comparison, shown);
+    page.sections.push_back({"lines", "Lines that grow in either run", out});
+    if (shown > 0) {
+        page.sections.push_back({"paths", "Difference by call path", html_flame(true), "", false, true});
+        page.data = fmt::format("{{\"unit\":\"{}\",\"flame\":{}}}", unit, flame_json(comparison));
+    }
+    page.sections.push_back({"warnings", "Warnings", html_list(comparison.warnings)});
+    return page;
 }
 
 }  // namespace leakline::report

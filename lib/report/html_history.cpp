@@ -36,7 +36,7 @@ std::string curve(const History::Line& line) {
 
 std::string table_of_lines(const History& history) {
     std::string out =
-        "<h2>Lines, by growth per request</h2>\n<p class=\"note\">A line is identified by its function and its text. Slow growth: over "
+        "<p class=\"note\">A line is identified by its function and its text. Slow growth: over "
         "a quarter above its smallest earlier value, without a step of over a tenth in the newest run.</p>\n<div class=\"scroll\">"
         "<table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Change</th><th>Over the runs</th><th class=\"n\">Smallest before</th><th class=\"n\">Newest</th>"
         "<th>Line</th></tr></thead>\n<tbody>\n";
@@ -54,13 +54,14 @@ std::string table_of_lines(const History& history) {
 
 }  // namespace
 
-std::string html_history(const History& history) {
-    std::string out = fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n", history.worsened() ? "leak" : "no_leak",
-                                  history_verdict(history), html_cut(history_headline(history)));
-    if (!history.lines.empty()) out += table_of_lines(history);
+HtmlPage html_history(const History& history) {
+    HtmlPage page{"leakline: history",
+                  fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n", history.worsened() ? "leak" : "no_leak",
+                              history_verdict(history), html_cut(history_headline(history)))};
+    if (!history.lines.empty()) page.sections.push_back({"lines", "Lines, by growth per request", table_of_lines(history)});
     const std::size_t columns = std::min(kColumns, history.lines.size());
-    out += fmt::format(
-        "<h2>Runs, oldest first</h2>\n{}<div class=\"scroll\"><table>\n<thead><tr><th>Started</th><th>Verdict</th>"
+    std::string out = fmt::format(
+        "{}<div class=\"scroll\"><table>\n<thead><tr><th>Started</th><th>Verdict</th>"
         "<th class=\"n\">Memory per request</th>",
         columns < history.lines.size() ? fmt::format("<p class=\"note\">The first {} of {} lines.</p>\n", columns, history.lines.size())
                                        : "");
@@ -75,7 +76,9 @@ std::string html_history(const History& history) {
         for (std::size_t i = 0; i < columns; ++i) out += growth_cell(history.lines[i].growth[run]);
         out += fmt::format("<td>{}</td></tr>\n", html_cut(item.file));
     }
-    return out + "</tbody></table></div>\n" + html_list("Warnings", history.warnings);
+    page.sections.push_back({"runs", "Runs, oldest first", out + "</tbody></table></div>\n"});
+    page.sections.push_back({"warnings", "Warnings", html_list(history.warnings)});
+    return page;
 }
 
 }  // namespace leakline::report

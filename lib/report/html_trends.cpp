@@ -19,11 +19,11 @@ constexpr std::size_t kMaxPlots = 200;  // with more, the page would grow by meg
 
 }  // namespace
 
-std::string html_trends(const TrendReport& report) {
+HtmlPage html_trends(const TrendReport& report) {
     const std::vector<const TrendReport::Item*> items = by_urgency(report);
     const TrendCounts counts = count_trends(report);
-    std::string out = fmt::format("<h1>{}</h1>\n<p>{}; worst first.</p>\n", counts.headline, counts.each);
-    out +=
+    HtmlPage page{"leakline: trends", fmt::format("<h1>{}</h1>\n<p>{}; worst first.</p>\n", counts.headline, counts.each)};
+    std::string out =
         "<div class=\"scroll\"><table class=\"ranked\" style=\"--columns:4\">\n<thead><tr><th>Verdict</th><th>Memory</th><th class=\"n\">Slope per "
         "hour</th><th class=\"n wide\">Per request</th>"
         "<th class=\"n\">Limit in</th><th>Series</th></tr></thead>\n<tbody>\n";
@@ -39,17 +39,21 @@ std::string html_trends(const TrendReport& report) {
             i < kMaxPlots ? fmt::format("<a href=\"#run{}\">{}</a>", i, xml_text(item.file)) : xml_text(item.file),
             xml_text(trend.reasons.empty() ? "" : trend.reasons.front()));
     }
-    out += "</tbody></table></div>\n";
+    page.sections.push_back({"series", "Series", out + "</tbody></table></div>\n"});
+    std::string plots;
     for (std::size_t i = 0; i < std::min(items.size(), kMaxPlots); ++i) {
         const TrendReport::Item& item = *items[i];
-        out += fmt::format("<h2 id=\"run{}\">{}</h2>\n<p>{}<br>{}</p>\n<div class=\"scroll\">{}</div>\n", i, xml_text(item.file),
-                           xml_text(slope_text(item.verdict)), xml_text(detectable_text(item.verdict)),
-                           memory_svg(memory_plot(item.series, item.verdict, 600), std::string(trend_name(item.verdict.verdict))));
+        plots += fmt::format("<h3 id=\"run{}\">{}</h3>\n<p>{}<br>{}</p>\n<div class=\"scroll\">{}</div>\n", i, xml_text(item.file),
+                             xml_text(slope_text(item.verdict)), xml_text(detectable_text(item.verdict)),
+                             memory_svg(memory_plot(item.series, item.verdict, 600), std::string(trend_name(item.verdict.verdict))));
     }
     std::vector<std::string> sampled;
     for (const TrendReport::Count& count : report.counts)
         sampled.push_back(fmt::format("{}: {}", trend_name(count.growth.verdict), count_line(count)));
-    return out + html_list("Counts", sampled) + html_list("Warnings", report.warnings);
+    page.sections.push_back({"plots", "Plots", plots});
+    page.sections.push_back({"counts", "Counts", html_list(sampled)});
+    page.sections.push_back({"warnings", "Warnings", html_list(report.warnings)});
+    return page;
 }
 
 }  // namespace leakline::report

@@ -13,7 +13,9 @@ namespace {
 
 // The limit is drawn if memory reaches at least this share of it; otherwise it would flatten the
 // curve.
-constexpr double kMinSpan = 0.02;  // of the level; report.js has the same constant
+constexpr double kMinSpan = 0.02;  // of the level; report.js has the same constants
+// An axis begins at zero where the curve then still has this share of the height; else it is cropped, and says so.
+constexpr double kLeastHeight = 0.25;
 constexpr double kNearLimit = 0.25;
 
 // The value at x of a line with this slope (per second) through the curve from there on: the median, so that
@@ -37,14 +39,7 @@ double round_up(double step) {
     return 10 * power;
 }
 
-double unit_of(double value, Scale scale) {
-    if (scale == Scale::bytes) {
-        double unit = 1;
-        while (value >= unit * 1024 && unit < 1e15) unit *= 1024;
-        return unit;
-    }
-    return value >= 86400 ? 86400 : value >= 3600 ? 3600 : value >= 60 ? 60 : 1;
-}
+double unit_of(double value) { return value >= 86400 ? 86400 : value >= 3600 ? 3600 : value >= 60 ? 60 : 1; }
 
 }  // namespace
 
@@ -95,10 +90,15 @@ std::vector<double> ticks(double low, double high, int count, Scale scale) {
     std::vector<double> out;
     if (!(high > low) || !std::isfinite(low) || !std::isfinite(high) || count < 1) return {low};
     const double rough = (high - low) / count;
-    const double unit = unit_of(rough, scale);
+    const double unit = unit_of(rough);
+    if (scale == Scale::bytes) {
+        // Powers of two are round in every binary unit: 64 MiB, 128 MiB, 192 MiB.
+        const double step = std::max(std::exp2(std::ceil(std::log2(rough) - 1e-9)), 1.0);
+        for (double value = std::ceil(low / step) * step; value <= high && out.size() < 100; value += step) out.push_back(value);
+        return out;
+    }
     double step = unit * round_up(rough / unit);
-    // 100 MiB steps read better than 0.1 GiB ones, and 15 minutes better than 20.
-    if (scale == Scale::seconds && unit >= 60 && unit < 86400 && step == unit * 20) step = unit * (unit == 60 ? 15 : 12);
+    if (unit >= 60 && unit < 86400 && step == unit * 20) step = unit * (unit == 60 ? 15 : 12);
     for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9 && out.size() < 100; value += step)
         out.push_back(value == 0 ? 0 : value);
     return out;
@@ -161,7 +161,12 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
     }
     double margin = (plot.high - plot.low) * 0.06;
     if (margin <= 0) margin = std::max(std::abs(plot.high) * 0.01, 1.0);
-    plot.low = plot.low >= 0 ? std::max(0.0, plot.low - margin) : plot.low - margin;
+    if (plot.low >= 0) {
+        plot.cropped = plot.high - plot.low < plot.high * kLeastHeight;
+        plot.low = plot.cropped ? std::max(0.0, plot.low - margin) : 0;
+    } else {
+        plot.low -= margin;
+    }
     plot.high += margin;
     return plot;
 }

@@ -1,9 +1,12 @@
 #include "report/repository_paths.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <set>
 
+#include "base/ascii.hpp"
+#include "base/strings.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline::report {
@@ -79,6 +82,29 @@ std::map<std::string, std::string> repository_paths(const Document& document, co
         if (!file.empty())
             if (auto found = find(file, real)) out.emplace(file, *std::move(found));
     return out;
+}
+
+std::string head_commit(const std::string& root) {
+    if (root.empty()) return {};
+    const auto text_of = [](const fs::path& path) { return std::string(trim(read_small_file(path.string()).value_or(""))); };
+    const auto abbreviated = [](const std::string& hash) {
+        const bool is_hash = hash.size() >= 40 && std::all_of(hash.begin(), hash.end(), [](char c) { return hex_digit(c) >= 0; });
+        return is_hash ? hash.substr(0, 12) : std::string();
+    };
+    // A worktree's .git is a file that names its folder, and that names the one where branches are.
+    fs::path git = fs::path(root) / ".git";
+    if (const std::string text = text_of(git); text.starts_with("gitdir: ")) git = fs::path(root) / text.substr(8);
+    const std::string head = text_of(git / "HEAD"), common = text_of(git / "commondir");
+    if (!head.starts_with("ref: ")) return abbreviated(head);
+    const std::string branch = head.substr(5);
+    for (const fs::path& folder : {git, git / common}) {
+        if (std::string commit = abbreviated(text_of(folder / branch)); !commit.empty()) return commit;
+        const std::string packed = text_of(folder / "packed-refs");
+        for (const std::string_view line : split(packed, '\n'))
+            if (line.size() > branch.size() + 40 && line.ends_with(" " + branch))
+                return abbreviated(std::string(line.substr(0, line.find(' '))));
+    }
+    return {};
 }
 
 std::string repository_root(const std::string& directory) {

@@ -17,4 +17,7 @@ std::map<std::string, std::string> repository_paths(const Document& document, co
 // The nearest folder above (or at) directory that holds ".git"; empty where there is none.
 std::string repository_root(const std::string& directory);
 
+// The commit that is checked out in the repository at root, abbreviated to 12 digits; empty if that cannot be read.
+std::string head_commit(const std::string& root);
+
 }  // namespace leakline::report

@@ -15,17 +15,19 @@ namespace {
 
 constexpr double kWidth = 900, kHeight = 340, kLeft = 78, kRight = 24, kTop = 34, kBottom = 40;
 
+constexpr const char* kCroppedAxis = "the axis does not begin at 0";
+
 constexpr const char* kStyle =
     "<style>.ll{font:12px system-ui,sans-serif}.ll text{fill:#24292f}.ll .grid{stroke:#d0d7de;stroke-width:1}"
     ".ll .round{fill:#0969da;fill-opacity:.05}.ll .warm{fill:#6e7781;fill-opacity:.12}.ll "
     ".line{fill:none;stroke:#0969da;stroke-width:1.6}"
     ".ll .band{fill:#cf222e;fill-opacity:.15}.ll "
     ".fit{fill:none;stroke:#cf222e;stroke-width:1.6;stroke-dasharray:6 4}"
-    ".ll .limit{stroke:#9a6700;stroke-width:1.5;stroke-dasharray:2 3}.ll "
+    ".ll .mark{stroke:#cf222e;stroke-width:1}.ll circle.mark{fill:#cf222e}.ll .limit{stroke:#9a6700;stroke-width:1.5;stroke-dasharray:2 3}.ll "
     ".title{font-size:14px;font-weight:600}"
     "@media(prefers-color-scheme:dark){.ll text{fill:#e6edf3}.ll .grid{stroke:#30363d}.ll "
     ".line{stroke:#58a6ff}"
-    ".ll .fit{stroke:#ff7b72}.ll .band{fill:#ff7b72}.ll .limit{stroke:#d29922}}</style>";
+    ".ll .fit{stroke:#ff7b72}.ll .band{fill:#ff7b72}.ll .mark{stroke:#ff7b72}.ll circle.mark{fill:#ff7b72}.ll .limit{stroke:#d29922}}</style>";
 
 // One decimal of a pixel is enough, and keeps files small.
 std::string coordinates(const std::vector<Point>& points, double x0, double x_scale, double y0, double y_scale) {
@@ -35,15 +37,63 @@ std::string coordinates(const std::vector<Point>& points, double x0, double x_sc
     return out;
 }
 
-}  // namespace
+constexpr double kRightEdge = kWidth - kRight, kFloor = kHeight - kBottom;
 
-std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
-    std::string out = fmt::format(
+std::string svg_begin(const std::string& title) {
+    return fmt::format(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ll\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
         "height=\"{1}\" role=\"img\">"
         "<title>{2}</title>{3}\n<text class=\"title\" x=\"{4}\" y=\"18\">{2}</text>\n",
         kWidth, kHeight, xml_text(title), kStyle, kLeft);
-    const double right = kWidth - kRight, bottom = kHeight - kBottom;
+}
+
+std::string bytes_tick(double y, double bytes) {
+    return fmt::format(
+        "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text x=\"{3}\" y=\"{4:.1f}\" "
+        "text-anchor=\"end\">{5}</text>\n",
+        kLeft, kRightEdge, y, kLeft - 6, y + 4, tick_text(bytes, Scale::bytes));
+}
+
+std::string time_tick(double x, double seconds) {
+    return fmt::format(
+        "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text x=\"{0:.1f}\" y=\"{3}\" "
+        "text-anchor=\"middle\">{4}</text>\n",
+        x, kFloor, kFloor + 5, kFloor + 20, tick_text(seconds, Scale::seconds));
+}
+
+}  // namespace
+
+std::string projection_svg(double now, double limit, const Interval& hours, const std::string& rate) {
+    if (!std::isfinite(hours.estimate) || hours.estimate <= 0 || !(now < limit)) return {};
+    const double seconds = hours.estimate * 3600;
+    // An interval without an upper bound would have no room for anything else.
+    const double latest = std::min(std::isfinite(hours.high) ? hours.high * 3600 : seconds * 2, seconds * 2);
+    const double earliest = std::isfinite(hours.low) ? std::clamp(hours.low * 3600, 0.0, seconds) : 0;
+    const double end = std::max(latest, seconds) * 1.12, top = limit * 1.15;
+    const auto x = [&](double at) { return kLeft + (kRightEdge - kLeft) * std::clamp(at / end, 0.0, 1.0); };
+    const auto y = [&](double bytes) { return kFloor - (kFloor - kTop) * std::clamp(bytes / top, 0.0, 1.0); };
+    std::string out = svg_begin("Projection " + rate);
+    for (double tick : ticks(0, top, 6, Scale::bytes)) out += bytes_tick(y(tick), tick);
+    for (double tick : ticks(0, end, 8, Scale::seconds)) out += time_tick(x(tick), tick);
+    out += fmt::format("<polygon class=\"band\" points=\"{0:.1f},{1:.1f} {2:.1f},{3:.1f} {4:.1f},{3:.1f}\"/>\n", x(0), y(now), x(earliest),
+                       y(limit), x(latest));
+    out += fmt::format("<polyline class=\"fit\" points=\"{:.1f},{:.1f} {:.1f},{:.1f}\"/>\n", x(0), y(now), x(seconds), y(limit));
+    out += fmt::format(
+        "<line class=\"limit\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text x=\"{3}\" y=\"{4:.1f}\">limit {5}</text>\n",
+        kLeft, kRightEdge, y(limit), kLeft + 6, y(limit) - 5, tick_text(limit, Scale::bytes));
+    out += fmt::format(
+        "<circle class=\"mark\" cx=\"{0:.1f}\" cy=\"{1:.1f}\" r=\"4\"/><text x=\"{2:.1f}\" y=\"{3:.1f}\">{4} at the end of the run</text>\n",
+        x(0), y(now), x(0) + 8, y(now) > kFloor - 30 ? y(now) - 20 : y(now) + 20, tick_text(now, Scale::bytes));
+    return out +
+           fmt::format(
+               "<line class=\"mark\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2}\"/><circle class=\"mark\" cx=\"{0:.1f}\" cy=\"{1:.1f}\" "
+               "r=\"5\"/><text class=\"title\" x=\"{3:.1f}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n</svg>\n",
+               x(seconds), y(limit), kFloor, x(seconds) + 6, y(limit) - 10, "reached in " + hours_interval_text(hours));
+}
+
+std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
+    std::string out = svg_begin(title);
+    constexpr double right = kRightEdge, bottom = kFloor;
     if (plot.points.size() < 2) return out + fmt::format("<text x=\"{}\" y=\"{}\">no samples to draw</text>\n</svg>\n", kLeft, kHeight / 2);
 
     const double x_scale = (right - kLeft) / std::max(plot.end_s - plot.begin_s, 1e-300);
@@ -61,18 +111,9 @@ std::string memory_svg(const MemoryPlot& plot, const std::string& title) {
             "<rect class=\"warm\" x=\"{}\" y=\"{}\" width=\"{:.1f}\" "
             "height=\"{}\"><title>warm-up</title></rect>\n",
             kLeft, kTop, x(plot.warmup_end_s) - kLeft, bottom - kTop);
-    for (double tick : ticks(plot.low, plot.high, 6, Scale::bytes))
-        out += fmt::format(
-            "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/><text x=\"{3}\" "
-            "y=\"{4:.1f}\" "
-            "text-anchor=\"end\">{5}</text>\n",
-            kLeft, right, y(tick), kLeft - 6, y(tick) + 4, tick_text(tick, Scale::bytes));
-    for (double tick : ticks(plot.begin_s, plot.end_s, 8, Scale::seconds))
-        out += fmt::format(
-            "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text x=\"{0:.1f}\" "
-            "y=\"{3}\" "
-            "text-anchor=\"middle\">{4}</text>\n",
-            x(tick), bottom, bottom + 5, bottom + 20, tick_text(tick, Scale::seconds));
+    for (double tick : ticks(plot.low, plot.high, 6, Scale::bytes)) out += bytes_tick(y(tick), tick);
+    for (double tick : ticks(plot.begin_s, plot.end_s, 8, Scale::seconds)) out += time_tick(x(tick), tick);
+    if (plot.cropped) out += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", right, kTop - 16, kCroppedAxis);
     out += fmt::format("<polyline class=\"line\" points=\"{}\"/>\n", coordinates(plot.points, x0, x_scale, y0, y_scale));
     if (plot.fit) {
         const MemoryPlot::Fit& fit = *plot.fit;

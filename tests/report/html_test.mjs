@@ -73,7 +73,7 @@ async function open(path, options = {}, ready = 'html[data-drawn]') {
 
 test('charts are drawn in pixels, and nothing is said on the console', async () => {
   const { page, problems, close } = await open(report('leak', leak()));
-  for (const id of ['memory', 'live']) {
+  for (const id of ['memory-chart', 'live-chart']) {
     const { total, drawn, colours } = await drawnPixels(page.locator(`#${id} canvas`));
     assert(drawn > total / 500 && drawn < total && colours > 10, `${id}: ${drawn} of ${total} pixels, ${colours} colours`);
   }
@@ -82,9 +82,74 @@ test('charts are drawn in pixels, and nothing is said on the console', async () 
   assert(widest.width > 500 && widest.height > 10);
   const box = await page.locator('#flame').boundingBox();
   assert(widest.x + widest.width < box.x + box.width - 2, 'the frames run over the box that they are in');
-  assert.match(await page.locator('h1').innerText(), /^LEAK live bytes grow by 1\.2 KiB per request/);
+  assert.match(await page.locator('.lead').innerText(), /^live bytes grow by 1\.2 KiB per request/);
   assert.equal(await page.locator('#memory-still').isVisible(), false);
   if (screenshots) await page.screenshot({ path: join(screenshots, 'light.png'), fullPage: true });
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test('the page begins with figures: verdict, growth, time to the limit, line, detection limit', async () => {
+  const diagnosis = leak();
+  diagnosis.commit = '0123456789ab';
+  const { page, close } = await open(report('figures', diagnosis));
+  const tiles = (await page.locator('.tile').allInnerTexts()).map(text => text.replace(/\s+/g, ' ').trim());
+  assert.deepEqual(tiles.map(text => text.split(' ').slice(0, 3).join(' ')),
+    ['Verdict LEAK', 'Growth per request', 'Time to limit', 'Leaking line track_user_behavior.cpp:42', 'Detection limit 12']);
+  assert.match(tiles[1], /1\.17 KiB/);
+  assert.match(tiles[2], /1h15m to 512 MiB at the log's rate/);
+  assert.equal(await page.title(), 'LEAK: trackd, commit 0123456789ab, 2024-06-07 - leakline');
+  assert.match(await page.locator('.about').innerText(), /^commit 0123456789ab · 2024-06-07 08:09 UTC · users\.jsonl, 6 rounds$/);
+  // In the order of the page, each with a target.
+  const contents = await page.locator('nav.contents a').evaluateAll(links => links.map(link => link.textContent + ' ' + !!document.querySelector(link.getAttribute('href'))));
+  assert.deepEqual(contents.slice(0, 3), ['Leaking code true', 'Memory over time true', 'Time to the limit true']);
+  assert(contents.every(text => text.endsWith('true')), contents.join());
+  // Explanations are folded, and nothing of them is lost.
+  assert.equal(await page.getByText('memory grows: linear').isVisible(), false);
+  await page.click('details.why > summary');
+  assert(await page.getByText('memory grows: linear').isVisible());
+  assert.match(await page.locator('tr.at').innerText(), /cache\.append/);
+  assert(await page.locator('#glossary').count() === 1 && (await page.locator('#licenses').textContent()).includes('uPlot'));
+  await close();
+});
+
+test('a page without a leak says so once, and folds what is flat', async () => {
+  const diagnosis = leak();
+  diagnosis.verdict = 'no_leak';
+  diagnosis.reasons = ['no source line keeps growing'];
+  for (const member of ['growth', 'headline_line', 'max_growth', 'gates']) delete diagnosis[member];
+  for (const line of diagnosis.lines) Object.assign(line, { leaking: false, growth_bytes: 0, live_at_marks: [], class: 'flat' });
+  const { page, problems, close } = await open(report('quiet', diagnosis));
+  assert.equal((await page.locator('body').innerText()).match(/no leak/gi).length, 1);
+  assert.match(await page.locator('.tile').first().innerText(), /NO LEAK\s+above 12 B per request/);
+  assert.equal(await page.locator('#live').evaluate(fold => fold.open), false);
+  await page.click('#ranking > summary');
+  assert.match(await page.locator('#ranking').innerText(), /3 lines without growth/);
+  assert.equal(await page.locator('#ranking tbody tr').first().isVisible(), false);
+  await page.click('#live > summary');
+  assert((await drawnPixels(page.locator('#live-chart canvas'))).drawn > 1000, 'a chart that was folded is not drawn when it is opened');
+  assert.deepEqual(problems, []);
+  await close();
+});
+
+test('frames of libraries above the first own one are folded, and the leaking line is marked', async () => {
+  const diagnosis = leak(), caller = (name, library, callers) => ({ file: '/x/' + name + '.cpp', line: 1, function: name, growth_bytes: 6000000, library, callers });
+  diagnosis.lines = diagnosis.lines.slice(0, 1);
+  diagnosis.lines[0].callers = [caller('handle', false, [caller('invoke', true, [caller('dispatch', true, [caller('start_thread', true, [])])])])];
+  const { page, problems, close } = await open(report('folded', diagnosis));
+  const names = () => page.locator('#flame g.frame').evaluateAll(frames => frames.map(frame => frame.getAttribute('aria-label').split(' ')[0]).sort());
+  assert.deepEqual(await names(), ['growth', 'handle', 'track_user_behavior']);
+  assert.match(await page.locator('#flame g.frame.leaking').getAttribute('aria-label'), /^track_user_behavior/);
+  assert.equal(await page.locator('#unfold').innerText(), 'Show 3 frames above your code');
+  await page.click('#unfold');
+  assert.deepEqual(await names(), ['dispatch', 'growth', 'handle', 'invoke', 'start_thread', 'track_user_behavior']);
+  const fill = name => page.locator(`#flame g.frame[aria-label^="${name}"] rect`).evaluate(rect => rect.getAttribute('fill'));
+  assert.notEqual(await fill('handle'), await fill('dispatch'));
+  assert.equal(await fill('invoke'), await fill('dispatch'));
+  // The same as lists: from the line outwards, and from the entry points down.
+  for (const fold of await page.locator('#calls summary').all()) await fold.click();
+  const calls = await page.locator('#calls details').evaluateAll(trees => trees.map(tree => [...tree.querySelectorAll('.call code')].map(code => code.textContent)));
+  assert.deepEqual(calls, [['track_user_behavior', 'handle', 'invoke', 'dispatch', 'start_thread'], ['start_thread', 'dispatch', 'invoke', 'handle', 'track_user_behavior']]);
   assert.deepEqual(problems, []);
   await close();
 });
@@ -102,11 +167,11 @@ test('search finds frames, literally', async () => {
 
 test('the keyboard zooms a chart and walks and zooms the icicle', async () => {
   const { page, problems, close } = await open(report('leak', leak()));
-  const before = await page.locator('#memory .u-legend, #memory canvas').count();
+  const before = await page.locator('#memory-chart .u-legend, #memory-chart canvas').count();
   assert(before > 0);
-  const picture = () => page.locator('#memory canvas').evaluate(c => c.toDataURL());
+  const picture = () => page.locator('#memory-chart canvas').evaluate(c => c.toDataURL());
   const whole = await picture();
-  await page.locator('#memory').focus();
+  await page.locator('#memory-chart').focus();
   await page.keyboard.press('+');
   await page.waitForTimeout(100);
   const zoomed = await picture();
@@ -127,15 +192,12 @@ test('the keyboard zooms a chart and walks and zooms the icicle', async () => {
   await close();
 });
 
-test('the projection to the limit can be shown', async () => {
-  const { page, problems, close } = await open(report('leak', leak()));
-  const picture = () => page.locator('#memory canvas').evaluate(c => c.toDataURL());
-  const run = await picture();
-  await page.click('#project');
-  assert.notEqual(await picture(), run);
-  assert.equal(await page.locator('#project').getAttribute('aria-pressed'), 'true');
-  if (screenshots) await page.screenshot({ path: join(screenshots, 'limit.png') });
-  assert.deepEqual(problems, []);
+test('the projection to the limit is in hours at the rate of the log, with a marker', async () => {
+  const { page, close } = await open(report('leak', leak()));
+  const texts = await page.locator('#projection svg text').allTextContents();
+  assert(texts.includes('reached in 1h15m (1h12m to 1h30m)'), texts.join());
+  assert(texts.includes('limit 512 MiB') && texts.includes('1 h') && texts.includes('0 B'), texts.join());
+  assert.equal(await page.locator('#projection circle.mark').count(), 2);
   await close();
 });
 
@@ -145,7 +207,7 @@ test('hostile names and 100 kB lines are inert', async () => {
   assert.equal(await page.evaluate(() => window.owned), undefined);
   assert.equal(await page.locator('img').count(), 0);
   assert.equal(await page.locator('body b').count(), 0);
-  assert((await page.locator('h1').innerText()).includes('</script><script>window.owned=1'));
+  assert((await page.locator('.lead').innerText()).includes('</script><script>window.owned=1'));
   assert.equal(await page.locator('script').count(), 4);  // the data and three of ours
   assert.deepEqual(problems, []);
   await close();
@@ -154,8 +216,9 @@ test('hostile names and 100 kB lines are inert', async () => {
 test('without JavaScript the tables and a still picture are there', async () => {
   const { page, close } = await open(report('leak', leak()), { javaScriptEnabled: false });
   assert(await page.locator('#memory-still svg').isVisible());
+  await page.click('#replay > summary');
   for (const text of ['cache.append(user_id, events);', '+6016384 B', 'p99.9', 'Lines by growth'])
-    assert(await page.getByText(text).first().isVisible(), text);
+    assert(await page.locator('main').getByText(text).first().isVisible(), text);
   await close();
 });
 
@@ -187,7 +250,7 @@ test('a million points open in under 2 s', async () => {
   const begin = performance.now();
   const { page, problems, close } = await open(path);
   const took = performance.now() - begin;
-  const { drawn } = await drawnPixels(page.locator('#memory canvas'));
+  const { drawn } = await drawnPixels(page.locator('#memory-chart canvas'));
   assert(drawn > 1000);
   assert.deepEqual(problems, []);
   console.log(`    drawn after ${Math.round(took)} ms`);
@@ -205,12 +268,14 @@ test('a comparison is a page too: two rates a line, worst first, hostile names i
   writeFileSync(now, JSON.stringify(after));
   const done = spawnSync(leakline, ['compare', old, now, '-q', '-o', path], { encoding: 'utf8' });
   assert.equal(done.status, 1, done.stderr);
-  const { page, problems, close } = await open(path, { viewport: { width: 375, height: 700 } }, '.verdict');
+  const { page, problems, close } = await open(path, { viewport: { width: 375, height: 700 } });
   assert.match(await page.locator('h1').innerText(), /^failed .* leaks? more than before/);
   assert.match(await page.locator('tbody tr').first().innerText(), /^new\s/);
   assert((await page.locator('.ranked td:last-child').first().boundingBox()).width > 300);
   assert((await page.locator('tr.leaking .rate').last().boundingBox()).width > 10, 'the rate of a leaking line has no bar');
-  assert.equal(await page.locator('script, img, body b').count(), 0);
+  assert.equal(await page.evaluate(() => window.owned), undefined);
+  assert.equal(await page.locator('img, body b').count(), 0);
+  assert((await page.locator('#flame g.frame').count()) > 2, 'no difference by call path');
   assert(await page.evaluate(() => document.documentElement.scrollWidth) <= 375);
   assert.deepEqual(problems, []);
   await close();

@@ -1,5 +1,7 @@
 #include "analysis/lines/internal/callers.hpp"
 
+#include "analysis/lines/code_kind.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -16,30 +18,38 @@ constexpr std::uint32_t kNamesNothing = kNoSite;
 // for each: a recording has millions of stacks of a few thousand different frames.
 class CallLines {
   public:
-    explicit CallLines(const HeapProfile& profile) : profile_(profile), line_of_frame_(profile.frames.size(), kUnseen) {}
+    explicit CallLines(const HeapProfile& profile)
+        : profile_(profile), runtimes_(runtime_modules(profile)), line_of_frame_(profile.frames.size(), kUnseen) {}
 
-    std::uint32_t number_of(std::size_t frame_index) {
+    std::uint32_t number_of(std::size_t frame_index, StringId module) {
         std::uint32_t& number = line_of_frame_[frame_index];
-        if (number == kUnseen) number = find(profile_.frames[frame_index]);
+        if (number == kUnseen) number = find(profile_.frames[frame_index], module);
         return number;
     }
     const CodeLine& operator[](std::uint32_t number) const { return lines_[number]; }
+    bool is_library(std::uint32_t number) const { return library_[number]; }
 
   private:
     static constexpr std::uint32_t kUnseen = kNamesNothing - 1;
 
-    std::uint32_t find(const Frame& frame) {
+    std::uint32_t find(const Frame& frame, StringId module) {
         if (frame.function.value == 0 && frame.file.value == 0) return kNamesNothing;
         const auto [place, fresh] =
             numbers_.try_emplace({frame.function, frame.file, frame.line}, static_cast<std::uint32_t>(lines_.size()));
-        if (fresh) lines_.push_back({profile_.string(frame.function), normal_path(profile_.string(frame.file)), frame.line});
+        if (fresh) {
+            const std::string &function = profile_.string(frame.function), &file = profile_.string(frame.file);
+            lines_.push_back({function, normal_path(file), frame.line});
+            library_.push_back(runtimes_.contains(module.value) || !is_user_code(file, profile_.string(module), function));
+        }
         return place->second;
     }
 
     const HeapProfile& profile_;
+    const std::map<std::uint32_t, Runtime> runtimes_;
     std::vector<std::uint32_t> line_of_frame_;
     std::map<std::tuple<StringId, StringId, std::uint32_t>, std::uint32_t> numbers_;
     std::vector<CodeLine> lines_;
+    std::vector<bool> library_;
 };
 
 // The frames outside the one that a trace is charged to, nearest first; frames without any name are left out.
@@ -52,7 +62,7 @@ void callers_path(const HeapProfile& profile, TraceId node, std::uint32_t frame,
             const InstructionPointer& ip = profile.ips[trace.ip.value - 1];
             const std::size_t end = std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
             for (std::size_t i = std::max<std::size_t>(begin, ip.first_frame); i < end; ++i)
-                if (const std::uint32_t number = lines.number_of(i); number != kNamesNothing) path.push_back(number);
+                if (const std::uint32_t number = lines.number_of(i, ip.module); number != kNamesNothing) path.push_back(number);
         }
         begin = 0;
         node = trace.parent.value < node.value ? trace.parent : TraceId{};
@@ -87,8 +97,8 @@ class CallerTree {
         for (const auto& [line, child] : nodes_[at].children) {
             const TraceGrowth& growth = nodes_[child].growth;
             if (std::abs(growth.bytes) < least) continue;
-            result.push_back(
-                {lines[line], growth.bytes, take(child, least, lines), growth.blocks, growth.allocations, growth.allocated_bytes});
+            result.push_back({lines[line], growth.bytes, take(child, least, lines), growth.blocks, growth.allocations,
+                              growth.allocated_bytes, lines.is_library(line)});
         }
         std::sort(result.begin(), result.end(),
                   [](const CallerNode& a, const CallerNode& b) { return std::tie(b.growth_bytes, a.at) < std::tie(a.growth_bytes, b.at); });

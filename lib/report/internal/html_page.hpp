@@ -3,33 +3,69 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "report/report.hpp"
 
 namespace leakline::report {
 
 namespace assets {  // the files of lib/report/assets
-extern const std::string_view uplot_css, uplot_js, flamegraph_js, report_css, report_js;
+extern const std::string_view uplot_css, uplot_js, flamegraph_js, report_css, report_js, licenses;
 }
 
-// A whole page. title is plain text, body is HTML; data is JSON for the charts, empty: no charts and no
-// scripts.
-std::string html_page(const std::string& title, const std::string& body, const std::string& data);
+struct HtmlSection {
+    std::string id, heading;
+    std::string body;       // HTML; a section without one is left out
+    std::string gist = {};  // HTML beside the heading: what a reader learns who leaves it folded
+    bool folded = false;
+    bool scripted = false;  // shows nothing without JavaScript
+};
+
+struct HtmlPage {
+    std::string title;   // plain text
+    std::string header;  // HTML, above the contents
+    std::vector<HtmlSection> sections = {};
+    std::string data = {};  // JSON for the charts; empty: no charts and no scripts
+    bool glossary = false;
+};
+std::string html_page(const HtmlPage& page);
+
+// A figure that a page begins with. All plain text; note may be empty.
+struct HtmlTile {
+    std::string label, value, note = {};
+    std::string_view style = {};  // CSS class
+};
+std::string html_tiles(const std::vector<HtmlTile>& tiles);
 
 // Parts that pages share; all return HTML.
 std::string html_cut(std::string_view text);  // at most 2000 bytes of plain text, and their original number
-std::string html_line_table(const LineTable& table, const RenderOptions& options);  // with growth bars
+// With growth bars. at: the line to mark, may be null.
+std::string html_line_table(const LineTable& table, const RenderOptions& options, const CodeLine* at = nullptr);
+bool shows_growth(const LineTable& table, const RenderOptions& options);  // in the unit and precision that are printed
+// Each table of the report, the one of the line `at` first and open, those without growth folded.
+std::string html_line_tables(const LineReport& report, const LineTable* first, const CodeLine* at, const RenderOptions& options);
 std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptions& options);
 std::string html_accounting(const LineReport& report);
 std::string html_replay(const ReplayStats& stats);
-std::string html_paths(const ReplayStats& stats);                                          // the results per path
-std::string html_list(const std::string& heading, const std::vector<std::string>& texts);  // empty: nothing
-std::string html_history(const History& history);
-std::string html_trends(const TrendReport& report);                                       // the body of a page of many runs, worst first
-std::string html_comparison(const Comparison& comparison, const RenderOptions& options);  // the same, before and after
+std::string html_paths(const ReplayStats& stats);              // the results per path
+std::string html_list(const std::vector<std::string>& texts);  // empty: nothing
+// The sections of what a recording shows by line, their charts and tables; quiet: nothing leaks, so all but the first fold.
+void add_line_sections(std::vector<HtmlSection>& sections, const LineReport& report, const RenderOptions& options, bool quiet);
+// The data of their charts: members of a JSON object, without its braces.
+std::string line_chart_data(const LineReport& report);
+
+HtmlPage html_history(const History& history);
+HtmlPage html_trends(const TrendReport& report);                                       // many runs, worst first
+HtmlPage html_comparison(const Comparison& comparison, const RenderOptions& options);  // the same, before and after
+HtmlPage html_diagnosis(const Diagnosis& diagnosis, const RenderOptions& options);
 
 // Growth by call path as d3-flame-graph reads it: {"name", "value", "children"}, the outermost caller at the
-// root.
+// root; "library" and "leaking" where true. A comparison has "sides": [before, after].
 std::string flame_json(const LineReport& report);
+std::string flame_json(const Comparison& comparison);
+// The place of a flame graph, with its search field and legend.
+std::string html_flame(bool difference);
+// The same in both directions as lists that need no script; empty if nothing grows.
+std::string html_call_tree(const LineReport& report);
 
 }  // namespace leakline::report

@@ -169,6 +169,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a("target", diagnosis.target);
     a("traffic", diagnosis.traffic);
     a("started", diagnosis.started);
+    a.where_any("commit", diagnosis.commit);
     a("trend", diagnosis.trend);
     fields(a, diagnosis.lines);
     a("replay", diagnosis.replay);

@@ -34,6 +34,7 @@ void fields(A& a, In<A, CallerNode>& caller) {
     a("growth_blocks", caller.growth_blocks);
     a("allocations", caller.allocations);
     a("allocated_bytes", caller.allocated_bytes);
+    a.where_any("library", caller.library);
     a.where_any("callers", caller.callers);
 }
 

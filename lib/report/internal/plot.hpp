@@ -20,8 +20,8 @@ struct Point {
 // O(n).
 std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>& ys, std::size_t count);
 
-// Round values within [low, high], about count of them. Bytes: multiples of 1, 2 or 5 times a power of ten of
-// B, KiB, MiB ...; Seconds: of s, min, h, d.
+// Round values within [low, high], at most about count of them. Bytes: multiples of a power of two; seconds: of 1, 2 or 5
+// times a power of ten of s, min, h, d.
 enum class Scale { bytes, seconds };
 std::vector<double> ticks(double low, double high, int count, Scale scale);
 std::string tick_text(double value, Scale scale);
@@ -31,6 +31,7 @@ struct MemoryPlot {
     std::vector<Point> points;  // seconds, bytes; thinned
     double begin_s = 0, end_s = 0;
     double low = 0, high = 0;  // bytes: the range to draw, including the limit if it is near
+    bool cropped = false;      // it does not begin at zero, which would flatten the curve
     double warmup_end_s = 0;
     // The fitted slope after warm-up with its 95 % band, as the y of three lines at warmup_end_s and at
     // end_s; nothing if nothing was fitted.
