@@ -28,6 +28,7 @@
 #include "reference_service.hpp"
 #include "replay/traffic_generator.hpp"
 #include "report/baseline_file.hpp"
+#include "report/progress.hpp"
 #include "report/repository_paths.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
@@ -214,11 +215,16 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.target.warn = [&](const std::string& text) { output.warn(text); };
     diagnose::Observer observer;
     std::string stage;
-    observer.stage = [&](const std::string& name) {
+    report::ProgressBar bar;
+    observer.stage = [&](const std::string& name, double share) {
         stage = name;
         output.detail(name);
+        bar.begin(share);
+        output.progress("diagnose", stage, bar.at(0));
     };
-    observer.progress = [&](double fraction, const std::string& text) { output.progress(stage, text, fraction); };
+    observer.progress = [&](double fraction, const std::string& text) {
+        output.progress("diagnose", stage + ": " + text, bar.at(fraction));
+    };
     observer.detail = [&](const std::string& text) { output.detail(text); };
     observer.note = [&](const std::string& text) { output.note(text); };
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
@@ -239,6 +245,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
 
 Run declare_diagnose(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    output->add_full(app);
     // --help shows them in this order.
     auto* service = app.add_option_group("service");
     auto* traffic = app.add_option_group("traffic");

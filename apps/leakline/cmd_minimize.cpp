@@ -163,6 +163,7 @@ int run_minimize(MinimizeCommand& command, Output& output, const std::stop_token
 
 Run declare_minimize(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kMinimizedForm);
+    output->add_full(app);
     app.get_option("--format")->description("Format of the report on standard output: text or json")->check(one_of({"text", "json"}));
     app.get_option("--output")
         ->description(

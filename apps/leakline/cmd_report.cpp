@@ -12,6 +12,7 @@ namespace leakline::cli {
 
 Run declare_report(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kDiagnosisForm);
+    output->add_full(app);
     auto file = std::make_shared<std::string>();
     app.add_option("diagnosis", *file, "diagnosis.json (plain, gzip or zstd; -: standard input)")->required()->type_name("FILE");
     output->add_precision(app);

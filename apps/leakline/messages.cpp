@@ -96,7 +96,12 @@ void Messages::progress(std::string_view stage, std::string_view what, std::opti
     if (stage_ != stage) {
         stage_ = stage;
         stage_began_ = now;
-    } else if (progress_lines_ ? now - last_drawn_ < kNextLine : line_shown_ && now - last_drawn_ < kRedraw) {
+        furthest_ = 0;
+    }
+    // An estimate of what is left may grow; the bar stays.
+    if (fraction) fraction = furthest_ = std::max(furthest_, *fraction);
+    const bool first = now == stage_began_;
+    if (!first && (progress_lines_ ? now - last_drawn_ < kNextLine : line_shown_ && now - last_drawn_ < kRedraw)) {
         return;
     }
     last_drawn_ = now;

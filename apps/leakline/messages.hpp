@@ -66,6 +66,7 @@ class Messages {
     bool line_shown_ = false;
     std::string stage_;
     Nanoseconds stage_began_{}, last_drawn_{};
+    double furthest_ = 0;  // share of the stage that was shown as done
 };
 
 }  // namespace leakline::cli

@@ -65,6 +65,11 @@ void Output::add_top(CLI::App& command, const char* what) {
     command.add_option("--top", options_.top, what)->check(between(1, 1'000'000))->type_name("N")->capture_default_str();
 }
 
+void Output::add_full(CLI::App& command) {
+    options_.full = false;
+    command.add_flag("--full", options_.full, "Print all evidence, not only what fits on a screen");
+}
+
 void Output::add_precision(CLI::App& command) {
     command.add_option("--precision", options_.precision, "Decimals in the line table, 0 to 9")
         ->check(between(0, 9))
@@ -76,6 +81,7 @@ void Output::open(const std::vector<std::string>& inputs, report::Form form) {
     Messages::open();
     const Terminal results = detect_terminal(STDOUT_FILENO);
     options_.width = results.width;
+    options_.fold = results.interactive || !environment_variable("COLUMNS").empty();
     options_.color = color_ == "always" || (color_ == "auto" && results.color);
 
     const report::Format& shown = report::format_named(format_name_, form);
@@ -110,6 +116,8 @@ report::RenderOptions Output::for_files() const {
     report::RenderOptions plain = options_;
     plain.color = false;
     plain.width = 100;
+    plain.full = true;
+    plain.fold = false;
     return plain;
 }
 

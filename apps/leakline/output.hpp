@@ -27,6 +27,8 @@ class Output : public Messages {
     // Adds --top, where a document has a ranking. what: that which it limits, for --help.
     void add_top(CLI::App& command, const char* what);
 
+    // Adds --full, where text is a summary by default. Files have all of it.
+    void add_full(CLI::App& command);
     // Adds --precision, where a document has a line table.
     void add_precision(CLI::App& command);
     // After parsing, before the work: checks the formats and opens the files. inputs: what the command reads, which no

@@ -217,7 +217,7 @@ class ObjectRounds {
                     "the JVM of the service did not report its live objects (GC.class_histogram; it may run with -XX:+DisableAttachMechanism): "
                     "its heap is judged by memory alone");
             else
-                context_.stage("counting live objects");
+                context_.stage("counting live objects", 0.5);
             return begun();
         }
         if (!available() || context_.options.retries == 0) return false;
@@ -285,7 +285,7 @@ std::string no_lines_text(const Error& reason) {
 
 void run_bare(RunContext& context, std::optional<double> requests) {
     const std::string name = context.one_run ? "run" : "run without the recorder";
-    context.stage(requests ? "longer " + name : name);
+    context.stage(requests ? "longer " + name : name, context.one_run || requests ? 0.8 : 0.45);
     MeasuredTarget target(context, context.options.target, context.options.sample_interval,
                           context.one_run ? Lines::recorded : Lines::none);
     const TreeLog& log = target.log();

@@ -15,7 +15,7 @@ namespace leakline::diagnose {
 void run_connections(RunContext& context, double connections) {
     // Checked after this many rounds whether to go on; the trend needs as many.
     constexpr int kRounds = 8;
-    context.stage("connections");
+    context.stage("connections", 0.9);
     Diagnosis scratch = context.result;  // a service that exits here has been measured in the other runs
     RunContext own(context, scratch);
     MeasuredTarget target(own, context.options.target, context.options.sample_interval);

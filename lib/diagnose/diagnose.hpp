@@ -62,8 +62,9 @@ struct Options {
 
 // Progress that the caller may show. Calls come from several threads, one at a time.
 struct Observer {
-    // A stage began: "run without the recorder", "soak at 600x", "recorded run", "reading the recording".
-    std::function<void(const std::string& stage)> stage;
+    // A stage began: "run without the recorder", "soak at 600x", "recorded run", "reading the recording". share: roughly its
+    // part (0..1) of the time that the diagnosis takes from here on; how often a run is extended is not known.
+    std::function<void(const std::string& stage, double share)> stage;
     // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
     std::function<void(double fraction, const std::string& text)> progress;
     // Reports an extension of the run, and why: "8 more rounds: memory grows, ...".

@@ -51,7 +51,7 @@ MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder
     traffic.keep_recorded = done.stats.not_fresh;
     PathMix mix(traffic, passes + 2);
     if (mix.kinds().empty()) return {};
-    context.stage("measuring growth per kind of request");
+    context.stage("measuring growth per kind of request", 0.5);
     const double seconds = mix.kinds().size() > 1 ? kBlockSeconds : kBlockSecondsOfOneKind;
     const auto size = static_cast<std::size_t>(std::clamp(done.stats.rate * seconds, 50.0, 10'000.0));
     MixedBlocks result{mix.kinds(), {}};
@@ -175,7 +175,7 @@ void LineRecording::record_mix(const RoundPlan& plan, const RoundsResult& rounds
 
 HeapProfile LineRecording::judge(const std::vector<Round>& rounds) {
     Diagnosis& result = context_.result;
-    context_.stage("reading the recording");
+    context_.stage("reading the recording", 0.5);
     HeapProfile profile = recorder_.finish();
     analysis::LineOptions lines;
     lines.skip = context_.options.skip;

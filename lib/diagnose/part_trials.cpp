@@ -51,7 +51,7 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     // Two runs of the service, of which each tells how far it is by itself.
     std::atomic<bool> second_run{false};
     Observer observer;
-    observer.stage = [&](const std::string& stage) { second_run = second_run || stage == "recorded run"; };
+    observer.stage = [&](const std::string& stage, double) { second_run = second_run || stage == "recorded run"; };
     if (observer_.progress)
         observer.progress = [&](double fraction, const std::string& text) {
             observer_.progress((fraction + (second_run ? 1 : 0)) / 2, text);

@@ -41,7 +41,7 @@ void exited_behind_its_wrapper(Diagnosis& result, std::size_t whole_rounds) {
 }  // namespace
 
 void run_recorded(RunContext& context, int rounds_wanted) {
-    context.stage("recorded run");
+    context.stage("recorded run", 0.75);
     const TemporaryDirectory scratch;
     const Launch launch = prepare_launch(context.options.target, scratch.path());
     const Subreaper subreaper;  // ends what the service leaves behind, after it

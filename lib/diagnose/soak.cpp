@@ -88,8 +88,8 @@ class SoakRunner {
     // enough(the run so far), asked every few seconds, says so. faster: the run before this one, to compare with.
     SpeedRun run(double scale, double hours, double longest_s, const SpeedRun* faster = nullptr,
                  const std::function<bool(const SoakRun&)>& enough = {}) {
-        context_.stage(
-            fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))));
+        context_.stage(fmt::format("soak at {:.4g}x, {}", scale, format_duration(whole_seconds(std::min(longest_s, hours * 3600 / scale)))),
+                       faster == nullptr ? 0.4 : 0.6);
         const auto interval =
             std::max(context_.options.sample_interval, Nanoseconds(static_cast<std::int64_t>(longest_s / kSamples * 1e9)));
         MeasuredTarget target(context_, at_speed(scale), interval);

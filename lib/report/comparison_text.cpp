@@ -59,7 +59,8 @@ std::string comparison_text(const Comparison& comparison, const RenderOptions& o
     const bool wide = options.width >= 100;
     const std::string indent = wide ? std::string(kNumbers, ' ') : "    ";
     const auto cut = [&](std::string_view text) {
-        return wide ? terminal_safe(text) : TerminalText::cut(text, static_cast<std::size_t>(std::max(options.width, 40)) - indent.size());
+        return wide && !options.fold ? terminal_safe(text)
+                                     : TerminalText::cut(text, static_cast<std::size_t>(std::max(options.width, 40)) - indent.size());
     };
     out += fmt::format("  {:<8}{:>12}{:>12}  {}\n", "change", "before", "after", wide ? "difference                line" : "difference");
     for (std::size_t i = 0; i < shown; ++i) {

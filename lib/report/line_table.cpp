@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "base/utf8.hpp"
+#include "report/internal/terminal_text.hpp"
 
 namespace leakline::report {
 
@@ -54,16 +58,18 @@ std::vector<std::string> line_table_footer(LineTable::Origin origin) {
         "Occurrences: allocations made through this line within the window"};
 }
 
-std::string line_table(const LineTable& table, const RenderOptions& options) {
+std::string line_table_rows(const LineTable& table, const RenderOptions& options) {
     // memory_profiler's template; "Occurrences" overflows its ten columns, so the header's text starts one
     // further to the right than the rows' text.
     constexpr const char* kRow = "{:>6} {:>12} {:>12}  {:>10}   {}";
+    constexpr std::size_t kBeforeText = 48;
     const std::string header = fmt::format(kRow, "Line #", "Mem usage", "Increment", "Occurrences", "Line Contents");
+    const std::size_t room = static_cast<std::size_t>(std::max(options.width, 64)) - kBeforeText;
 
-    std::string out = "Filename: " + (options.strict ? table.file : terminal_safe(table.file)) + "\n\n";
-    out += header + "\n" + std::string(header.size(), '=') + "\n";
+    std::string out = header + "\n" + std::string(header.size(), '=') + "\n";
     for (const LineTable::Row& row : table.rows) {
-        const std::string text = options.strict ? row.text : terminal_safe(row.text);
+        std::string text = options.strict ? row.text : terminal_safe(row.text);
+        if (options.fold && !options.strict) text = utf8_cut(text, room);
         if (row.cells)
             out += fmt::format(kRow, row.line, memory_cell(row.cells->usage_bytes, options.unit, options.precision),
                                memory_cell(row.cells->increment_bytes, options.unit, options.precision), row.cells->occurrences, text);
@@ -71,11 +77,24 @@ std::string line_table(const LineTable& table, const RenderOptions& options) {
             out += fmt::format(kRow, row.line, "", "", "", text);
         out += '\n';
     }
-    out += "\n\n";
+    return out;
+}
+
+std::string line_table(const LineTable& table, const RenderOptions& options) {
+    std::string out =
+        "Filename: " + (options.strict ? table.file : terminal_safe(table.file)) + "\n\n" + line_table_rows(table, options) + "\n\n";
     if (options.strict) return out;
 
     out.pop_back();
-    for (const std::string& line : line_table_footer(table.origin)) out += "  " + line + "\n";
+    for (const std::string& line : line_table_footer(table.origin)) {
+        if (!options.fold) {
+            out += "  " + line + "\n";
+            continue;
+        }
+        TerminalText text(options);
+        text.item("  ", line);
+        out += text.take();
+    }
     return out;
 }
 

@@ -33,9 +33,7 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
 void add_headline(TerminalText& text, const HeadlineLine& headline) {
     const LineGrowth& line = headline.line;
     text.field("top line", line_and_function(line.at));
-    if (const std::string_view source = trim(line.source); !source.empty())
-        text.line(fmt::format(
-            "{:19}{}", "", text.paint(text.cut(source, static_cast<std::size_t>(std::max(text.options().width - 19, 24))), Color::bold)));
+    if (const std::string_view source = trim(line.source); !source.empty()) text.field("", source, Color::bold);
     std::string growth = growth_text(line.growth_bytes, line.growth_error_bytes) + " through it";
     if (line.bytes_per_request)
         growth += ", " + interval_text(*line.bytes_per_request) + " per request";
@@ -78,6 +76,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
     const std::string header = columns("growth", "(95 %)", per, "live", "peak", "allocations", "class");
     text.line(header + "line");
     const std::size_t room = static_cast<std::size_t>(text.options().width) - header.size();
+    constexpr std::size_t kSourceIndent = 14;
     for (std::size_t i = 0; i < shown; ++i) {
         const LineGrowth& line = lines[i];
         const std::string function = short_function(line.at.function);
@@ -97,12 +96,14 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
                                 place;
         text.line(line.leaking ? text.paint(row, Color::red) : row);
         if (const std::string_view source = trim(line.source); !source.empty())
-            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, text.cut(source, room - 2)), Color::dim));
+            text.line(text.paint(
+                fmt::format("{:{}}{}", "", kSourceIndent, text.cut(source, static_cast<std::size_t>(text.options().width) - kSourceIndent)),
+                Color::dim));
         if (line.growth_class == GrowthClass::container_doubling && line.payload_bytes) {
             std::string bounds = fmt::format("one block that doubles: {} to {} in use", format_bytes(line.payload_bytes->low),
                                              format_bytes(line.payload_bytes->high));
             if (rate) bounds += fmt::format(", {} to {} {}", format_bytes(rate->low), format_bytes(rate->high), per);
-            text.line(text.paint(fmt::format("{:{}}{}", "", header.size() + 2, bounds), Color::dim));
+            text.item(std::string(kSourceIndent, ' '), bounds);
         }
     }
 }

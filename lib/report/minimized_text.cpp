@@ -4,6 +4,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "report/internal/renderers.hpp"
+#include "report/internal/terminal_text.hpp"
 
 namespace leakline::report {
 
@@ -29,39 +30,42 @@ std::string rest_text(const Minimized& result) {
     return "leaks as well: there is another cause (to find it, add" + options + ")";
 }
 
-std::string found_text(const Minimized& result) {
+void add_found(TerminalText& out, const Minimized& result) {
+    const auto say = [&](const std::string& text) { out.item("  ", text); };
     if (result.by_time)
-        return "the leak depends on time: memory grows without requests, so no request causes it and the log cannot be reduced\n";
+        return out.item("",
+                        "the leak depends on time: memory grows without requests, so no request causes it and the log cannot be reduced");
     if (result.verdict != Verdict::leak) {
-        if (result.trials.empty()) return "interrupted before the first run finished\n";
-        return fmt::format("the whole log, {}: {}: {}\n", kinds_text(result.log.size()), in_words(result.verdict),
-                           result.trials.back().reason);
+        if (result.trials.empty()) return out.line("interrupted before the first run finished");
+        return out.item("", fmt::format("the whole log, {}: {}: {}", kinds_text(result.log.size()), in_words(result.verdict),
+                                        result.trials.back().reason));
     }
-    std::string out = fmt::format("{} leaks: {}\n  {} of {}, {} requests\n",
-                                  result.complete ? "the smallest part that" : "the search was not finished; the smallest part so far that",
-                                  result.text, result.part.size(), kinds_text(result.log.size()), format_count(result.requests));
-    if (result.rest)
-        out += fmt::format("  without {} the log {}\n", result.part.size() == 1 ? "this kind" : "these kinds", rest_text(result));
-    return out;
+    out.item("", fmt::format("{} leaks: {}",
+                             result.complete ? "the smallest part that" : "the search was not finished; the smallest part so far that",
+                             result.text));
+    say(fmt::format("{} of {}, {} requests", result.part.size(), kinds_text(result.log.size()), format_count(result.requests)));
+    if (result.rest) say(fmt::format("without {} the log {}", result.part.size() == 1 ? "this kind" : "these kinds", rest_text(result)));
 }
 
 }  // namespace
 
-std::string minimized_text(const Minimized& result) {
-    std::string out = found_text(result);
-    for (const std::string& note : result.notes) out += "  " + note + "\n";
-    out += "\nKinds in the log\n";
-    for (const Minimized::Kind& kind : result.log) out += fmt::format("  {:>12}  {}\n", format_count(kind.requests), printable(kind.name));
-    if (!result.trials.empty()) out += "\nRuns\n";
+std::string minimized_text(const Minimized& result, const RenderOptions& options) {
+    TerminalText out(options);
+    add_found(out, result);
+    for (const std::string& note : result.notes) out.item("  ", note);
+    out.heading("Kinds in the log");
+    for (const Minimized::Kind& kind : result.log) out.item(fmt::format("  {:>12}  ", format_count(kind.requests)), kind.name);
+    if (!result.trials.empty()) out.heading("Runs");
     int number = 0;
     for (const Minimized::Trial& trial : result.trials) {
         const std::string growth = trial.rate ? fmt::format(" ({})", leak_rate_text(*trial.rate, result.unit)) : "";
-        out += fmt::format("  {:>3}  {:<13}  {}{}\n", ++number, in_words(trial.verdict), trial.part, growth);
-        if (trial.verdict != Verdict::leak && !trial.reason.empty()) out += fmt::format("       {}\n", trial.reason);
+        out.item(fmt::format("  {:>3}  {:<13}  ", ++number, in_words(trial.verdict)), trial.part + growth);
+        if (trial.verdict != Verdict::leak && !trial.reason.empty()) out.item("       ", trial.reason);
     }
-    if (result.diagnosed == Minimized::Diagnosed::nothing) return out;
-    return out + fmt::format("\n{}\n\n", result.diagnosed == Minimized::Diagnosed::part ? "The smallest part, diagnosed again"
-                                                                                        : "The whole log, diagnosed");
+    if (result.diagnosed == Minimized::Diagnosed::nothing) return out.take();
+    out.heading(result.diagnosed == Minimized::Diagnosed::part ? "The smallest part, diagnosed again" : "The whole log, diagnosed");
+    out.line();
+    return out.take();
 }
 
 }  // namespace leakline::report

@@ -36,4 +36,14 @@ std::string progress_line(std::string_view what, std::optional<double> fraction,
     return std::string(utf8_head(safe, columns));
 }
 
+void ProgressBar::begin(double share) {
+    from_ = at_ = std::max(at_, to_);
+    to_ = from_ + std::clamp(share, 0.0, 1.0) * (1 - from_);
+}
+
+double ProgressBar::at(double fraction) {
+    at_ = std::max(at_, from_ + std::clamp(fraction, 0.0, 1.0) * (to_ - from_));
+    return at_;
+}
+
 }  // namespace leakline::report

@@ -14,4 +14,17 @@ namespace leakline::report {
 // far; it is not said before 2 % or 1 s, where it would jump about.
 std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed, int width);
 
+// One bar over work in stages whose number is not known when it begins. It never goes back.
+// Thread-safety: one thread at a time.
+class ProgressBar {
+  public:
+    // The stage that begins fills this share (0..1) of what is left of the bar.
+    void begin(double share);
+    // Of a stage that is so far (0..1): how far the whole is.
+    double at(double fraction);
+
+  private:
+    double from_ = 0, to_ = 0, at_ = 0;
+};
+
 }  // namespace leakline::report

@@ -53,6 +53,8 @@ struct RenderOptions {
     int precision = 1;    // decimals in the line table
     bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
     bool color = false;
+    bool full = true;      // of a diagnosis, text: all evidence; else what fits on a screen
+    bool fold = false;     // text: cut source text at the width, which a terminal would break in the middle of words
     bool brief = false;    // --quiet: only what needs attention
     bool notes = false;    // of an audit: its notes, too
     int width = 100;       // columns, for text

@@ -52,6 +52,37 @@ TEST_CASE("text says the verdict and the decisive reason in its first line, and 
     }
 }
 
+TEST_CASE("a diagnosis in short fits on a screen, keeps to its width and breaks no word") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.reasons[0] +=
+        "; a cache with a limit of more than 242,000 entries or data that a timer frees after more than 31s would look the same";
+    LineTable& table = diagnosis.lines.tables[0];
+    for (std::uint32_t line = 44; line < 400; ++line) table.rows.push_back({line, std::string(90, 'x') + " y", std::nullopt});
+    for (int i = 0; i < 9; ++i) diagnosis.endpoints.push_back({fmt::format("POST /endpoint/{}", i), {1200, 1190, 1210}, true});
+    for (const int width : {80, 100, 200}) {
+        CAPTURE(width);
+        RenderOptions options;
+        options.full = false;
+        options.fold = true;
+        options.width = width;
+        const std::string text = render("text", diagnosis, options);
+        CHECK(text.starts_with("LEAK: live bytes grow by 1.2 KiB per request in every round after warm-up; a"));
+        CHECK(std::count(text.begin(), text.end(), '\n') <= 40);
+        for (std::string_view line : split(text, '\n')) CHECK(line.size() <= static_cast<std::size_t>(width));
+        for (const char* part :
+             {"  growth           1.17 KiB", "  top line         apps/trackd/track_user_behavior.cpp:42",
+              "  limit            512 MiB is reached",
+              "  gate             failed: ", "  accounting       +5.74 MiB of live heap (+3.53 KiB without",
+              "\n    42     27.7 MiB      5.7 MiB        6000       cache.append(", "--full prints the evidence and 2 warnings"})
+            CHECK_MESSAGE(contains(text, part), std::string(part));
+        for (const char* part : {"Replay", "Lines by growth", "Memory over time"}) CHECK_FALSE(contains(text, part));
+    }
+    RenderOptions full;
+    const std::string text = render("text", diagnosis, full);
+    const std::string verdict = text.substr(0, text.find("\n\n") + 1);
+    CHECK(text.ends_with("\n\n" + verdict));  // where the eye is when it has scrolled by
+}
+
 TEST_CASE("text says under the top line what holds the leak") {
     Diagnosis diagnosis = test::sample_diagnosis();
     Holder& holder = diagnosis.held_by.emplace().holder.emplace();
@@ -309,6 +340,18 @@ TEST_CASE("a progress line says what, how far and how long still, within the wid
     CHECK(progress_line("waiting", std::nullopt, 2500ms, 100) == "waiting  2s");
     CHECK(progress_line("a very long description of it", 1.0, 1s, 40) == "a very lon  [####################] 100 %");
     CHECK(progress_line("x", 2.0, 1s, 5) == "x");
+}
+
+TEST_CASE("one bar over stages never goes back") {
+    ProgressBar bar;
+    bar.begin(0.5);
+    CHECK(bar.at(0.5) == doctest::Approx(0.25));
+    CHECK(bar.at(0.2) == doctest::Approx(0.25));  // eight rounds more than planned
+    bar.begin(0.8);                               // the first stage was over before its share
+    CHECK(bar.at(0) == doctest::Approx(0.5));
+    CHECK(bar.at(1) == doctest::Approx(0.9));
+    bar.begin(1);
+    CHECK(bar.at(1) == 1);
 }
 
 TEST_CASE("hours are said in units that people use") {

@@ -122,7 +122,9 @@ TEST_CASE("a soak is read back as it was, and says in words what it can and cann
     CHECK(back.soak->runs.size() == 1);
     CHECK(json_of(back) == json);
 
-    const std::string text = render_text(Document{diagnosis}, {});
+    RenderOptions wide;
+    wide.width = 400;  // one line a fact
+    const std::string text = render_text(Document{diagnosis}, wide);
     CHECK(text.find("after 72 h of this traffic: 2.79 GiB (2.7 GiB to 2.89 GiB)") != std::string::npos);
     CHECK(text.find("600x: 12.5 h of traffic (until memory was at its limit) in 75 s, ") != std::string::npos);
     diagnosis.soak->growth = Soak::Growth::with_time;

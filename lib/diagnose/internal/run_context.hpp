@@ -2,6 +2,7 @@
 // Inside lib/diagnose only.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -70,7 +71,8 @@ class RunContext {
     // Extensions that were not run for lack of time, and what is undecided without them.
     std::vector<std::string> not_longer;
 
-    void stage(const std::string& name) const;
+    // share: see Observer::stage. Most stages are short beside the runs.
+    void stage(const std::string& name, double share = 0.05) const;
     void detail(const std::string& text) const;
     void progress(double fraction, const std::string& text) const;
     // Reports that the run is extended, and why; show_round repeats the reason.
@@ -88,7 +90,8 @@ class RunContext {
   private:
     const Observer& observer_;
     mutable std::mutex mutex_;
-    std::string why_longer_;  // guarded by mutex_
+    std::string why_longer_;                   // guarded by mutex_
+    mutable std::atomic<Bytes> first_rss_{0};  // of the stage, when its round 2 began
 };
 
 // A leaking service must not exhaust the machine's memory: the rounds end when it uses this share of the available memory.

@@ -19,6 +19,8 @@ namespace leakline::report {
 // numbers (with unit mib), source text unchanged. Otherwise control characters of the source (except tabs)
 // become "\xNN", so that they do not reach the terminal, and a footer explains each column.
 std::string line_table(const LineTable& table, const RenderOptions& options);
+// Its header and rows alone.
+std::string line_table_rows(const LineTable& table, const RenderOptions& options);
 
 // The footer, one line per column, without line ends.
 std::vector<std::string> line_table_footer(LineTable::Origin origin);

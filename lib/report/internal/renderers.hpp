@@ -37,7 +37,8 @@ std::string render_speedscope(const Document& document, const RenderOptions& opt
 std::string render_pprof(const Document& document, const RenderOptions& options);
 
 // The parts of the text format in separate files. Of a Minimized: without its diagnosis, which comes after.
-std::string minimized_text(const Minimized& result);
+std::string diagnosis_text(const Diagnosis& diagnosis, const RenderOptions& options);
+std::string minimized_text(const Minimized& result, const RenderOptions& options);
 std::string dry_run_text(const DryRun& result);
 std::string self_test_text(const SelfTest& result);
 std::string gate_text(const GateReport& gate, const RenderOptions& options);

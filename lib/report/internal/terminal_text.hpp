@@ -2,6 +2,7 @@
 // Everything that is shown is safe for a terminal (see terminal_safe). Pure; one object, one thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,11 @@ class TerminalText {
     void line(std::string_view text = {});
     void heading(std::string_view text);
     // "label      text", wrapped at the width between words, with a hanging indent.
-    void field(std::string_view label, std::string_view text);
+    void field(std::string_view label, std::string_view text, std::optional<Color> color = {});
+    // lead in that color and text after it, wrapped at the width.
+    void paragraph(std::string_view lead, Color color, std::string_view text);
+    // begin and text after it, wrapped at the width with a hanging indent as wide as begin.
+    void item(std::string_view begin, std::string_view text);
     void warnings(const std::vector<std::string>& warnings);  // nothing where there are none
     void append(std::string_view text) { out_ += text; }
 
@@ -30,9 +35,12 @@ class TerminalText {
     static std::string cut_front(std::string_view text, std::size_t room);
 
     const RenderOptions& options() const { return options_; }
+    std::size_t lines() const;  // so far
     std::string take() { return std::move(out_); }
 
   private:
+    std::size_t room_after(std::size_t indent) const;
+
     RenderOptions options_;
     std::string out_;
 };

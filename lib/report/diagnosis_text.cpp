@@ -1,0 +1,208 @@
+// A diagnosis for a terminal. By default what fits on a screen: the verdict, its key figures, the table of the function at
+// fault. In full: all evidence, and the verdict once more at the end, where the eye is when it has scrolled by.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/quantities.hpp"
+#include "base/strings.hpp"
+#include "report/internal/line_table.hpp"
+#include "report/internal/lines_text.hpp"
+#include "report/internal/plot.hpp"
+#include "report/internal/renderers.hpp"
+#include "report/internal/replay_text.hpp"
+#include "report/internal/resources_text.hpp"
+#include "report/internal/soak_words.hpp"
+#include "report/internal/summary.hpp"
+#include "report/internal/terminal_text.hpp"
+#include "report/internal/traffic_words.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kScreen = 40;  // lines of the short form, at most
+
+Color verdict_color(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::leak: return Color::red;
+        case Verdict::no_leak: return Color::green;
+        default: return Color::yellow;
+    }
+}
+
+std::string share_text(std::int64_t part, std::int64_t whole) {
+    if (whole <= 0 || part < 0) return {};
+    return fmt::format(" ({:.1f} % of the growth)", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+// Memory over time in braille dots, its range at the left and its time below.
+void add_plot(TerminalText& text, const Series& series, const TrendVerdict& trend, std::string_view metric) {
+    constexpr int kRows = 8, kLabel = 12;
+    const MemoryPlot plot = memory_plot(series, trend, 2000);
+    if (plot.points.size() < 3) return;
+    const int columns = std::clamp(text.options().width - kLabel - 3, 20, 100);
+    text.heading(fmt::format("Memory over time ({}{})", metric, plot.cropped ? "; the axis does not begin at 0" : ""));
+    const std::vector<std::string> rows = braille(plot.points, plot.low, plot.high, columns, kRows);
+    for (int row = 0; row < kRows; ++row) {
+        const double share = static_cast<double>(kRows - 1 - row) / (kRows - 1);
+        const bool labeled = row == 0 || row == kRows / 2 || row == kRows - 1;
+        const std::string label = labeled ? tick_text(plot.low + (plot.high - plot.low) * share, Scale::bytes) : "";
+        text.line(fmt::format("{:>{}} |{}", label, kLabel, rows[static_cast<std::size_t>(row)]));
+    }
+    const std::string begin = tick_text(plot.begin_s, Scale::seconds), end = tick_text(plot.end_s, Scale::seconds);
+    text.line(fmt::format("{:{}}{}{:>{}}", "", kLabel + 2, begin, end, columns - static_cast<int>(begin.size())));
+}
+
+void add_fields(TerminalText& text, std::string_view label, const std::vector<std::string>& texts) {
+    for (const std::string& words : texts) text.field(&words == &texts.front() ? label : "", words);
+}
+
+void add_verdict(TerminalText& text, const Diagnosis& diagnosis, const Summary& summary) {
+    text.paragraph(summary.verdict, verdict_color(diagnosis.verdict), ": " + summary.reason);
+}
+
+void add_top_line(TerminalText& text, const LineGrowth& top) {
+    text.field("top line", line_and_function(top.at));
+    if (const std::string_view source = trim(top.source); !source.empty()) text.field("", source, Color::bold);
+}
+
+void add_gates(TerminalText& text, const Diagnosis& diagnosis) {
+    for (const Gate& gate : diagnosis.gates)
+        text.field("gate",
+                   fmt::format("{}: {}{}{}", outcome_name(gate.outcome), gate.name, gate.message.empty() ? "" : ": ", gate.message));
+    if (diagnosis.gates.empty() && diagnosis.max_growth) text.field("budget", growth_text(*diagnosis.max_growth));
+}
+
+// The accounting in one line.
+std::string accounting_text(const Accounting& accounting) {
+    std::string text = format_signed_bytes(static_cast<double>(accounting.live_delta_bytes)) + " of live heap";
+    if (accounting.unattributed_bytes != 0)
+        text += fmt::format(" ({} without a source line)", format_signed_bytes(static_cast<double>(accounting.unattributed_bytes)));
+    if (!accounting.rss_delta_bytes) return text;
+    for (const auto& [bytes, name] :
+         {std::pair(accounting.overhead_delta_bytes, "added by malloc"),
+          std::pair(accounting.retention_delta_bytes, "kept by the allocator"), std::pair(accounting.other_delta_bytes, "other")})
+        if (bytes && *bytes != 0) text += fmt::format(", {} {}", format_signed_bytes(static_cast<double>(*bytes)), name);
+    return text + fmt::format(" = {} of resident memory", format_signed_bytes(static_cast<double>(*accounting.rss_delta_bytes)));
+}
+
+// So many rows of a table around the line at fault; the table has been cut where the header says so.
+LineTable excerpt(const LineTable& table, std::uint32_t line, std::size_t rows) {
+    LineTable out = table;
+    if (table.rows.size() <= rows) return out;
+    const auto at = std::find_if(table.rows.begin(), table.rows.end(), [&](const LineTable::Row& row) { return row.line == line; });
+    const auto middle = static_cast<std::size_t>(at == table.rows.end() ? 0 : at - table.rows.begin());
+    const std::size_t begin = std::min(middle < rows / 2 ? 0 : middle - rows / 2, table.rows.size() - rows);
+    const auto first = table.rows.begin() + static_cast<std::ptrdiff_t>(begin);
+    out.rows.assign(first, first + static_cast<std::ptrdiff_t>(rows));
+    return out;
+}
+
+void add_function(TerminalText& text, const Summary& summary) {
+    constexpr std::size_t kAround = 9, kFewest = 3;  // heading and header of a table, and what follows it
+    const std::size_t used = text.lines() + kAround;
+    if (summary.table == nullptr || summary.top == nullptr || used + kFewest > kScreen) return;
+    const LineTable table = excerpt(*summary.table, summary.top->at.line, kScreen - used);
+    text.heading("Function " + short_function(table.function) +
+                 (table.rows.size() < summary.table->rows.size()
+                      ? fmt::format(" ({} of {} lines)", table.rows.size(), summary.table->rows.size())
+                      : ""));
+    text.append(line_table_rows(table, text.options()));
+}
+
+std::string render_short(const Diagnosis& diagnosis, const RenderOptions& options) {
+    TerminalText text(options);
+    const Summary summary = summarize(diagnosis);
+    add_verdict(text, diagnosis, summary);
+    text.line();
+    text.field("growth", summary.growth);
+    if (summary.top != nullptr) {
+        add_top_line(text, *summary.top);
+        if (!summary.held_by.empty()) text.field("held by", summary.held_by);
+    }
+    if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
+    if (diagnosis.verdict != Verdict::no_leak) {
+        std::vector<std::string> endpoints = endpoint_words(diagnosis);
+        if (endpoints.size() > 3) {
+            endpoints.resize(2);
+            endpoints.push_back("(--full lists all)");
+        }
+        add_fields(text, "by request", endpoints);
+    }
+    if (!summary.limit.empty()) text.field("limit", summary.limit);
+    if (const auto soak = soak_words(diagnosis); !soak.empty()) text.field("soak", soak.front());
+    text.field("detection limit", summary.detectable);
+    if (only_resources_leak(diagnosis)) add_fields(text, "resources", resource_lines(diagnosis));
+    add_gates(text, diagnosis);
+    if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid)
+        for (std::size_t i = 1; i < std::min<std::size_t>(diagnosis.reasons.size(), 4); ++i)
+            text.field(i == 1 ? "details" : "", diagnosis.reasons[i]);
+    if (diagnosis.verdict != Verdict::invalid && diagnosis.lines.accounting.live_delta_bytes != 0)
+        text.field("accounting", accounting_text(diagnosis.lines.accounting));
+    add_function(text, summary);
+    const std::vector<std::string> warnings = all_warnings(diagnosis);
+    text.line();
+    const std::string more = fmt::format("--full prints the evidence{}, -o report.html writes a page with charts",
+                                         warnings.empty() ? "" : fmt::format(" and {}", counted(warnings.size(), "warning")));
+    text.paragraph("", Color::dim, more);
+    return text.take();
+}
+
+std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options) {
+    TerminalText text(options);
+    const Summary summary = summarize(diagnosis);
+    add_verdict(text, diagnosis, summary);
+    text.line();
+    text.field("growth", summary.growth);
+    if (summary.top != nullptr) {
+        const LineGrowth& top = *summary.top;
+        add_top_line(text, top);
+        text.field("", fmt::format("{}{}, {} allocations, {}", growth_text(top.growth_bytes, top.growth_error_bytes),
+                                   share_text(top.growth_bytes, diagnosis.lines.accounting.live_delta_bytes), format_count(top.allocations),
+                                   growth_class_name(top.growth_class)));
+        if (top.bytes_per_connection)
+            text.field("", interval_text(*top.bytes_per_connection) + " per connection through this line");
+        else if (top.bytes_per_request)
+            text.field("", interval_text(*top.bytes_per_request) + " per request through this line");
+        if (top.bytes_per_hour_by_time)
+            text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour over time through this line, independent of requests");
+        if (!summary.top_note.empty()) text.field("", summary.top_note);
+        if (!summary.held_by.empty()) text.field("held by", summary.held_by);
+    }
+    if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
+    add_fields(text, "by request", endpoint_words(diagnosis));
+    for (const TrafficRow& row : traffic_rows(diagnosis)) text.field(row.name, row.text);
+    if (!summary.limit.empty()) text.field("limit", summary.limit);
+    add_fields(text, "soak", soak_words(diagnosis));
+    text.field("detection limit", summary.detectable);
+    add_fields(text, "resources", resource_lines(diagnosis));
+    add_fields(text, "processes", process_lines(diagnosis));
+    add_gates(text, diagnosis);
+    for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) text.field(i == 1 ? "details" : "", diagnosis.reasons[i]);
+    text.field("memory",
+               fmt::format("{} ({}, {}); warm-up ends at {}", diagnosis.trend.growth_class.empty() ? "-" : diagnosis.trend.growth_class,
+                           trend_name(diagnosis.trend.verdict), diagnosis.metric, tick_text(diagnosis.trend.warmup_end_s, Scale::seconds)));
+    text.field("target", diagnosis.command);
+    text.field("traffic", traffic_text(diagnosis));
+    if (!diagnosis.commit.empty()) text.field("commit", diagnosis.commit);
+
+    add_plot(text, diagnosis.series, diagnosis.trend, diagnosis.metric);
+    add_tables(text, diagnosis.lines, summary.table);
+    if (summary.top != nullptr) add_callers(text, *summary.top);
+    add_ranking(text, diagnosis.lines.lines);
+    add_accounting(text, diagnosis.lines);
+    add_replay(text, diagnosis.replay);
+    text.warnings(all_warnings(diagnosis));
+    text.line();
+    add_verdict(text, diagnosis, summary);
+    return text.take();
+}
+
+}  // namespace
+
+std::string diagnosis_text(const Diagnosis& diagnosis, const RenderOptions& options) {
+    return options.full ? render_full(diagnosis, options) : render_short(diagnosis, options);
+}
+
+}  // namespace leakline::report
