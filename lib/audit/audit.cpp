@@ -124,6 +124,18 @@ class SourceLines {
     std::map<std::string, File> files_;
 };
 
+// In a unit with errors, calls and removals beside the growth may have been missed.
+void doubt_unread(const std::vector<Audit::FailedUnit>& failed, AuditFinding& finding, const Shortening& shorten) {
+    for (const AuditFinding::Site& site : finding.growth) {
+        std::string file = site.at.file;
+        shorten(file);
+        if (std::none_of(failed.begin(), failed.end(), [&](const auto& unit) { return unit.file == file; })) continue;
+        finding.doubts.push_back(fmt::format("{} has errors: what else it does may be missed", file_name(file)));
+        finding.level = AuditFinding::Level::note;
+        return;
+    }
+}
+
 bool is_wanted(const AuditFinding& finding, const std::vector<std::string>& wanted) {
     const auto inside = [&](const std::string& file) {
         return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& path) { return is_within(file, path); });
@@ -202,6 +214,7 @@ Audit run_audit(const AuditOptions& options) {
     Audit audit;
     Program program;
     const Shortening shorten;
+    for (const Outcome& outcome : outcomes) program.note_reexports(outcome.facts);
     for (std::size_t i = 0; i < total; ++i) {
         Outcome& outcome = outcomes[i];
         if (!outcome.done) continue;
@@ -229,6 +242,7 @@ Audit run_audit(const AuditOptions& options) {
     for (const RuleRow& rule : rules())
         for (AuditFinding& finding : rule.find(program)) {
             if (!is_wanted(finding, sources.wanted)) continue;
+            doubt_unread(audit.failed, finding, shorten);
             finding.source = lines.line(finding.declared.file, finding.declared.line);
             for (AuditFinding::Site& site : finding.growth) site.source = lines.line(site.at.file, site.at.line);
             for (AuditFinding::Removal& removal : finding.removals)

@@ -112,6 +112,15 @@ void BodyReader::note_indirect(CXCursor call, CXType type) {
     facts_.calls.push_back(std::move(noted));
 }
 
+// Singleton<Cache>::instance(), or Cache::instance() of a base class Singleton<Cache>.
+void BodyReader::note_given(CXCursor call, CXCursor callee) {
+    const ClangApi& clang = tree_.clang;
+    const auto is_of_template = [&](CXCursor cursor) { return !tree_.is_null(clang.getSpecializedCursorTemplate(cursor)); };
+    if (!is_of_template(callee) && !is_of_template(clang.getCursorSemanticParent(callee))) return;
+    for (const Name type : tree_.type_facts(clang.getCursorType(call)).holds)
+        if (const Given given{tree_.id(callee), type}; given_.insert(given).second) facts_.given.push_back(given);
+}
+
 void BodyReader::walk_call(CXCursor call) {
     const CXCursor callee = tree_.referenced(call);
     const ClangTree::Children children = tree_.children(call);
@@ -144,6 +153,7 @@ void BodyReader::walk_call(CXCursor call) {
         return;
     }
     const bool project = tree_.in_project(callee);
+    if (project) note_given(call, callee);
     std::optional<CXCursor> object;
     bool written_operator = false;
     if (kind == CXCursor_CXXMethod || kind == CXCursor_ConversionFunction || kind == CXCursor_FunctionTemplate) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "LKAU";
 // Goes up whenever the facts or what they mean change.
-constexpr std::uint64_t kVersion = 8;
+constexpr std::uint64_t kVersion = 9;
 
 class Writer {
   public:
@@ -133,7 +133,8 @@ void fields(A& a, Variable& x) {
 }
 template <class A>
 void fields(A& a, Operation& x) {
-    all(a, x.kind, x.on, x.function, x.at, x.word, x.node, x.counter, x.loop, x.guards, x.key, x.key_values, x.few_keys, x.key_parameter);
+    all(a, x.kind, x.on, x.function, x.at, x.word, x.node, x.counter, x.loop, x.guards, x.key, x.key_values, x.few_keys, x.key_parameter,
+        x.first_value);
 }
 template <class A>
 void fields(A& a, Alias& x) {
@@ -169,6 +170,14 @@ void fields(A& a, Creation& x) {
     all(a, x.type, x.function, x.at, x.loop);
 }
 template <class A>
+void fields(A& a, Given& x) {
+    all(a, x.function, x.type);
+}
+template <class A>
+void fields(A& a, Reexport& x) {
+    all(a, x.as, x.of);
+}
+template <class A>
 void fields(A& a, Handle& x) {
     all(a, x.function, x.variable, x.acquire, x.release, x.at, x.counted, x.skipped);
 }
@@ -186,8 +195,8 @@ void fields(A& a, Memo& x) {
 }
 template <class A>
 void fields(A& a, UnitFacts& x) {
-    all(a, x.names, x.variables, x.operations, x.aliases, x.flows, x.functions, x.calls, x.loops, x.classes, x.creations, x.handles,
-        x.skips, x.bounds, x.memos, x.size_results, x.service_words, x.has_main, x.errors, x.lines);
+    all(a, x.names, x.variables, x.operations, x.aliases, x.flows, x.functions, x.calls, x.loops, x.classes, x.creations, x.given,
+        x.reexports, x.handles, x.skips, x.bounds, x.memos, x.size_results, x.service_words, x.has_main, x.errors, x.lines);
 }
 template <class A>
 void fields(A& a, StoredFacts& x) {

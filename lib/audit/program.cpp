@@ -68,6 +68,10 @@ void for_each_name(UnitFacts& facts, const F& change) {
         change(creation.function);
         place(creation.at);
     }
+    for (Given& given : facts.given) {
+        change(given.function);
+        change(given.type);
+    }
     for (Handle& handle : facts.handles) {
         for (Name* name : {&handle.function, &handle.variable, &handle.acquire, &handle.release}) change(*name);
         place(handle.at);
@@ -97,11 +101,34 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 
 }  // namespace
 
+void Program::note_reexports(const UnitFacts& facts) {
+    const std::size_t names = facts.names.size();
+    for (const Reexport& reexport : facts.reexports)
+        if (reexport.as < names && reexport.of < names) reexports_.emplace(facts.names[reexport.as], facts.names[reexport.of]);
+}
+
+// "py:store.Store.items": the longest part of it that is imported from elsewhere is replaced, again and again.
+std::string Program::original_name(std::string name) const {
+    constexpr int kMaxSteps = 6;
+    if (reexports_.empty() || !name.starts_with("py:")) return name;
+    for (int step = 0; step < kMaxSteps; ++step) {
+        bool changed = false;
+        for (std::size_t end = name.size(); end != name.npos && end > 3 && !changed; end = name.find_last_of(".#:", end - 1)) {
+            const auto known = reexports_.find(name.substr(0, end));
+            if (known == reexports_.end()) continue;
+            name = known->second + name.substr(end);
+            changed = true;
+        }
+        if (!changed) break;
+    }
+    return name;
+}
+
 void Program::add(UnitFacts unit) {
     if (index_.empty()) index_.emplace("", kNoName);
     std::vector<Name> renamed(unit.names.size(), kNoName);
     for (std::size_t i = 1; i < unit.names.size(); ++i) {
-        const auto [at, added] = index_.emplace(std::move(unit.names[i]), static_cast<Name>(facts_.names.size()));
+        const auto [at, added] = index_.emplace(original_name(std::move(unit.names[i])), static_cast<Name>(facts_.names.size()));
         if (added) facts_.names.push_back(at->first);
         renamed[i] = at->second;
     }
@@ -139,6 +166,7 @@ void Program::add(UnitFacts unit) {
     append(facts_.operations, unit.operations);
     append(facts_.calls, unit.calls);
     append(facts_.creations, unit.creations);
+    append(facts_.given, unit.given);
     append(facts_.handles, unit.handles);
     append(facts_.skips, unit.skips);
     append(facts_.functions, unit.functions);
@@ -187,6 +215,7 @@ void Program::join() {
     repeated_ = find_repeated(false);
     perhaps_repeated_ = find_repeated(true);
     find_reached_from_main();
+    find_threads();
     find_lifetimes();
     find_request_values();
 }
@@ -477,6 +506,21 @@ void Program::find_reached_from_main() {
     for (; !open.empty(); open.pop_front()) {
         for (const Edge& edge : found_or_empty(edges_, open.front())) reach(edge.to);
     }
+}
+
+// What a thread of this code's own runs.
+void Program::find_threads() {
+    std::deque<Name> open;
+    const auto reach = [&](Name to) {
+        if (in_thread_.insert(to).second) open.push_back(to);
+    };
+    for (const Call& call : facts_.calls) {
+        const Function* through = function(call.through);
+        if (call.kind == Call::Kind::thread || (call.kind == Call::Kind::handed && through != nullptr && through->starts_parameter))
+            reach(call.to);
+    }
+    for (; !open.empty(); open.pop_front())
+        for (const Edge& edge : found_or_empty(edges_, open.front())) reach(edge.to);
 }
 
 Runs Program::runs(Name id) const {

@@ -99,6 +99,13 @@ void Program::find_lifetimes() {
                 consider(variable, fmt::format("{} is made once, in {}", name, text(function(variable.owner)->name)));
         }
     }
+    // Singleton<Cache>::instance() returns a static object of the template's.
+    for (const Given& given : facts_.given)
+        if (const auto result = index_.find(text(given.function) + "#result"); result != index_.end())
+            for (const Access& kept : reached({result->second, 0}))
+                if (const Variable* variable = this->variable(kept.variable);
+                    variable != nullptr && (variable->storage == Storage::global || variable->storage == Storage::static_local))
+                    hold(given.type, fmt::format("{} is static", text(variable->name)));
     // Made by new or make_unique in code that runs once, and held through a base class.
     for (int round = 0; round < 3; ++round)
         for (const Creation& creation : facts_.creations) {

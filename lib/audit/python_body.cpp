@@ -460,11 +460,23 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
         }
     if (known != nullptr && known->storage == Storage::local) {
         const bool outer = !here().locals.contains(name) || here().nonlocals.contains(name);
-        if (module_level || !outer) return;
+        const bool again = known->at.line != 0 && known->at.line < target.line() && here().loop != 0;
+        if (module_level || (!outer && !again)) return;
     }
     if (module_level && target.is("identifier")) return;  // its first value
     const bool appends = value && value.is("binary_operator") && mentions(value, name);
-    add(appends ? Operation::Kind::grow : Operation::Kind::replace, *on, target, appends ? "= ... +" : "=");
+    add(appends ? Operation::Kind::grow : Operation::Kind::replace, *on, target, appends ? "= ... +" : "=").first_value =
+        sets_first(target, value);
+}
+
+// self.items = {} where no other method, no base and not the class itself sets it: without this it would not be there.
+bool PythonModule::sets_first(PythonNode target, PythonNode value) const {
+    const ClassScope* owner = here().owner;
+    if (owner == nullptr || !value || !target.is("attribute") || !is_self(target.field("object"))) return false;
+    const std::string attribute(target.field("attribute").text());
+    const auto setting = owner->set_by.find(attribute);
+    return setting != owner->set_by.end() && setting->second.size() == 1 && !setting->second.contains("") &&
+           !setting->second.contains("__init__") && !has_base_here(*owner) && !mentions(value, target.text());
 }
 
 void PythonModule::walk_assignment(PythonNode statement) {
@@ -478,8 +490,10 @@ void PythonModule::walk_assignment(PythonNode statement) {
     }
     if (!at_module_level() && left.is("identifier")) {
         const Name id = variable_access(std::string(left.text())).variable;
-        if (const Variable* known = noted_variable(id); known != nullptr && known->storage == Storage::local)
-            place_at(id, place(statement));
+        if (Variable* known = noted_variable(id); known != nullptr && known->storage == Storage::local && known->at.line == 0) {
+            known->at = place(statement);
+            known->loop = here().loop;
+        }
     }
     if (left.is("attribute") && is_self(left.field("object")))
         if (const auto on = access(left)) place_at(on->variable, place(statement));

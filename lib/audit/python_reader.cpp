@@ -26,6 +26,16 @@ void find_errors(PythonNode node, const std::string& path, std::vector<std::stri
     for (const PythonNode& child : node.children()) find_errors(child, path, errors, depth + 1);
 }
 
+// What a dataclass, attrs or a model of pydantic makes anew for each object.
+bool is_field(PythonNode value) {
+    return value.is("call") && one_of(last_part(value.field("function").text()), {"field", "Field", "ib", "attrib", "Factory"});
+}
+
+// "do_GET" of http.server.
+bool is_http_method(std::string_view name) {
+    return name.starts_with("do_") && name.size() > 3 && std::isupper(static_cast<unsigned char>(name[3])) != 0;
+}
+
 struct Deleting {
     void operator()(TSParser* parser) const { ts_parser_delete(parser); }
     void operator()(TSTree* tree) const { ts_tree_delete(tree); }
@@ -60,6 +70,9 @@ PythonModule::PythonModule(UnitFacts& facts, std::string path, std::string modul
 
 void PythonModule::read(PythonNode root) {
     collect(root);
+    for (const auto& [name, full] : imports_)
+        if (full.find('.') != full.npos && !globals_.contains(name) && !functions_.contains(name) && !classes_.contains(name))
+            facts_.reexports.push_back({name_("py:" + module_ + "." + name), name_("py:" + full)});
     for (const auto& [name, value] : globals_) {
         const std::string id = "py:" + module_ + "." + name;
         if (!functions_.contains(name) && !classes_.contains(name)) note_variable(id, name, Storage::global, "", PythonNode(), value);
@@ -88,7 +101,8 @@ void PythonModule::collect_import(PythonNode statement) {
         std::size_t dots = 0;
         while (dots < from.size() && from[dots] == '.') ++dots;
         if (dots != 0) {
-            std::string package = module_;
+            // A package's __init__.py is in the package itself.
+            std::string package = path_.ends_with("/__init__.py") ? module_ + ".x" : module_;
             for (std::size_t i = 0; i < dots; ++i)
                 package = package.rfind('.') == package.npos ? "" : package.substr(0, package.rfind('.'));
             from = package + (package.empty() || dots == from.size() ? "" : ".") + from.substr(dots);
@@ -133,7 +147,7 @@ void PythonModule::collect(PythonNode block) {
     }
 }
 
-void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const std::string& self) {
+void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const std::string& self, const std::string& method) {
     if (node.is("assignment")) {
         const PythonNode left = node.field("left");
         if (left.is("attribute") && left.field("object").text() == self && node.field("right")) {
@@ -141,10 +155,11 @@ void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const 
             auto& known = scope.attributes[std::string(left.field("attribute").text())];
             if (known.kind == PythonValue::Kind::unknown || value.grows() || value.kind == PythonValue::Kind::bounded) known = value;
             scope.shared.erase(std::string(left.field("attribute").text()));
+            scope.set_by[std::string(left.field("attribute").text())].insert(method);
         }
     }
     for (const PythonNode& child : node.children())
-        if (!child.is("class_definition")) collect_attributes(child, scope, self);
+        if (!child.is("class_definition")) collect_attributes(child, scope, self, method);
 }
 
 void PythonModule::collect_class(PythonNode definition, const std::string& prefix) {
@@ -160,18 +175,24 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
             if (!assignment.is("assignment") || !assignment.field("left").is("identifier")) continue;
             const std::string attribute(assignment.field("left").text());
             scope.attributes[attribute] = value_of(assignment.field("right"));
+            const PythonNode value = assignment.field("right");
+            if (!value) continue;
+            scope.set_by[attribute].insert("");
             // A dataclass's field(default_factory=...) is of each object.
-            if (assignment.field("right") && !assignment.field("right").text().starts_with("field(")) scope.shared.insert(attribute);
+            if (!is_field(value)) scope.shared.insert(attribute);
         }
     }
     for (PythonNode statement : body.children()) {
         if (statement.is("decorated_definition")) statement = statement.field("definition");
         if (statement.is("class_definition")) collect_class(statement, name + ".");
         if (!statement.is("function_definition")) continue;
-        scope.methods.emplace(statement.field("name").text());
+        const std::string method(statement.field("name").text());
+        scope.methods.insert(method);
+        scope.handles = scope.handles || is_http_method(method);
         const PythonNode first = statement.field("parameters").first();
-        if (first) collect_attributes(statement.field("body"), scope, std::string(first.text()));
+        if (first) collect_attributes(statement.field("body"), scope, std::string(first.text()), method);
     }
+    scope.handles = scope.handles || is_outside_handler(&scope);
 }
 
 PythonValue PythonModule::value_of(PythonNode expression) {
@@ -216,7 +237,7 @@ PythonValue PythonModule::value_of(PythonNode expression) {
         value.kind = arguments == "()" || name == "SimpleQueue" ? PythonValue::Kind::queue : PythonValue::Kind::bounded;
     else if (one_of(name, {"StringIO", "BytesIO", "bytearray"}))
         value.kind = PythonValue::Kind::text;
-    else if (name == "field") {  // of a dataclass
+    else if (is_field(expression)) {
         for (const auto& [factory, made] :
              {std::pair{"=list", PythonValue::Kind::list}, std::pair{"=dict", PythonValue::Kind::dict},
               std::pair{"=set", PythonValue::Kind::set}, std::pair{"defaultdict", PythonValue::Kind::default_dict}})
@@ -366,8 +387,7 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
         parameters.emplace_back(inner.text());
     }
     if (owner != nullptr) {
-        if (name.starts_with("do_") && name.size() > 3 && std::isupper(static_cast<unsigned char>(name[3])) != 0)
-            return "handler of an HTTP method";
+        if (is_http_method(name)) return "handler of an HTTP method";
         static const std::set<std::string_view> methods = {"get",
                                                            "post",
                                                            "put",

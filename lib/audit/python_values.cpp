@@ -237,6 +237,7 @@ void PythonModule::values_in(PythonNode expression, std::set<Name>& values, int 
         return;
     }
     if (expression.is("attribute")) {
+        if (is_given_by_framework(expression)) values.insert(name_(kInput));
         if (const auto of = access(expression); of) values.insert(of->variable);
         return values_in(expression.field("object"), values, depth + 1);
     }
@@ -250,6 +251,18 @@ void PythonModule::values_in(PythonNode expression, std::set<Name>& values, int 
         return values_in(expression.field("arguments"), values, depth + 1);
     }
     for (const PythonNode& child : expression.children()) values_in(child, values, depth + 1);
+}
+
+bool PythonModule::has_base_here(const ClassScope& scope) const {
+    return std::any_of(scope.bases.begin(), scope.bases.end(), [&](const std::string& base) { return classes_.contains(base); });
+}
+
+// self.client_address in a handler: the class never sets it, so that what calls the handler does.
+bool PythonModule::is_given_by_framework(PythonNode attribute) const {
+    const Scope& scope = here();
+    if (scope.owner == nullptr || !scope.owner->handles || !is_self(attribute.field("object"))) return false;
+    const std::string name(attribute.field("attribute").text());
+    return !scope.owner->attributes.contains(name) && !scope.owner->methods.contains(name) && !has_base_here(*scope.owner);
 }
 
 void PythonModule::note_flow(Name to, PythonNode from) {

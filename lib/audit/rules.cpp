@@ -140,7 +140,8 @@ std::string why_not_counted(const Program& program, const Operation& removal, co
     if (function != nullptr && function->kind == Function::Kind::destructor)
         return own ? fmt::format("{} runs at the end of the object's life only", name) : "";
     if (own && function->kind == Function::Kind::constructor) return fmt::format("{} runs at the start of the object's life only", name);
-    if (program.may_run_repeatedly(removal.function, removal.loop)) return {};
+    if (program.may_run_repeatedly(removal.function, removal.loop) || program.runs_in_thread(removal.function)) return {};
+    if (removal.first_value) return fmt::format("{} sets it for the first time: nothing else does", name);
     switch (program.runs(removal.function, removal.loop)) {
         case Runs::repeatedly:
         case Runs::unknown: return {};
@@ -240,10 +241,12 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
     if (is_said_bounded(program, places)) return std::nullopt;
 
     finding.lifetime = program.lifetime(variable);
-    // A handler that was defined in a function keeps what it captures.
+    // A handler or a thread's function that was defined in a function keeps what it captures.
     if (const Function* grower = program.function(additions.front()->function);
         finding.lifetime.empty() && variable.storage == Storage::local && additions.front()->function != variable.owner &&
-        grower != nullptr && grower->is_entry() && program.runs(variable.owner) != Runs::repeatedly)
+        grower != nullptr &&
+        ((grower->is_entry() && program.runs(variable.owner) != Runs::repeatedly) ||
+         (program.is_started(grower->id) && program.runs(variable.owner) == Runs::once)))
         finding.lifetime = fmt::format("kept by {}", program.text(grower->name));
     // What a function's own loop fills goes with the function, unless the loop never ends.
     if (variable.storage == Storage::local && additions.front()->function == variable.owner) {

@@ -10,7 +10,9 @@
 #include <set>
 
 #include "audit/internal/compile_commands.hpp"
+#include "audit/internal/include_folders.hpp"
 #include "audit/internal/paths.hpp"
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"
@@ -35,11 +37,13 @@ Language language_of(const fs::path& path) {
 
 // Folders with what was made or fetched, not written.
 bool is_left_out(const fs::path& folder) {
-    static const std::set<std::string> names = {"node_modules", "__pycache__", "site-packages", "venv",
-                                                "third_party",  "3rdparty",    "vendor"};
+    static const std::set<std::string> names = {"nodemodules", "pycache", "sitepackages", "venv",      "thirdparty",
+                                                "3rdparty",    "vendor",  "external",     "externals", "deps"};
     const std::string name = folder.filename().string();
+    std::string plain = to_lower(name);
+    std::erase_if(plain, [](char c) { return c == '_' || c == '-'; });
     std::error_code error;
-    return (name.size() > 1 && name.front() == '.') || names.contains(name) || fs::exists(folder / "CMakeCache.txt", error) ||
+    return (name.size() > 1 && name.front() == '.') || names.contains(plain) || fs::exists(folder / "CMakeCache.txt", error) ||
            fs::exists(folder / "pyvenv.cfg", error);
 }
 
@@ -97,24 +101,6 @@ std::vector<fs::path> files_under(const std::string& path) {
     return files;
 }
 
-// The root, and the folders below it that have headers: where a unit without a database looks for them.
-std::vector<std::string> folders_with_headers(const fs::path& root) {
-    constexpr std::size_t kMaxFolders = 100;
-    std::set<std::string> folders;
-    std::error_code error;
-    for (fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, error), end;
-         at != end && folders.size() < kMaxFolders; at.increment(error)) {
-        if (error) break;
-        if (at->is_directory(error) && (is_left_out(at->path()) || is_test_folder(at->path()))) at.disable_recursion_pending();
-        const std::string extension = at->path().extension().string();
-        if (extension == ".h" || extension == ".hpp" || extension == ".hh") folders.insert(at->path().parent_path().string());
-    }
-    std::vector<std::string> list = {root.string()};
-    if (fs::is_directory(root / "include", error)) list.push_back((root / "include").string());
-    list.insert(list.end(), folders.begin(), folders.end());
-    return list;
-}
-
 // The sources that a unit of a unity build includes: "unity_0_cxx.cxx" of CMake, "server-unity0.cpp" of Meson.
 std::vector<std::string> sources_in_unity(const ClangUnit& unit) {
     std::vector<std::string> files;
@@ -130,6 +116,46 @@ std::vector<std::string> sources_in_unity(const ClangUnit& unit) {
         if (!error && language_of(real) != Language::none) files.push_back(real.string());
     }
     return files;
+}
+
+// The standard of C++ that the build's own files ask for: "CMAKE_CXX_STANDARD 20", "-std=c++20", "cpp_std=c++20". Of newer
+// ones many libraries do not compile with an older clang.
+std::string cpp_standard_of(const std::string& root) {
+    constexpr std::string_view kDefault = "17";
+    static constexpr std::array<std::string_view, 8> files = {"CMakeLists.txt", "meson.build", "Makefile",     "makefile",
+                                                              "GNUmakefile",    "Makefile.am", "configure.ac", "SConstruct"};
+    static constexpr std::array<std::string_view, 5> marks = {"CMAKE_CXX_STANDARD ", "-std=c++", "-std=gnu++", "std=c++", "std=gnu++"};
+    std::string found;
+    std::error_code error;
+    for (const std::string_view name : files) {
+        const fs::path file = fs::path(root) / name;
+        if (!fs::is_regular_file(file, error)) continue;
+        const std::string text = read_file(file.string());
+        for (const std::string_view mark : marks)
+            for (std::size_t at = text.find(mark); at != text.npos; at = text.find(mark, at + 1)) {
+                const std::string digits = text.substr(at + mark.size(), 2);
+                static const std::set<std::string> known = {"11", "14", "17", "20", "23"};
+                if (known.contains(digits) && digits > found) found = digits;
+            }
+    }
+    return found.empty() || found < kDefault ? std::string(kDefault) : found == "23" ? "2b" : found;
+}
+
+// Units without a database: the nearest guess. What is missing is reported as an error of the unit.
+void guess_arguments(std::vector<ClangUnit>& units, const std::string& root) {
+    if (units.empty()) return;
+    std::vector<std::string> files;
+    for (const ClangUnit& unit : units) files.push_back(unit.file);
+    const std::vector<std::string> folders = include_folders(root, files);
+    std::error_code error;
+    const bool has_config = fs::exists(fs::path(root) / "config.h", error);
+    const std::string standard = "-std=c++" + cpp_standard_of(root);
+    for (ClangUnit& unit : units) {
+        unit.arguments.push_back("-I" + unit.directory);
+        for (const std::string& folder : folders) unit.arguments.push_back("-I" + folder);
+        if (has_config) unit.arguments.emplace_back("-DHAVE_CONFIG_H");
+        if (language_of(unit.file) == Language::cpp) unit.arguments.push_back(standard);
+    }
 }
 
 }  // namespace
@@ -171,10 +197,11 @@ Sources find_sources(const std::vector<std::string>& paths, const std::string& c
     }
 
     std::set<std::string> roots;
-    std::map<std::string, std::vector<std::string>> header_folders;  // by the root
     for (const std::string& path : sources.wanted) {
         const bool folder = fs::is_directory(path, error);
-        roots.insert(project_root(folder ? fs::path(path) : fs::path(path).parent_path()).string());
+        const std::string root = project_root(folder ? fs::path(path) : fs::path(path).parent_path()).string();
+        roots.insert(root);
+        std::vector<ClangUnit> guessed;  // no database knows them
         for (const fs::path& file : files_under(path)) {
             const Language language = language_of(file);
             if (language == Language::python) {
@@ -190,19 +217,10 @@ Sources find_sources(const std::vector<std::string>& paths, const std::string& c
                 ++sources.not_in_database;
                 continue;
             }
-            ClangUnit unit;
-            unit.file = file.string();
-            unit.directory = file.parent_path().string();
-            // Without a database: the nearest guess. What is missing is reported as an error of the unit.
-            const fs::path root = project_root(file.parent_path());
-            unit.arguments.push_back("-I" + file.parent_path().string());
-            const auto [folders, first] = header_folders.try_emplace(root.string());
-            if (first) folders->second = folders_with_headers(root);
-            for (const std::string& include : folders->second) unit.arguments.push_back("-I" + include);
-            if (fs::exists(root / "config.h", error)) unit.arguments.emplace_back("-DHAVE_CONFIG_H");
-            if (language == Language::cpp) unit.arguments.emplace_back("-std=c++20");
-            sources.clang.push_back(std::move(unit));
+            guessed.push_back({file.string(), file.parent_path().string(), {}});
         }
+        guess_arguments(guessed, root);
+        sources.clang.insert(sources.clang.end(), std::make_move_iterator(guessed.begin()), std::make_move_iterator(guessed.end()));
     }
     for (const auto& [file, unit] : known)
         if (std::none_of(sources.wanted.begin(), sources.wanted.end(),

@@ -8,6 +8,7 @@
 #include "audit/internal/bound_comments.hpp"
 #include "audit/internal/compile_commands.hpp"
 #include "audit/internal/facts_file.hpp"
+#include "audit/internal/include_folders.hpp"
 #include "audit/internal/program.hpp"
 #include "audit/internal/python_reader.hpp"
 #include "audit/internal/rules.hpp"
@@ -23,8 +24,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         // a clear refusal
     }
     (void)audit::split_command(bytes);
+    for (const audit::Include& include : audit::includes_of(bytes))
+        if (include.name.empty()) std::abort();
     const auto judge = [](audit::UnitFacts facts) {
         audit::Program program;
+        program.note_reexports(facts);
         program.add(std::move(facts));
         program.join();
         for (const audit::RuleRow& rule : audit::rules()) (void)rule.find(program);

@@ -62,6 +62,7 @@ class BodyReader {
     void note_deferred(CXCursor expression);
     void note_creation(CXType type, CXCursor at);
     void note_indirect(CXCursor call, CXType type);
+    void note_given(CXCursor call, CXCursor callee);
     std::vector<CXCursor> arguments_of(CXCursor call) const;
     Name function_in(CXCursor expression, int depth = 0);
 
@@ -98,6 +99,7 @@ class BodyReader {
     ClangTree& tree_;
     UnitFacts& facts_;
     std::set<Name> noted_, local_;
+    std::set<Given> given_;
     Flows note_flow_;
     std::map<Name, Name> callables_;  // local std::functions -> what they hold
     std::vector<Context> contexts_;

@@ -73,6 +73,7 @@ struct Operation {
     Name key = kNoName;                          // text of the key in the source
     bool few_keys = false;                       // the key is a literal or of a type with few values
     std::optional<std::uint32_t> key_parameter;  // the key is this parameter of the function
+    bool first_value = false;                    // replace: nothing but this function sets it, the constructor neither
 };
 
 // The value of `to` is computed from `from`. Both are variables, "function#result", "function#index" for parameters, or kInput.
@@ -159,6 +160,12 @@ struct Creation {
     std::uint32_t loop = 0;
 };
 
+// A call of a template's function gives an object of this class: what the template keeps is of it.
+struct Given {
+    Name function = kNoName, type = kNoName;
+    auto operator<=>(const Given&) const = default;
+};
+
 // Something that must be given back: opened here, into a local variable.
 struct Handle {
     Name function = kNoName, variable = kNoName, acquire = kNoName, release = kNoName;  // words: "fopen", "fclose"
@@ -191,6 +198,11 @@ struct Memo {
     bool cleared = false;     // cache_clear() is called in this unit
 };
 
+// A module imports a name, so that others can import it from there: "py:store.Store" is "py:store.backend.Store".
+struct Reexport {
+    Name as = kNoName, of = kNoName;
+};
+
 struct UnitFacts {
     std::vector<std::string> names = {""};
     std::vector<Variable> variables;
@@ -202,6 +214,8 @@ struct UnitFacts {
     std::vector<Loop> loops;
     std::vector<Class> classes;
     std::vector<Creation> creations;
+    std::vector<Given> given;
+    std::vector<Reexport> reexports;
     std::vector<Handle> handles;
     std::vector<Skip> skips;
     std::vector<Bound> bounds;

@@ -34,6 +34,8 @@ const typename Table::mapped_type& found_or_empty(const Table& table, const type
 
 class Program {
   public:
+    // Before the units are added: the names that a unit imports for others stand for what they are elsewhere.
+    void note_reexports(const UnitFacts& facts);
     void add(UnitFacts facts);
     void join();  // after the last unit
 
@@ -56,6 +58,8 @@ class Program {
     Runs runs(Name function, std::uint32_t loop) const;  // in a loop of it
     // The same, where callees that are only guessed by a method's name count, too.
     bool may_run_repeatedly(Name function, std::uint32_t loop) const;
+    // Whether a thread of this code's own runs it: beside what fills containers, for as long as it likes.
+    bool runs_in_thread(Name function) const { return in_thread_.contains(function); }
     // Whether a loop that waits never ends: no break, no return.
     bool is_endless(std::uint32_t loop) const;
     // How a repeated function is reached: from the handler or the loop to it.
@@ -77,12 +81,17 @@ class Program {
     bool is_request_value(Name value) const;
     std::string place_text(Place place) const;
 
+    // Whether something else than a call in this code starts it: a framework, a library, a thread.
+    bool is_started(Name function) const { return roots_.contains(function) || in_thread_.contains(function); }
+
   private:
+    std::string original_name(std::string name) const;  // behind re-exports
     void join_unknown_classes();
     void join_calls();
     void propagate_called_parameters();
     void find_loops();
     void find_reached_from_main();
+    void find_threads();
     void find_lifetimes();
     std::uint32_t service_loop(std::uint32_t loop) const;  // the innermost one that waits, this one included; 0 where there is none
     bool in_service_loop(std::uint32_t loop) const { return service_loop(loop) != 0; }
@@ -97,6 +106,7 @@ class Program {
     std::set<Name> joined_;          // functions
     std::set<std::string> outside_;  // what stands outside of functions, and was joined
 
+    std::unordered_map<std::string, std::string> reexports_;
     std::unordered_map<Name, std::size_t> variables_, functions_, classes_;
     std::unordered_map<Name, std::vector<Access>> aliases_;
     std::unordered_map<Name, std::vector<const Call*>> calls_;  // by the callee
@@ -120,6 +130,7 @@ class Program {
     std::set<Name> serving_;
     std::unordered_map<Name, Root> find_repeated(bool guesses) const;
     std::set<Name> from_main_;
+    std::set<Name> in_thread_;
     std::vector<bool> service_loops_;
     std::unordered_map<Name, std::string> lasting_;  // classes
     std::set<Name> held_;                            // classes that a lasting variable names

@@ -51,7 +51,9 @@ class PythonModule {
         std::string id;
         std::vector<std::string> bases;  // as written
         std::map<std::string, PythonValue> attributes;
-        std::set<std::string> shared, methods;  // attributes of the class itself
+        std::set<std::string> shared, methods;                // attributes of the class itself
+        std::map<std::string, std::set<std::string>> set_by;  // attribute -> methods that assign it, "" for the class
+        bool handles = false;                                 // objects of it handle requests that a framework puts in
     };
     struct Scope : BodyState {
         std::string id, qualified;  // "py:module.f", "f"
@@ -70,7 +72,7 @@ class PythonModule {
     void collect(PythonNode block);
     void collect_import(PythonNode statement);
     void collect_class(PythonNode definition, const std::string& prefix);
-    void collect_attributes(PythonNode body, ClassScope& scope, const std::string& self);
+    void collect_attributes(PythonNode body, ClassScope& scope, const std::string& self, const std::string& method);
     void collect_locals(PythonNode body, Scope& scope);
     PythonValue value_of(PythonNode expression);
     std::string resolved_name(std::string_view dotted) const;  // through imports: "py:store.cache"
@@ -104,6 +106,9 @@ class PythonModule {
     void place_at(Name variable, Place at);  // unless it has a place
     std::string class_prefix() const;        // "Outer.Inner." in the body of a class, else ""
     bool is_self(PythonNode expression) const;
+    bool is_given_by_framework(PythonNode attribute) const;
+    bool has_base_here(const ClassScope& scope) const;  // in this module
+    bool sets_first(PythonNode target, PythonNode value) const;
     bool is_local_name(const std::string& name) const;       // of any function around
     std::string inherited(const std::string& member) const;  // its identifier in the first base that is known, "" where there is none
     PythonValue known_value(PythonNode expression);

@@ -1,0 +1,114 @@
+#include "audit/internal/include_folders.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "base/error.hpp"
+#include "base/strings.hpp"
+#include "system/byte_source.hpp"
+
+namespace leakline::audit {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kMaxFolders = 100, kMaxHeaders = 100'000;
+
+// All headers below the root by the last part of their names; what was fetched beside the code counts, too.
+std::unordered_map<std::string, std::vector<std::string>> headers_below(const std::string& root) {
+    std::unordered_map<std::string, std::vector<std::string>> headers;
+    std::error_code error;
+    std::size_t count = 0;
+    for (fs::recursive_directory_iterator at(root, fs::directory_options::skip_permission_denied, error), end;
+         at != end && count < kMaxHeaders; at.increment(error)) {
+        if (error) break;
+        const std::string name = at->path().filename().string();
+        if (at->is_directory(error)) {
+            if ((name.size() > 1 && name.front() == '.') || name == "node_modules") at.disable_recursion_pending();
+            continue;
+        }
+        const std::string extension = at->path().extension().string();
+        static const std::set<std::string> extensions = {".h", ".hh", ".hpp", ".hxx", ".h++", ".inl", ".ipp", ".tcc", ".inc"};
+        if (!extensions.contains(extension)) continue;
+        headers[name].push_back(at->path().string());
+        ++count;
+    }
+    return headers;
+}
+
+std::size_t shared_length(const std::string& a, const std::string& b) {
+    return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+bool is_of_the_system(const std::string& name) {
+    std::error_code error;
+    return fs::exists(fs::path("/usr/include") / name, error);
+}
+
+}  // namespace
+
+std::vector<Include> includes_of(std::string_view text) {
+    std::vector<Include> found;
+    for (std::string_view line : split(text, '\n')) {
+        line = trim(line);
+        if (!line.starts_with('#')) continue;
+        line = trim(line.substr(1));
+        constexpr std::string_view kWord = "include";
+        if (!line.starts_with(kWord)) continue;
+        line = trim(line.substr(kWord.size()));
+        if (line.empty() || (line.front() != '"' && line.front() != '<')) continue;
+        const std::size_t end = line.find(line.front() == '"' ? '"' : '>', 1);
+        if (end != line.npos && end > 1) found.push_back({std::string(line.substr(1, end - 1)), line.front() == '"'});
+    }
+    return found;
+}
+
+std::vector<std::string> include_folders(const std::string& root, const std::vector<std::string>& sources) {
+    const auto headers = headers_below(root);
+    std::map<std::string, std::size_t> needed;  // how many lines need a folder
+    std::vector<std::string> open = sources;
+    std::set<std::string> seen(open.begin(), open.end());
+    std::error_code error;
+    while (!open.empty()) {
+        const std::string file = std::move(open.back());
+        open.pop_back();
+        std::string text;
+        try {
+            text = read_file(file);
+        } catch (const Error&) {
+            continue;  // reported where the unit is read
+        }
+        const std::string here = fs::path(file).parent_path().string();
+        for (const Include& include : includes_of(text)) {
+            std::string found;
+            if (include.quoted && fs::exists(fs::path(here) / include.name, error)) {
+                found = (fs::path(here) / include.name).lexically_normal().string();
+            } else {
+                const auto known = headers.find(fs::path(include.name).filename().string());
+                if (known == headers.end() || (!include.quoted && is_of_the_system(include.name))) continue;
+                const std::string tail = "/" + include.name;
+                for (const std::string& header : known->second)
+                    if (header.ends_with(tail) && (found.empty() || shared_length(header, here) > shared_length(found, here)))
+                        found = header;
+                if (found.empty()) continue;
+                ++needed[found.substr(0, found.size() - tail.size())];
+            }
+            if (seen.insert(found).second) open.push_back(std::move(found));
+        }
+    }
+    std::vector<std::pair<std::string, std::size_t>> by_need(needed.begin(), needed.end());
+    std::stable_sort(by_need.begin(), by_need.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::vector<std::string> folders = {root};
+    if (fs::is_directory(fs::path(root) / "include", error)) folders.push_back((fs::path(root) / "include").string());
+    for (const auto& [folder, lines] : by_need) {
+        if (folders.size() >= kMaxFolders) break;
+        if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+    }
+    return folders;
+}
+
+}  // namespace leakline::audit

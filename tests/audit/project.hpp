@@ -1,0 +1,57 @@
+// A small project that a test writes, and audits of it.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "audit/audit.hpp"
+#include "system/temporary_directory.hpp"
+
+#define NEEDS_CLANG *doctest::skip(LEAKLINE_READS_CLANG == 0)
+#define NEEDS_PYTHON *doctest::skip(LEAKLINE_READS_PYTHON == 0)
+
+namespace leakline {
+
+class Project {
+  public:
+    Project() { std::filesystem::create_directory(directory_.path() + "/.git"); }
+    void add(const std::string& name, const std::string& text) {
+        std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
+        std::ofstream(path(name)) << text;
+    }
+    Audit audit(bool cache = false) const {
+        audit::AuditOptions options;
+        options.paths = {directory_.path()};
+        if (cache) options.cache_directory = directory_.path() + "/.cache";
+        options.jobs = 1;
+        return audit::run_audit(options);
+    }
+    std::string path(const std::string& name) const { return directory_.path() + "/" + name; }
+
+  private:
+    TemporaryDirectory directory_;
+};
+
+// A service whose handler runs `statement`; `members` stand before.
+inline std::string service(const std::string& members, const std::string& statement) {
+    return "#include <map>\n#include <string>\n#include <sys/socket.h>\n#include <vector>\n" + members +
+           "\nvoid on_request(const std::string& text) {\n" + statement +
+           "\n}\nint main() {\n    char text[100];\n    for (;;)\n        if (recv(3, text, 99, 0) > 0) on_request(text);\n}\n";
+}
+
+inline Audit audit_of(const std::string& members, const std::string& statement) {
+    Project project;
+    project.add("service.cpp", service(members, statement));
+    return project.audit();
+}
+
+inline const AuditFinding& only(const Audit& audit) {
+    REQUIRE(audit.failed.empty());
+    REQUIRE(audit.findings.size() == 1);
+    return audit.findings.front();
+}
+
+}  // namespace leakline

@@ -1,0 +1,175 @@
+// Rules that were learned from services of others: what was wrong there, beside what has to be found.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "project.hpp"
+
+using namespace leakline;
+using Level = AuditFinding::Level;
+
+namespace {
+
+// A service of several parts: main waits, then runs `handle`.
+std::string waiting_main(const std::string& handle) {
+    return "int main() {\n    char text[100];\n    for (;;)\n        if (recv(3, text, 99, 0) > 0) " + handle + "\n}\n";
+}
+
+}  // namespace
+
+TEST_CASE("headers are found anywhere in the project by what #include lines ask for" NEEDS_CLANG) {
+    Project project;
+    project.add("source/util/store.hpp", "#pragma once\n#include <types/row.hpp>\nextern std::vector<Row> kept;\n");
+    project.add("fetched/vendor/types/row.hpp", "#pragma once\n#include <vector>\nstruct Row { int n; };\n");
+    project.add("service.cpp", "#include \"util/store.hpp\"\n#include <sys/socket.h>\nstd::vector<Row> kept;\n" +
+                                   waiting_main("kept.push_back({text[0]});"));
+    CHECK(only(project.audit()).level == Level::warning);
+}
+
+TEST_CASE("without a database the build's own files say which C++ it is" NEEDS_CLANG) {
+    const std::string text =
+        "#include <concepts>\ntemplate <std::integral T> T twice(T n) { return n + n; }\nint main() { return twice(0); }\n";
+    Project project;
+    project.add("service.cpp", text);
+    CHECK(project.audit().failed.size() == 1);
+    project.add("CMakeLists.txt", "set(CMAKE_CXX_STANDARD 20)\n");
+    CHECK(project.audit().failed.empty());
+}
+
+TEST_CASE("fetched code is left out, however its folder is written" NEEDS_CLANG) {
+    for (const char* folder : {"Thirdparty", "third-party", "vendor", "deps"}) {
+        CAPTURE(folder);
+        Project project;
+        project.add("main.cpp", "int main() {}\n");
+        project.add(std::string(folder) + "/library.cpp", service("std::vector<std::string> kept;", "kept.push_back(text);"));
+        CHECK(project.audit().findings.empty());
+    }
+}
+
+TEST_CASE("growth in a unit with errors is a note: what was missed may remove" NEEDS_CLANG) {
+    Project project;
+    project.add("service.cpp", service("std::vector<std::string> kept;", "kept.push_back(text); unknown_function(kept);"));
+    const Audit audit = project.audit();
+    CHECK(audit.failed.size() == 1);
+    REQUIRE(audit.findings.size() == 1);
+    CHECK(audit.findings[0].level == Level::note);
+    CHECK(audit.findings[0].doubts.back() == "service.cpp has errors: what else it does may be missed");
+}
+
+TEST_CASE("a queue that a thread takes from is bounded by that thread" NEEDS_CLANG) {
+    const std::string members =
+        "#include <condition_variable>\n#include <mutex>\n#include <thread>\n"
+        "struct Queue {\n    std::mutex mutex; std::condition_variable filled; std::vector<std::string> items;\n"
+        "    void push(const std::string& t) { items.push_back(t); }\n"
+        "    bool pop() { std::unique_lock lock(mutex); filled.wait(lock); items.pop_back(); return true; }\n};\nQueue queue;\n"
+        "void drain() { while (queue.pop()) {} }\n";
+    CHECK(audit_of(members + "std::thread worker(drain);", "queue.push(text);").findings.empty());
+    CHECK(only(audit_of(members, "queue.push(text);")).rule == AuditFinding::Rule::removal_never_runs);
+}
+
+TEST_CASE("objects of a singleton's template last as long as the process" NEEDS_CLANG) {
+    const std::string members =
+        "template <class T> struct Single { static T& get() { static T one; return one; } };\n"
+        "struct Names : Single<Names> { std::vector<std::string> kept; void add(const std::string& t) { kept.push_back(t); } };";
+    for (const char* use : {"Names::get().add(text);", "Single<Names>::get().add(text);"}) {
+        CAPTURE(use);
+        const AuditFinding finding = only(audit_of(members, use));
+        CHECK(finding.level == Level::warning);
+        CHECK(finding.lifetime == "one is static");
+    }
+    CHECK(audit_of(members, "Names names; names.add(text);").findings.empty());
+}
+
+TEST_CASE("a callback that a macro stores runs" NEEDS_CLANG) {
+    const auto audit = [](const std::string& stored) {
+        Project project;
+        project.add("service.c",
+                    "#include <stdlib.h>\n#include <sys/socket.h>\nstruct node { struct node *next; };\nstatic struct node *kept;\n"
+                    "struct timer { void (*run)(int); } timer;\n#define ON_TIMER(t, f) do { (t)->run = (f); } while (0)\n"
+                    "static void drop(int n) { while (kept) { struct node *old = kept; kept = old->next; free(old); } (void)n; }\n"
+                    "static void keep(int n) { struct node *e = malloc(sizeof *e); e->next = kept; kept = e; (void)n; }\n"
+                    "int main(void) {\n    " +
+                        stored + "\n    for (;;) { keep(accept(3, 0, 0)); if (timer.run) timer.run(1); }\n}\n");
+        return project.audit();
+    };
+    CHECK(audit("ON_TIMER(&timer, drop);").findings.empty());
+    CHECK(only(audit("")).level == Level::warning);
+}
+
+TEST_CASE("in Python fields of a dataclass are of each object, other attributes of a class are shared" NEEDS_PYTHON) {
+    const auto audit = [](const std::string& value) {
+        Project project;
+        project.add("app.py", "import dataclasses\n@dataclasses.dataclass\nclass Reply:\n    parts: list = " + value +
+                                  "\n    def add_part(self, part):\n        self.parts.append(part)\n"
+                                  "@app.route('/')\ndef handle(request):\n    Reply().add_part(request.path)\n");
+        return project.audit();
+    };
+    CHECK(audit("dataclasses.field(default_factory=list)").open(Level::warning) == 0);
+    CHECK(audit("[]").open(Level::warning) == 1);
+}
+
+TEST_CASE("in Python a local variable that a loop sets anew is no finding" NEEDS_PYTHON) {
+    const auto audit = [](const std::string& before, const std::string& within) {
+        Project project;
+        project.add("app.py", "import socket\ndef main():\n    s = socket.socket()\n" + before +
+                                  "    while True:\n        data = s.recv(9)\n" + within + "if __name__ == '__main__':\n    main()\n");
+        return project.audit();
+    };
+    CHECK(audit("", "        row = list(data)\n        row.append(data)\n").findings.empty());
+    CHECK(audit("    rows = []\n", "        rows.append(data)\n        if b'x' in data:\n            rows = []\n").findings.empty());
+    CHECK(only(audit("    rows = []\n", "        rows.append(data)\n")).level == Level::warning);
+}
+
+TEST_CASE("in Python the only place that sets an attribute is its start, unless requests reach it" NEEDS_PYTHON) {
+    const auto audit = [](const std::string& more) {
+        Project project;
+        project.add("app.py",
+                    "class State:\n    def start(self):\n        self.seen = {}\n    def save_one(self, key):\n        self.seen[key] = 1\n"
+                    "state = State()\n@app.route('/')\ndef handle(request):\n    state.save_one(request.path)\n" +
+                        more);
+        return project.audit();
+    };
+    CHECK(only(audit("")).level == Level::warning);
+    CHECK(audit("    state.start()\n").findings.empty());
+}
+
+TEST_CASE("in Python what a framework sets on a handler comes with the request" NEEDS_PYTHON) {
+    const auto audit = [](const std::string& key) {
+        Project project;
+        project.add("app.py",
+                    "from http.server import BaseHTTPRequestHandler\nhits = {}\nclass Api(BaseHTTPRequestHandler):\n    zone = 'a'\n"
+                    "    def do_GET(self):\n        key = " +
+                        key + "\n        hits[key] = 1\n");
+        return project.audit();
+    };
+    CHECK(only(audit("self.client_address[0]")).level == Level::warning);
+    CHECK(only(audit("self.zone")).level == Level::note);
+}
+
+TEST_CASE("in Python a class is followed through the package that imports it" NEEDS_PYTHON) {
+    Project project;
+    project.add("store/__init__.py", "from .backend import Backend\n");
+    project.add(
+        "store/backend.py",
+        "class Backend:\n    def __init__(self):\n        self.rows = {}\n    def put_row(self, key):\n        self.rows[key] = 1\n");
+    project.add(
+        "app.py",
+        "from store import Backend\nbackend = Backend()\n@app.route('/')\ndef handle(request):\n    backend.put_row(request.path)\n");
+    const AuditFinding finding = only(project.audit());
+    CHECK(finding.subject == "Backend.rows");
+    CHECK(finding.level == Level::warning);
+}
+
+TEST_CASE("in Python what a thread's function captures lasts with it" NEEDS_PYTHON) {
+    const auto audit = [](const std::string& start) {
+        Project project;
+        project.add("app.py",
+                    "import socket, threading\ndef start_worker():\n    last = {}\n    def work():\n        s = socket.socket()\n"
+                    "        while True:\n            key = s.recv(9)\n            last[key] = 1\n" +
+                        start);
+        return project.audit();
+    };
+    CHECK(only(audit("    threading.Thread(target=work).start()\nstart_worker()\n")).level == Level::warning);
+    const Audit many = audit("    threading.Thread(target=work).start()\n@app.route('/')\ndef handle(request):\n    start_worker()\n");
+    for (const AuditFinding& finding : many.findings) CHECK(finding.subject != "last");
+}
