@@ -11,6 +11,8 @@ std::span<const CommandRow> commands() {
          OnSignal::reports_partly},
         {"record", "Save a heap recording of a program that it runs, or of a running process",
          "leakline record --pid 1234 --for 10m -o run.leak", declare_record, OnSignal::ends_as_usual},
+        {"top", "Show the lines whose live heap grows, while a process runs", "leakline top --pid 1234", declare_top,
+         OnSignal::ends_as_usual},
         {"lines", "Show the growth of live heap memory by source line, from a recording",
          "leakline lines run.leak --function track_user_behavior", declare_lines, OnSignal::ends_at_once},
         {"capture", "Record live traffic with a reverse proxy, as a log for replay",

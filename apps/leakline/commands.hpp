@@ -60,6 +60,7 @@ std::span<const CommandRow> commands();
 
 Run declare_sample(CLI::App& app);
 Run declare_serve(CLI::App& app);
+Run declare_top(CLI::App& app);
 Run declare_traffic(CLI::App& app);
 Run declare_trend(CLI::App& app);
 

@@ -20,7 +20,10 @@ std::string hours_text(double hours) {
     return format_duration(std::chrono::seconds(std::llround(hours * 3600)));
 }
 
-// At most `width` characters of it: a line that wraps would be redrawn in the wrong place.
+std::string per_hour(double bytes) { return format_signed_bytes(bytes) + "/h"; }
+
+}  // namespace
+
 std::string cut_to(std::string line, std::size_t width) {
     std::size_t characters = 0;
     for (std::size_t i = 0; i < line.size(); ++i) {
@@ -32,10 +35,6 @@ std::string cut_to(std::string line, std::size_t width) {
     }
     return line;
 }
-
-std::string per_hour(double bytes) { return format_signed_bytes(bytes) + "/h"; }
-
-}  // namespace
 
 std::string sparkline(const std::vector<double>& values, std::size_t width, bool utf8) {
     static constexpr std::array<const char*, 8> kBlocks = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};

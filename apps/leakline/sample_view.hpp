@@ -12,6 +12,9 @@
 
 namespace leakline::cli {
 
+// At most `width` characters of a line (UTF-8): one that wraps would be redrawn in the wrong place.
+std::string cut_to(std::string line, std::size_t width);
+
 // values as one character each, between their least and their greatest; flat values are the lowest character.
 // At most `width` characters: more values are averaged.
 std::string sparkline(const std::vector<double>& values, std::size_t width, bool utf8);

@@ -13,4 +13,7 @@ namespace leakline::cli {
 void add_tracker_options(CLI::App& app, std::optional<heap::RecordWith>& tracker, std::optional<Bytes>& sample_interval,
                          heap::Children& children);
 
+// --sample-interval alone, for commands that always use the agent.
+CLI::Option* add_sample_interval(CLI::App& app, std::optional<Bytes>& sample_interval);
+
 }  // namespace leakline::cli

@@ -41,8 +41,8 @@ class AgentCollector {
           writer_(options.output) {}
 
     void run() {
-        if (options_.attached > 0) begin_attached();
-        while (control_open_ || (!service_.ended() && !attached_)) {
+        if (!options_.attached.empty()) begin_attached();
+        while (control_open_ || (!service_.ended() && options_.attached.empty())) {
             wait();
             check();
             interval_marks();
@@ -56,41 +56,62 @@ class AgentCollector {
         SegmentName name;
         std::uint64_t stack_start = 0;
         Nanoseconds ended{};
+        std::unique_ptr<AttachedSegment> attached;  // null: the program was started
     };
 
     Nanoseconds now() const { return system_clock().monotonic(); }
 
     void begin_attached() {
-        service_.started(options_.attached);
-        attached_ = std::make_unique<AttachedSegment>(Descriptor(::fcntl(options_.segment, F_DUPFD_CLOEXEC, 0)));
-        attached_->beat();
-        add({options_.attached, 0, {}}, SegmentReader(Descriptor(options_.segment), "the agent's segment"));
+        service_.started(options_.attached.front().pid);
+        for (const CollectorOptions::AttachedProcess& process : options_.attached) {
+            auto attached = std::make_unique<AttachedSegment>(Descriptor(::fcntl(process.segment, F_DUPFD_CLOEXEC, 0)));
+            attached->beat();
+            try {
+                add({process.pid, 0, {}}, SegmentReader(Descriptor(process.segment), "the agent's segment"));
+                watched_.back().attached = std::move(attached);
+            } catch (const Error& error) {
+                if (!recording_) throw;
+                warnings_.push_back(fmt::format("process {} is not recorded: {}", process.pid, error.what()));
+                attached->detach({});
+            }
+        }
     }
     // An agent that has ended leaves its segment as it was then.
     void check_attached() {
-        if (!attached_ || !main_) return;
-        attached_->beat();
-        Watched& main = watched_[*main_];
-        if (attached_->state() == agent::AttachState::ended && !main.process->has_ended()) end(main);
+        for (Watched& watched : watched_) {
+            if (!watched.attached) continue;
+            watched.attached->beat();
+            if (watched.attached->state() == agent::AttachState::ended && !watched.process->has_ended()) end(watched);
+        }
     }
     void leave_attached() {
+        for (const Watched& watched : watched_)
+            if (watched.attached && read_stat(watched.name.pid)) watched.attached->ask_to_leave();
+        for (std::size_t i = 0; i < watched_.size(); ++i) {
+            const bool gone = i == main_ ? service_.ends_now() : !read_stat(watched_[i].name.pid).has_value();
+            if (watched_[i].attached && !gone)
+                leave(watched_[i], i == main_ ? std::string() : fmt::format("process {}: ", watched_[i].name.pid));
+        }
+    }
+    // which: "" for the named process.
+    void leave(const Watched& watched, const std::string& which) {
         using agent::AttachEnd;
         constexpr Nanoseconds kPatience = std::chrono::seconds(5);
-        if (!attached_ || service_.ends_now()) return;
-        switch (attached_->end_reason()) {
+        switch (watched.attached->end_reason()) {
             case AttachEnd::reader_gone:
-                warnings_.emplace_back("leakline was stopped for 5 s: the agent left the process, and the recording ends there");
+                warnings_.push_back(which + "leakline was stopped for 5 s: the agent left the process, and the recording ends there");
                 break;
             case AttachEnd::sandbox:
-                warnings_.emplace_back("it entered a seccomp sandbox: the agent left before, and the recording ends there");
+                warnings_.push_back(which + "it entered a seccomp sandbox: the agent left before, and the recording ends there");
                 break;
-            case AttachEnd::last_thread: warnings_.emplace_back("all of its threads ended: the recording ends there"); break;
+            case AttachEnd::last_thread: warnings_.push_back(which + "all of its threads ended: the recording ends there"); break;
             default: break;
         }
-        if (!attached_->detach(kPatience))
-            warnings_.emplace_back("the agent has not left the process yet (a library is being loaded): it leaves when that is done");
-        else if (const auto left = attached_->slots().hooked; left > 0)
-            warnings_.push_back(fmt::format("{} pointers in the process still lead to the agent, which now only passes calls on", left));
+        if (!watched.attached->detach(kPatience))
+            warnings_.push_back(which + "the agent has not left the process yet (a library is being loaded): it leaves when that is done");
+        else if (const auto left = watched.attached->slots().hooked; left > 0)
+            warnings_.push_back(
+                fmt::format("{}{} pointers in the process still lead to the agent, which now only passes calls on", which, left));
     }
 
     void wait() {
@@ -147,7 +168,7 @@ class AgentCollector {
         const auto stat = read_stat(name.pid);
         choose_main(name, segment);
         segment.read();
-        watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}});
+        watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}, nullptr});
         if (main_name_ == watched_.back().name) main_ = watched_.size() - 1;
     }
 
@@ -161,7 +182,8 @@ class AgentCollector {
             if (!wanted) return;
             start_anew();
         }
-        recording_ = std::make_unique<AgentRecording>(segment.executable(), segment.command(), options_.record.children);
+        recording_ =
+            std::make_unique<AgentRecording>(segment.executable(), segment.command(), options_.record.children, !options_.attached.empty());
         for (Watched& watched : watched_) {  // processes that still run stay in the recording
             const std::string path = options_.segments + "/" + watched.name.file;
             Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -276,7 +298,7 @@ class AgentCollector {
     }
     control::WhichProcess::Answer take(const control::WhichProcess&) {
         check();
-        const bool left = attached_ && main_ && watched_[*main_].process->has_ended();
+        const bool left = main_ && watched_[*main_].attached && watched_[*main_].process->has_ended();
         return {main_ && !left ? watched_[*main_].name.pid : 0};
     }
     control::MarksLeft::Answer take(const control::MarksLeft&) const { return {early_.size()}; }
@@ -320,7 +342,6 @@ class AgentCollector {
 
     CollectorOptions options_;
     TracedProcess service_;
-    std::unique_ptr<AttachedSegment> attached_;  // null: the program was started
     MarkSchedule schedule_;
     RecordingWriter writer_;
     std::unique_ptr<AgentRecording> recording_;  // null until a process is recorded
@@ -339,7 +360,9 @@ class AgentCollector {
 }  // namespace
 
 void run_agent_collector(const CollectorOptions& options) {
-    detach_collector("heap-collector", {options.control, options.libraries[0], options.output, options.segment});
+    std::vector<int> kept{options.control, options.libraries[0], options.output};
+    for (const CollectorOptions::AttachedProcess& process : options.attached) kept.push_back(process.segment);
+    detach_collector("heap-collector", std::move(kept));
     int status = 0;
     try {
         AgentCollector(options).run();

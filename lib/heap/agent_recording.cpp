@@ -18,8 +18,8 @@ std::int64_t whole(double value) { return std::llround(std::clamp(value, -kLarge
 
 }  // namespace
 
-AgentRecording::AgentRecording(std::string executable, std::string command, Children children)
-    : modules_(symbols_), command_(std::move(command)), children_(children) {
+AgentRecording::AgentRecording(std::string executable, std::string command, Children children, bool attached)
+    : modules_(symbols_), command_(std::move(command)), children_(children), attached_(attached) {
     symbols_.format = 3;
     symbols_.executable = std::move(executable);
     // As in a raw recording, the first trace has no calls and address 0.
@@ -214,6 +214,7 @@ RecordedTables AgentRecording::tables() const {
     RecordedTables tables{symbols_, traces_, rss_, command_};
     double live = 0;
     for (const Live& trace : live_) live += trace.blocks;
+    tables.attached = attached_;
     tables.events = static_cast<std::uint64_t>(std::max<std::int64_t>(whole(2 * events_ - live), 0));
     if (sampling_.interval > 1) tables.sampling = sampling_;
     return tables;

@@ -49,13 +49,18 @@ AttachedSegment::Slots AttachedSegment::slots() {
     return words != nullptr ? Slots{words->slots.load(), words->other_slots.load()} : Slots{};
 }
 
-bool AttachedSegment::detach(Nanoseconds patience) {
+void AttachedSegment::ask_to_leave() {
     auto* const words = attachment();
-    if (words == nullptr) return false;
+    if (words == nullptr) return;
     agent::AttachEnd none = agent::AttachEnd::none;
     words->end.compare_exchange_strong(none, agent::AttachEnd::requested);
     words->detach.store(1);
     ::syscall(SYS_futex, &words->detach, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+bool AttachedSegment::detach(Nanoseconds patience) {
+    if (attachment() == nullptr) return false;
+    ask_to_leave();
     const Nanoseconds deadline = system_clock().monotonic() + patience;
     while (state() != agent::AttachState::ended) {
         if (system_clock().monotonic() > deadline) return false;

@@ -17,6 +17,7 @@
 
 #include "agent/segment.hpp"
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "heap/internal/agent_files.hpp"
 #include "heap/internal/allocator_library.hpp"
 #include "heap/internal/attach.hpp"
@@ -25,6 +26,7 @@
 #include "heap/internal/forked_children.hpp"
 #include "heap/internal/passed_over.hpp"
 #include "heap/internal/python_search.hpp"
+#include "heap/internal/recording_follower.hpp"
 #include "heap/internal/unwinder.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
@@ -101,7 +103,12 @@ struct Recorder::State {
     pid_t collector = -1;
     std::optional<AgentFiles> agent;
     std::vector<SegmentName> searched;  // processes that were asked for their holders
-    std::optional<Attached> attached;
+    struct AttachedProcess {
+        int pid = 0;
+        Attached attached;
+    };
+    std::vector<AttachedProcess> attached;  // the first: options.attach_to
+    std::optional<RecordingFollower> follower;
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
     int children_of = 0;  // the recorded process: behind a wrapper another one may take its place
@@ -214,7 +221,7 @@ CollectorOptions Recorder::State::collector_options(int other_end) const {
 void Recorder::State::fork_collector(const CollectorOptions& collect) {
     collector = ::fork();
     if (collector == 0) {
-        if (collect.segments.empty() && collect.attached == 0) run_collector(collect);
+        if (collect.segments.empty() && collect.attached.empty()) run_collector(collect);
         run_agent_collector(collect);
     }
     if (collector < 0) throw os_error(ErrorKind::system, "record", "cannot start a process", errno);
@@ -293,12 +300,23 @@ void Recorder::State::attach() {
     if (interpreter.empty()) warnings.emplace_back(kNoInterpreter);
     program = executable_of(options.attach_to);
     open_output();
-    attached = attach_agent(options.attach_to, options.sample_interval.value_or(kSampleInterval), options.stop);
+    const Bytes interval = options.sample_interval.value_or(kSampleInterval);
+    attached.push_back({options.attach_to, attach_agent(options.attach_to, interval, options.stop)});
+    for (const int pid : options.attach_also) {
+        try {
+            attached.push_back({pid, attach_agent(pid, interval, options.stop)});
+            for (AttachedProcess& other : attached) other.attached.segment->beat();
+        } catch (const Error& reason) {
+            if (options.stop.stop_requested()) throw;
+            if (!read_stat(pid)) continue;
+            warnings.push_back(
+                fmt::format("process {} ({}) is not recorded: it {}", pid, printable(file_name(executable_of(pid))), reason.message()));
+        }
+    }
     const Descriptor other_end = open_control();
     CollectorOptions collect = collector_options(other_end.get());
-    collect.attached = options.attach_to;
+    for (const AttachedProcess& process : attached) collect.attached.push_back({process.pid, process.attached.segment->file()});
     collect.executable = program;
-    collect.segment = attached->segment->file();
     fork_collector(collect);
 }
 
@@ -380,7 +398,17 @@ Recorder Recorder::start(RecordOptions options) {
 
 Child& Recorder::child() { return *state_->child; }
 
-Nanoseconds Recorder::stopped() const { return state_->attached ? state_->attached->stopped : Nanoseconds{}; }
+std::vector<int> Recorder::attached_to() const {
+    std::vector<int> pids;
+    for (const auto& process : state_->attached) pids.push_back(process.pid);
+    return pids;
+}
+
+Nanoseconds Recorder::stopped() const {
+    Nanoseconds longest{};
+    for (const auto& process : state_->attached) longest = std::max(longest, process.attached.stopped);
+    return longest;
+}
 
 RecordWith Recorder::tracker() const { return *state_->options.with; }
 
@@ -405,8 +433,10 @@ void Recorder::mark(HeapMark::Kind kind, const std::string& label, std::optional
 void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::Allocator{in_use, retained}); }
 
 std::map<int, Bytes> Recorder::own_memory() const {
-    if (state_->attached) return {{state_->options.attach_to, state_->attached->segment->memory()}};
-    return state_->agent ? segment_memory(state_->agent->directory()) : std::map<int, Bytes>();
+    if (state_->agent) return segment_memory(state_->agent->directory());
+    std::map<int, Bytes> memory;
+    for (const auto& process : state_->attached) memory[process.pid] = process.attached.segment->memory();
+    return memory;
 }
 
 bool Recorder::search_python_holders(Nanoseconds since) {
@@ -429,7 +459,7 @@ PythonHolders Recorder::python_holders(Nanoseconds patience) {
 void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
     const Nanoseconds now = system_clock().monotonic();
-    if (state_->agent || state_->attached || now < state_->next_look) return;  // the agent records them; an attached one none
+    if (state_->agent || !state_->attached.empty() || now < state_->next_look) return;  // the agent records them; an attached one none
     state_->next_look = now + kGap;
     const int recorded = pid();
     if (recorded == 0) return;
@@ -437,6 +467,11 @@ void Recorder::look_for_children() {
     state_->children_of = recorded;
     state_->children->look();
     if (state_->followed != nullptr) state_->passed_over.look(*state_->followed, recorded);
+}
+
+const HeapProfile& Recorder::so_far() {
+    if (!state_->follower) state_->follower.emplace(state_->recording(), state_->interpreter);
+    return state_->follower->read();
 }
 
 bool Recorder::settle(Nanoseconds timeout) {
@@ -480,7 +515,8 @@ void Recorder::State::explain_nothing(control::Outcome outcome, const std::strin
                         "free some space, or write elsewhere with --keep-raw; the recording itself is complete");
         default: break;
     }
-    if (attached) throw Error(ErrorKind::system, fmt::format("process {}", options.attach_to), "nothing was recorded: it ended at once");
+    if (!attached.empty())
+        throw Error(ErrorKind::system, fmt::format("process {}", options.attach_to), "nothing was recorded: it ended at once");
     const auto status = child ? child->status() : std::nullopt;
     if (options.follow)
         throw NotRecordable(ErrorKind::system, program,

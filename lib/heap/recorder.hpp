@@ -39,6 +39,7 @@ struct RecordOptions {
     Children children = Children::sum;  // of the agent
     Command command;
     int attach_to = 0;                                    // records this process, with the agent, instead of a command
+    std::vector<int> attach_also;                         // and these, such as its workers; a warning for each that cannot be recorded
     std::string output;                                   // the recording file; empty: none
     std::string keep_raw;                                 // copy of the raw stream, zstd-compressed; empty: none
     Nanoseconds mark_interval = std::chrono::seconds(1);  // doubled whenever there would be more than max_marks
@@ -69,7 +70,9 @@ class Recorder {
     // The recorded process: the child, or a descendant if programs are followed; 0: not started yet, or, of one that was attached to, no
     // longer recorded.
     int pid();
-    // How long the one thread stood still that the agent was attached by.
+    // Of processes that were attached to: those that the agent is in (the first: attach_to).
+    std::vector<int> attached_to() const;
+    // How long the one thread stood still that the agent was attached by; the longest, of several processes.
     Nanoseconds stopped() const;
     RecordWith tracker() const;  // what records it
     // Warnings before it runs: no debug info, its own malloc, ...
@@ -94,6 +97,9 @@ class Recorder {
     // Bytes that the program's malloc has allocated and keeps free, as the caller has just read them: for the marks that
     // are requested or due from now on.
     void allocator(Bytes in_use, Bytes retained);
+    // With the agent: what was recorded until the last mark, with names and lines, of which the new ones are looked up now. Few marks: the
+    // first, the last, and some of the minute before it. Valid until the next call.
+    const HeapProfile& so_far();
     // Waits until every mark has been set in the stream; false if that takes longer than the timeout. Useful
     // before the service is killed; a service that exits by itself writes all it has.
     bool settle(Nanoseconds timeout);

@@ -44,7 +44,6 @@ void RecordingWriter::header(Nanoseconds started, const RecordedTables& recordin
     record('H', payload);
     if (const std::string build_id = read_elf(recording.symbols.executable).build_id; !build_id.empty()) record('B', build_id);
     if (recording.attached) record('A', {});
-    sampling(recording);
 }
 
 void RecordingWriter::sampling(const RecordedTables& recording) {
@@ -69,6 +68,18 @@ void RecordingWriter::tables(const RecordedTables& recording) {
         put_varint(payload, stop - ips_);
         for (; ips_ < stop; ++ips_) put_signed(payload, delta(feed.addresses[ips_], ips_ == 0 ? 0 : feed.addresses[ips_ - 1]));
         record('I', payload);
+    }
+    if (names_ < feed.named.size()) {
+        std::string payload;
+        put_varint(payload, feed.named.size() - names_);
+        for (; names_ < feed.named.size(); ++names_) {
+            const SymbolFeed::Named& named = feed.named[names_];
+            put_varint(payload, named.ip.value);
+            put_string(payload, named.function);
+            put_string(payload, named.file);
+            put_varint(payload, named.line);
+        }
+        record('Y', payload);
     }
     const std::vector<TraceNode>& traces = recording.traces;
     if (traces_ < traces.size()) {
@@ -95,6 +106,7 @@ void RecordingWriter::tables(const RecordedTables& recording) {
 
 void RecordingWriter::mark(const HeapMark& mark, const RecordedTables& recording) {
     tables(recording);
+    sampling(recording);
     std::string payload;
     if (mark.allocator_in_use && mark.allocator_retained) {
         put_varint(payload, *mark.allocator_in_use);

@@ -102,4 +102,10 @@ void DescendantTracker::search_all() {
     }
 }
 
+std::vector<int> descendants_of(int root, const SystemRoots& roots) {
+    std::vector<int> pids = DescendantTracker(root, roots).discover(Depth::detailed);
+    std::erase(pids, root);
+    return pids;
+}
+
 }  // namespace leakline

@@ -48,4 +48,7 @@ class DescendantTracker {
     std::vector<int> found_;
 };
 
+// Those of a process at this moment, itself not among them.
+std::vector<int> descendants_of(int root, const SystemRoots& roots = {});
+
 }  // namespace leakline

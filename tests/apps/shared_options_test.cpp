@@ -27,6 +27,7 @@ const std::set<std::string> kOwnMeaning = {
     "by",            // what users are told apart by; how lines are grouped
     "duration",      // of the traffic that is written; of what is sent, sampled or captured
     "format",        // the formats that a document has
+    "for",           // of recording; of a view
     "fresh",         // identifiers; without history
     "function",      // a table beside the report; the table alone
     "grace",         // of requests in progress; of a program

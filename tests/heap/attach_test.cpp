@@ -88,6 +88,26 @@ TEST_CASE("an attached agent records what is allocated from then on, and leaves 
     CHECK(program.ask("free") == "ok 0");
 }
 
+TEST_CASE("several processes are recorded together, and one that cannot be is named") {
+    AskedProgram program(kSubject), other(kSubject), refused({kBin + "/heap_subject_static", "sleep", "60"});
+    heap::RecordOptions options = attach_to(program.pid());
+    options.attach_also = {other.pid(), refused.pid(), 999999999};
+    heap::Recorder recorder = heap::Recorder::start(std::move(options));
+    CHECK(recorder.attached_to() == std::vector<int>{program.pid(), other.pid()});
+    REQUIRE(recorder.warnings().size() == 1);
+    CHECK(recorder.warnings()[0].starts_with(fmt::format("process {} (heap_subject_static) is not recorded: it ", refused.pid())));
+    CHECK(program.ask("keep 500 24") == "ok 0");
+    CHECK(other.ask("keep 700 24") == "ok 0");
+    recorder.mark(HeapMark::Kind::interval);
+    CHECK(recorder.so_far().marks.size() == 2);
+    const HeapProfile profile = recorder.finish();
+    CHECK(profile.attached);
+    CHECK(live_through(profile, "keep_block") == (500 + 700) * 24);
+    for (const int pid : {program.pid(), other.pid()}) CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
+    CHECK(program.ask("free") == "ok 0");
+    CHECK(other.ask("free") == "ok 0");
+}
+
 TEST_CASE("objects that are loaded after the attach are recorded too") {
     AskedProgram program(kSubject);
     heap::Attached attached = heap::attach_agent(program.pid(), 1, {});

@@ -1,9 +1,13 @@
 #include "heap/internal/recording_file.hpp"
+#include "heap/internal/recording_follower.hpp"
+#include "heap/internal/varint.hpp"
 #include "heap/profile_reader.hpp"
 #include "streams.hpp"
+#include "system/descriptor.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -155,6 +159,57 @@ TEST_CASE("cut at any byte, a recording holds every mark whose frame is whole, a
     }
     CHECK(most == written.expected.marks.size());
     ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
+}
+
+TEST_CASE("a recording that is followed while it is written has the same live bytes, in few marks") {
+    const Written written = write_recording();
+    ::setenv("LEAKLINE_HEAPTRACK_DIR", "/nonexistent", 1);
+    TemporaryDirectory folder;
+    const std::string path = folder.path() + "/run.leak";
+    const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    heap::RecordingFollower follower(file.get(), "");
+    const auto live_of = [](const HeapProfile& profile) {
+        std::map<TraceId, std::int64_t> live;
+        for (const HeapMark& mark : profile.marks)
+            for (const HeapMark::Change& change : mark.changes) live[change.trace] = change.cost.live_bytes;
+        return live;
+    };
+    for (int time = 0; time < 2; ++time) {
+        for (const char byte : written.bytes) {
+            REQUIRE(::write(file.get(), &byte, 1) == 1);
+            const HeapProfile& so_far = follower.read();
+            CHECK(so_far.marks.size() <= 2);
+            for (std::size_t i = 1; i < so_far.marks.size(); ++i) CHECK(so_far.marks[i].at >= so_far.marks[i - 1].at);
+        }
+        const HeapProfile& all = follower.read();
+        CHECK(live_of(all) == live_of(written.expected));
+        CHECK(all.marks.back().at == written.expected.marks.back().at);
+        CHECK(all.traces.size() == written.expected.traces.size());
+        REQUIRE(::ftruncate(file.get(), 0) == 0);  // another program was chosen
+        ::lseek(file.get(), 0, SEEK_SET);
+        follower.read();
+    }
+    ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
+}
+
+TEST_CASE("a recording that is cut off has the names of what is no code") {
+    const auto record = [](char tag, const std::string& payload) {
+        return tag + std::string(1, static_cast<char>(payload.size())) + payload;
+    };
+    std::string name{1, 2};
+    for (const char* text : {"handle", "/app.py"}) heap::put_string(name, text);
+    heap::put_varint(name, 7);
+    const std::string records = record('I', {2, 2, 2}) + record('Y', name) + record('T', {1, 2, 0});
+    ::setenv("LEAKLINE_HEAPTRACK_DIR", "/nonexistent", 1);
+    const auto source = memory_source(records);
+    const HeapProfile profile = heap::read_recording(*source, "run.leak");
+    ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
+    REQUIRE(profile.ips.size() == 2);
+    REQUIRE(profile.ips[1].frame_count == 1);
+    const Frame& frame = profile.frames.at(profile.ips[1].first_frame);
+    CHECK(profile.string(frame.function) == "handle");
+    CHECK(profile.string(frame.file) == "/app.py");
+    CHECK(frame.line == 7);
 }
 
 TEST_CASE("names that come twice do not lead behind the frames that there are") {

@@ -108,7 +108,9 @@ void warn_of_idle_patterns(const HeapProfile& profile, const std::string& option
 void warn(const HeapProfile& profile, const LineOptions& options, const Accounting& accounting, std::vector<std::string>& warnings) {
     warn_of_idle_patterns(profile, "--only", options.only, warnings);
     warn_of_idle_patterns(profile, "--skip", options.skip, warnings);
-    if (profile.attached) warnings.push_back("the tracker was attached late: memory allocated before is not in the recording");
+    if (profile.attached)
+        warnings.push_back(
+            "recorded from an attach on: memory allocated before is not in the recording, so that blocks which replace older ones look like growth");
     for (std::string& line : profile.damage.lines()) warnings.push_back("recording: " + line);
     const double live = static_cast<double>(accounting.live_delta_bytes);
     const double lost = static_cast<double>(accounting.unattributed_bytes);

@@ -58,8 +58,8 @@ class AgentRecording {
         std::vector<Counted> counted_;                        // per stack, at the previous mark
     };
 
-    // executable, command: of the recorded program.
-    AgentRecording(std::string executable, std::string command, Children children);
+    // executable, command: of the recorded program. attached: it ran before.
+    AgentRecording(std::string executable, std::string command, Children children, bool attached = false);
     AgentRecording(const AgentRecording&) = delete;  // the module tables refer to symbols_
     AgentRecording& operator=(const AgentRecording&) = delete;
 
@@ -94,6 +94,7 @@ class AgentRecording {
     ModuleTables modules_;
     std::string command_;
     const Children children_;
+    const bool attached_;
     std::list<Process> processes_;
     std::unordered_map<std::string, std::uint32_t> path_numbers_;                     // of the files of code; 0: no file
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> ip_ids_;         // by file number and offset

@@ -27,7 +27,9 @@ class AttachedSegment {
         std::uint32_t hooked = 0, other = 0;
     };
     Slots slots();
-    // Has the agent leave the process; false if it has not within the time.
+    // Has the agent leave the process, without waiting for it.
+    void ask_to_leave();
+    // The same; false if it has not left within the time.
     bool detach(Nanoseconds patience);
 
   private:

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "heap/internal/recording_file.hpp"
 #include "heap/recorder.hpp"
@@ -25,12 +26,15 @@ struct CollectorOptions {
     int control = -1;                              // our end of the socket pair
     std::array<int, 4> libraries{-1, -1, -1, -1};  // for the service to open at our /proc/PID/fd, or -1
     bool follow = false;   // the recorded process is one that announces itself in the stream (unwind/follow_block.hpp)
-    std::string segments;  // the folder that agents write to; empty with heaptrack's tracker, and for an attached agent
-    int attached = 0;      // the process that an agent was attached to, whose segment is `segment`; 0: none
-    int segment = -1;
-    int output = -1;                // the recording file; truncated when the first data arrives
-    int raw_output = -1;            // --keep-raw, or -1
-    std::int64_t started_wall = 0;  // ns
+    std::string segments;  // the folder that agents write to; empty with heaptrack's tracker, and for attached agents
+    struct AttachedProcess {
+        int pid = 0;
+        int segment = -1;  // the agent's, open for reading and writing
+    };
+    std::vector<AttachedProcess> attached;  // processes that an agent was attached to, the named one first
+    int output = -1;                        // the recording file; truncated when the first data arrives
+    int raw_output = -1;                    // --keep-raw, or -1
+    std::int64_t started_wall = 0;          // ns
     std::string interpreter;
     std::string executable;  // what /proc/PID/exe says while the service runs its own program
 };
@@ -39,8 +43,8 @@ struct CollectorOptions {
 [[noreturn]] void run_collector(const CollectorOptions& options);
 
 // The same for leakline's agent: reads the segments that the agents in the service's processes write into a folder, and removes the
-// folder at its end. The agents never wait for it. For an attached agent: reads its segment, and has it leave the process at the end, which is
-// when the command line has ended.
+// folder at its end. The agents never wait for it. For attached agents: reads their segments, and has them leave the processes at the end, which
+// is when the command line has ended.
 [[noreturn]] void run_agent_collector(const CollectorOptions& options);
 
 // Looks up the names of the addresses of a recording and writes its end, with further warnings.

@@ -15,6 +15,7 @@
 //   'A' attached (empty)
 //   'M' modules  lines:string                     "m" records of heaptrack's, in force for the addresses after it
 //   'I' ips      n:varint n*(address:signed)      each relative to the address before it
+//   'Y' names    n:varint n*(ip:varint function:string file:string line:varint)   of ips that no code has: Python's functions
 //   'T' traces   n:varint n*(ip:varint parent:varint)
 //   'R' rss      n:varint n*(at:signed bytes:signed)       milliseconds and bytes, relative to the point before
 //   'G' figures  in-use:varint retained:varint    of malloc itself, at the mark that follows
@@ -28,7 +29,7 @@
 //   'P' peak     bytes:varint at:varint(ms) n:varint n*(trace:varint live-bytes:signed live-blocks:signed)
 //   'S' strings  n:varint n*string
 //   'F' frames   n:varint n*(module:varint count:varint count*(function:varint file:varint line:varint))
-//                names of the ips 1..n; a recording without it is named by its reader, if the modules still exist
+//                names of the ips 1..n; a recording without it is named by its reader, by 'Y' and if the modules still exist
 //   'C' generated  n:varint n*(index:varint)       of the frames of 'F' before it, as they are listed there, from 0, each relative
 //                to the one before: those that the compiler made
 //   'U' processes  n:varint n*(ip:varint)         HeapProfile::processes
@@ -83,8 +84,8 @@ class RecordingWriter {
     int error_ = 0;
     bool header_written_ = false;
     std::string pending_;
-    std::size_t ips_ = 0, modules_ = 0, traces_ = 0, rss_ = 0;  // already in the file
-    std::vector<TraceCost> written_;                            // per trace, as the last mark left it
+    std::size_t ips_ = 0, names_ = 0, modules_ = 0, traces_ = 0, rss_ = 0;  // already in the file
+    std::vector<TraceCost> written_;                                        // per trace, as the last mark left it
 };
 
 // The content after the magic, which has been consumed. Never throws for damage: the result holds what came before
