@@ -126,7 +126,7 @@ void SampleTable::thin_when_needed(std::uint64_t& random, const SampleBudget& bu
     const std::uint32_t capacity = header.sizes.samples;
     const std::uint64_t interval = SamplingState::unpacked(header.sampling.load(kRelaxed)).interval;
     const bool nearly_full = live_ >= capacity / 4 * 3;
-    if (!(is_over(budget) || nearly_full) || interval * 2 > SamplingState::kLargestInterval) return;
+    if (!((interval < SampleBudget::kLargest && is_over(budget)) || nearly_full) || interval * 2 > SamplingState::kLargestInterval) return;
     SamplingState state{interval * 2, 0};
     header.sampling.store(state.packed(), std::memory_order_release);
     std::uint64_t total = 0;

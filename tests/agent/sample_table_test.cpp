@@ -154,12 +154,14 @@ TEST_CASE("the interval doubles while more blocks are sampled than the budget ha
     struct Case {
         std::uint64_t calls, ns;  // for a thousand samples
         bool doubles;
+        std::uint64_t interval = 16;
     };
-    for (const auto& [calls, ns, doubles] :
-         {Case{2'000, kSecond / 10, true}, Case{200'000, kSecond / 10, false}, Case{2'000, kSecond, false}}) {
+    for (const auto& [calls, ns, doubles, interval] :
+         {Case{2'000, kSecond / 10, true}, Case{200'000, kSecond / 10, false}, Case{2'000, kSecond, false},
+          Case{2'000, kSecond / 10, false, SampleBudget::kLargest}}) {
         CAPTURE(calls);
         CAPTURE(ns);
-        test::SegmentInMemory memory(kSizes, 16);
+        test::SegmentInMemory memory(kSizes, interval);
         auto filter = std::make_unique<AddressFilter>();
         SampleTable table;
         table.begin(memory.view, *filter, false, false);
@@ -172,10 +174,10 @@ TEST_CASE("the interval doubles while more blocks are sampled than the budget ha
             header.allocations_q8 = 256 * calls * sample / 1000;
             now += ns / 1000;
             table.thin_when_needed(random, {100, now});
-            CHECK(SamplingState::unpacked(header.sampling).interval == 16);
+            CHECK(SamplingState::unpacked(header.sampling).interval == interval);
         }
         header.sampled = SampleBudget::kFree + 1024;
         table.thin_when_needed(random, {100, now});
-        CHECK(SamplingState::unpacked(header.sampling).interval == (doubles ? 32 : 16));
+        CHECK(SamplingState::unpacked(header.sampling).interval == (doubles ? 2 * interval : interval));
     }
 }

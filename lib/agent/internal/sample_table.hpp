@@ -18,8 +18,10 @@ struct SampledBlock {
 // How many blocks may be sampled.
 struct SampleBudget {
     static constexpr std::uint64_t kFree = 16'384;  // the first samples, which a short program may consist of
-    std::uint32_t one_block_in;                     // allocations for each sample; 0: no limit
-    std::uint64_t now_ns;                           // CLOCK_MONOTONIC
+    // Of the interval: large blocks are sampled for certain, which a larger one would not make cheaper but vague.
+    static constexpr std::uint64_t kLargest = std::uint64_t{64} << 10;
+    std::uint32_t one_block_in;  // allocations for each sample; 0: no limit
+    std::uint64_t now_ns;        // CLOCK_MONOTONIC
 };
 
 class SampleTable {

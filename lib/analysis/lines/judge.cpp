@@ -15,8 +15,11 @@ constexpr std::int64_t kFilledBytes = 4096;
 // Of the level at the end: what grew by more within the window was not flat in it.
 constexpr double kFilledShare = 0.2;
 
-// A site's history with the mark before each change, for boxes around the steps.
-std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window, const std::vector<double>& axis) {
+// Of a block of so many times the distance between samples, the size is known to 2 %.
+constexpr double kSeenWhole = 4;
+
+// A site's history with the mark before each change, for boxes around the steps. Blocks too small to be sampled for certain are left out.
+std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& window, const std::vector<double>& axis, double sample_bytes) {
     if (site.bytes <= 0 || site.blocks <= 0 || site.blocks > 1024) return std::nullopt;
     std::vector<double> x, bytes, blocks;
     std::size_t window_first = 0;
@@ -32,8 +35,9 @@ std::optional<Doubling> doubling_of(const SiteHistory& site, const Window& windo
         const auto mark = static_cast<std::int64_t>(point.mark);
         if (newest < mark - 1) add(axis[static_cast<std::size_t>(mark - 1)], level, count);
         if (point.mark <= window.first && !window.from_empty) window_first = x.size();
-        level = static_cast<double>(point.bytes);
-        count = static_cast<double>(point.blocks);
+        const bool known = static_cast<double>(point.bytes) >= kSeenWhole * sample_bytes;
+        level = known ? static_cast<double>(point.bytes) : 0;
+        count = known ? static_cast<double>(point.blocks) : 0;
         add(axis[point.mark], level, count);
         newest = mark;
     }
@@ -87,10 +91,12 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     if (levels.bytes.empty()) return std::nullopt;
     const bool by_request = !levels.requests.empty();
     const std::vector<double>& x = by_request ? levels.requests : levels.seconds;
+    // Large blocks are sampled for certain, and have no noise.
+    const double grain = site.bytes > 0 ? std::min(sample_bytes_, site.variance.last / static_cast<double>(site.bytes)) : sample_bytes_;
     // Requests and time are two tests: the better result counts, corrected for both (Bonferroni).
-    GrowthJudgment judgment = judge_growth(x, levels.bytes, levels.blocks, sample_bytes_);
+    GrowthJudgment judgment = judge_growth(x, levels.bytes, levels.blocks, grain);
     if (by_request) {
-        const GrowthJudgment by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks, sample_bytes_);
+        const GrowthJudgment by_time = judge_growth(levels.seconds, levels.bytes, levels.blocks, grain);
         if (by_time.p_value < judgment.p_value) judgment = by_time;
         judgment.p_value = std::min(1.0, 2 * judgment.p_value);
     }
@@ -106,7 +112,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
     if (judgment.growth_class == GrowthClass::linear) split(site, line);
     if (judgment.growth_class == GrowthClass::linear && judgment.p_value < 0.01) return judgment.p_value;
 
-    const auto doubling = doubling_of(site, window_, by_request ? axes_.requests : axes_.seconds);
+    const auto doubling = doubling_of(site, window_, by_request ? axes_.requests : axes_.seconds, sample_bytes_);
     if (doubling && x.size() >= 3) {
         if (doubling->stopped) {
             line.growth_class = line.growth_bytes > 0 ? GrowthClass::filling_then_flat : level_class(site);
@@ -117,7 +123,7 @@ std::optional<double> Judge::judge(const SiteHistory& site, LineGrowth& line) co
             line.payload_bytes = doubling->payload_bytes;
             line.leaking = doubling->steady;
             if (by_request) line.bytes_per_request = doubling->rate;
-            const auto by_time = by_request ? doubling_of(site, window_, axes_.seconds) : doubling;
+            const auto by_time = by_request ? doubling_of(site, window_, axes_.seconds, sample_bytes_) : doubling;
             if (by_time) line.bytes_per_hour = scaled(by_time->rate, kSecondsPerHour);
             return std::nullopt;
         }
