@@ -111,6 +111,14 @@ void add_function(TerminalText& text, const Summary& summary) {
     text.append(line_table_rows(table, text.options()));
 }
 
+// As many as leave room for a table. Returns how many were left out.
+std::size_t add_warnings(TerminalText& text, const std::vector<std::string>& warnings) {
+    constexpr std::size_t kTable = 18;
+    std::size_t shown = 0;
+    for (; shown < warnings.size() && text.lines() + kTable < kScreen; ++shown) text.field(shown == 0 ? "warnings" : "", warnings[shown]);
+    return warnings.size() - shown;
+}
+
 std::string render_short(const Diagnosis& diagnosis, const RenderOptions& options) {
     TerminalText text(options);
     const Summary summary = summarize(diagnosis);
@@ -140,11 +148,11 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
             text.field(i == 1 ? "details" : "", diagnosis.reasons[i]);
     if (diagnosis.verdict != Verdict::invalid && diagnosis.lines.accounting.live_delta_bytes != 0)
         text.field("accounting", accounting_text(diagnosis.lines.accounting));
+    const std::size_t hidden = add_warnings(text, all_warnings(diagnosis));
     add_function(text, summary);
-    const std::vector<std::string> warnings = all_warnings(diagnosis);
     text.line();
     const std::string more = fmt::format("--full prints the evidence{}, -o report.html writes a page with charts",
-                                         warnings.empty() ? "" : fmt::format(" and {}", counted(warnings.size(), "warning")));
+                                         hidden == 0 ? "" : fmt::format(" and {}", counted(hidden, "more warning")));
     text.paragraph("", Color::dim, more);
     return text.take();
 }
