@@ -10,6 +10,7 @@ build=(
   libcli11-dev nlohmann-json3-dev libfmt-dev libboost-dev
   libsqlite3-dev libzstd-dev zlib1g-dev libssl-dev libcurl4-openssl-dev
   libpcre2-dev # regular expressions of --allow-path and the like, without std::regex's recursion
+  libnghttp2-dev # HTTP/2 of the replay
   libdw-dev # debug info: which functions the compiler made
   libclang-14-dev    # leakline audit: the header; the library is loaded at run time
   libtree-sitter-dev # leakline audit: the parser of Python
@@ -32,7 +33,8 @@ tests=(
   python3-flask python3-apscheduler   # the service of the post-mortem
   python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
-  wrk hey             # load generators that scripts/bench/replay.sh compares with
+  wrk hey nghttp2-client   # load generators that scripts/bench/replay.sh compares with
+  nghttp2-server python3-grpcio   # real servers of HTTP/2 and gRPC
   nginx-light apache2-bin   # real servers whose access logs are read back
   prometheus          # a real server that series are read back from; its promtool validates metrics and rules
   prometheus-alertmanager exim4-daemon-light openssl   # a real Alertmanager and mail server that alerts are sent to

@@ -109,6 +109,20 @@ void TrafficOptions::add_sending(CLI::App& app) {
         ->type_name("N")
         ->capture_default_str()
         ->group(kSending);
+    auto* http2 = app.add_flag_callback(
+                         "--http2", [this] { options_.connect.version = http::HttpVersion::http2; },
+                         "Send HTTP/2: over http by prior knowledge, over https only if the target offers it (default: HTTP/1.1 over http; "
+                         "over https, what the target chooses)")
+                      ->group(kSending);
+    app.add_flag_callback(
+           "--http1", [this] { options_.connect.version = http::HttpVersion::http1; }, "Send HTTP/1.1 over https, too")
+        ->excludes(http2)
+        ->group(kSending);
+    app.add_option("--streams", options_.streams, "With --http2, maximum number of concurrent requests per connection")
+        ->type_name("N")
+        ->check(between(1, 10'000))
+        ->capture_default_str()
+        ->group(kSending);
     auto* per_connection = app.add_option("--requests-per-connection", options_.requests_per_connection,
                                           "Close each connection after this many requests; 0: when the log or the target closes it")
                                ->type_name("N")

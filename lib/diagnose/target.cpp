@@ -16,6 +16,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "http/client.hpp"
+#include "http/client_pool.hpp"
 #include "http/url.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
@@ -54,6 +55,21 @@ std::uint16_t free_port() {
     return ntohs(address.sin_port);
 }
 
+// A GET over the version of HTTP that the replay will use: a service may speak HTTP/2 only, as those of gRPC do.
+bool answers_as_replayed(const std::string& text, const http::PoolOptions& options) {
+    struct Answer : http::ClientPool::Listener {
+        void on_done(const http::ClientPool::Done& done) override { status = done.status; }
+        void on_idle(int) override {}
+        void on_wake() override {}
+        std::optional<int> status;
+    } answer;
+    const http::Url url = http::parse_url(text);
+    http::ClientPool pool(url, options, answer);
+    pool.send(0, {"GET " + url.target + " HTTP/1.1\r\nHost: " + url.authority() + "\r\n\r\n"});
+    while (!answer.status) pool.run_one();
+    return *answer.status != 0;
+}
+
 // Any response counts, an error status too: the port speaks HTTP.
 bool answers(const std::string& url, const http::ConnectOptions& connect, Nanoseconds timeout) {
     http::ClientOptions options;
@@ -62,6 +78,13 @@ bool answers(const std::string& url, const http::ConnectOptions& connect, Nanose
     options.connect.verify_certificate = false;  // only asked whether someone is there; the replay verifies
     options.max_body = std::size_t{16} << 20;
     try {
+        if (connect.version == http::HttpVersion::http2 || (connect.version == http::HttpVersion::automatic && url.starts_with("https:"))) {
+            http::PoolOptions pool;
+            pool.connections = 1;
+            pool.timeout = timeout;
+            pool.connect = options.connect;
+            return answers_as_replayed(url, pool);
+        }
         http::get(url, options);
         return true;
     } catch (const Error& error) {
@@ -219,7 +242,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
                 launch.only_in_environment
                     ? "the service got this port only in the environment variable PORT: put {port} where its command takes a port, or give "
                       "--target http://127.0.0.1:PORT"
-                    : "check --target, or wait longer with --ready-timeout");
+                    : "check --target (and --http2 for a gRPC service), or wait longer with --ready-timeout");
         if (!sleep_for(stop, pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
         pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
     }

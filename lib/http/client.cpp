@@ -21,9 +21,9 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 // Runs one asynchronous operation at a time to its end or to the deadline.
-class Exchange {
+class SingleExchange {
   public:
-    Exchange(const Url& url, const ClientOptions& options)
+    SingleExchange(const Url& url, const ClientOptions& options)
         : url_(url), options_(options), deadline_(Clock::now() + options.timeout), socket_(io_) {}
 
     void connect() {
@@ -222,7 +222,7 @@ std::optional<std::string_view> ClientResponse::header(std::string_view name) co
 ClientResponse send_request(const ClientRequest& request, const ClientOptions& options) {
     const Url url = parse_url(request.url);
     const std::string bytes = serialize(request, url);
-    Exchange exchange(url, options);
+    SingleExchange exchange(url, options);
     exchange.connect();
     exchange.write(bytes);
     return exchange.read(request.method == "HEAD");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <deque>
 #include <limits>
+#include <span>
+#include <utility>
 
 #include "base/quantities.hpp"
 #include "http/internal/client_connection.hpp"
@@ -20,39 +22,113 @@ constexpr Nanoseconds kNever{std::numeric_limits<std::int64_t>::max()};
 Nanoseconds steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 struct ClientPool::Implementation : ConnectionOwner {
+    struct Pause {
+        Nanoseconds until{};
+        int lane = 0;                   // whose slots are idle then
+        Connection* retries = nullptr;  // or the connection that tries again then
+    };
+    // The slots of a connection, and the connection that takes their requests.
+    struct Lane {
+        std::unique_ptr<Connection> connection;
+        bool paused = false;
+    };
+
     Implementation(const Url& url, const PoolOptions& options, Listener& done_listener)
-        : listener(done_listener), settings{url, options, resolve(url, options.connect), std::nullopt, std::vector<char>(kReceived)} {
-        if (url.scheme == Url::Scheme::https) settings.tls.emplace(make_tls_context(options.connect));
-        for (int i = 0; i < options.connections; ++i) connections.push_back(std::make_unique<Connection>(settings, *this, loop, i));
-        for (int i = options.connections; i-- > 0;) list_idle(*connections[static_cast<std::size_t>(i)]);
+        : listener(done_listener),
+          settings{url, options, resolve(url, options.connect), std::nullopt, std::vector<char>(kReceived)},
+          slots(static_cast<std::size_t>(options.connections * options.streams)),
+          lanes(static_cast<std::size_t>(options.connections)) {
+        if (url.scheme == Url::Scheme::https) {
+            settings.tls.emplace(make_tls_context(options.connect));
+            offer_protocols(*settings.tls, options.connect.version);
+        }
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            slots[i].slot = static_cast<int>(i);
+            slots[i].lane = static_cast<int>(i) / options.streams;
+        }
+        for (Lane& lane : lanes) lane.connection = make_connection(lane);
+        for (std::size_t i = slots.size(); i-- > 0;) list_idle(slots[i]);
+    }
+
+    std::span<Exchange> slots_of(const Lane& lane) {
+        const auto streams = static_cast<std::size_t>(settings.options.streams);
+        return std::span(slots).subspan(static_cast<std::size_t>(&lane - lanes.data()) * streams, streams);
+    }
+
+    std::unique_ptr<Connection> make_connection(const Lane& lane) {
+        return std::make_unique<Connection>(settings, *this, loop, slots_of(lane));
+    }
+
+    Lane& lane_of(const Exchange& exchange) { return lanes[static_cast<std::size_t>(exchange.lane)]; }
+    bool is_idle(const Exchange& exchange) const { return !exchange.busy && !lanes[static_cast<std::size_t>(exchange.lane)].paused; }
+
+    void send(Exchange& exchange, const Send& request) {
+        exchange.begin(request);
+        started(exchange);
+        Lane& lane = lane_of(exchange);
+        if (request.reconnect) renew(lane);
+        send_on(lane, exchange, request.bytes);
+    }
+
+    void send_on(Lane& lane, Exchange& exchange, std::string_view bytes) {
+        if (lane.connection->is_ending()) renew(lane);
+        lane.connection->send(exchange, bytes);
+    }
+
+    // The lane's next request is sent on a new connection.
+    void renew(Lane& lane) {
+        if (!lane.connection->is_busy()) return lane.connection->close();
+        lane.connection->end();
+        ending.push_back(std::move(lane.connection));
+        lane.connection = make_connection(lane);
+    }
+
+    void started(Exchange& exchange) {
+        exchange.previous = newest;
+        exchange.next = nullptr;
+        (newest != nullptr ? newest->next : oldest) = &exchange;
+        newest = &exchange;
+        ++busy_count;
+        if (sweep_at == kNever) sweep_later(exchange.started());
     }
 
     // ConnectionOwner
 
-    void started(Connection& connection) override {
-        connection.previous = newest;
-        connection.next = nullptr;
-        (newest != nullptr ? newest->next : oldest) = &connection;
-        newest = &connection;
-        ++busy_count;
-        if (sweep_at == kNever) sweep_later(connection.started());
-    }
-
-    void done(Connection& connection, const Done& result) override {
-        (connection.previous != nullptr ? connection.previous->next : oldest) = connection.next;
-        (connection.next != nullptr ? connection.next->previous : newest) = connection.previous;
+    void done(Exchange& exchange) override {
+        (exchange.previous != nullptr ? exchange.previous->next : oldest) = exchange.next;
+        (exchange.next != nullptr ? exchange.next->previous : newest) = exchange.previous;
         --busy_count;
-        listener.on_done(result);
+        exchange.busy = false;
+        listener.on_done(exchange.done);
     }
 
-    void idle(Connection& connection) override {
-        list_idle(connection);
-        listener.on_idle(connection.index());
+    void idle(Exchange& exchange) override {
+        if (!is_idle(exchange)) return;
+        list_idle(exchange);
+        listener.on_idle(exchange.slot);
     }
 
-    void pause(Connection& connection) override {
-        pauses.push_back({steady_now() + Connection::kPause, &connection});
+    void send_again(Exchange& exchange) override { send_on(lane_of(exchange), exchange, exchange.copy); }
+
+    void flush_later(Connection& connection) override {
+        if (std::exchange(connection.flush_is_due, true)) return;
+        unflushed.push_back(&connection);
+    }
+
+    void pause(int lane) override {
+        lanes[static_cast<std::size_t>(lane)].paused = true;
+        pauses.push_back({steady_now() + Connection::kPause, lane, nullptr});
         set_timer();
+    }
+
+    void retry_later(Connection& connection) override {
+        pauses.push_back({steady_now() + Connection::kPause, 0, &connection});
+        set_timer();
+    }
+
+    void forget(Connection& connection) override {
+        std::erase(unflushed, &connection);
+        std::erase_if(pauses, [&](const Pause& pause) { return pause.retries == &connection; });
     }
 
     void connect_failed(std::string reason, std::string hint) override {
@@ -60,10 +136,26 @@ struct ClientPool::Implementation : ConnectionOwner {
         failure_hint = std::move(hint);
     }
 
-    void list_idle(Connection& connection) {
-        if (connection.listed_idle) return;
-        connection.listed_idle = true;
-        idle_stack.push_back(&connection);
+    void list_idle(Exchange& exchange) {
+        if (exchange.listed_idle) return;
+        exchange.listed_idle = true;
+        idle_stack.push_back(&exchange);
+    }
+
+    void end_pause(const Pause& pause) {
+        if (pause.retries != nullptr) return pause.retries->retry();
+        Lane& lane = lanes[static_cast<std::size_t>(pause.lane)];
+        lane.paused = false;
+        for (Exchange& exchange : slots_of(lane)) idle(exchange);
+    }
+
+    void flush() {
+        while (!unflushed.empty()) {
+            Connection& connection = *unflushed.back();
+            unflushed.pop_back();
+            connection.flush_is_due = false;
+            connection.flush();
+        }
     }
 
     // All requests have the same timeout: the list of requests in progress is sorted by deadline, and checking its head
@@ -84,14 +176,14 @@ struct ClientPool::Implementation : ConnectionOwner {
         timer_at = kNever;
         const Nanoseconds now = steady_now();
         if (sweep_at <= now) {
-            while (oldest != nullptr && oldest->deadline() <= now) oldest->fail(Failure::timeout);
+            while (oldest != nullptr && oldest->started() + settings.options.timeout <= now) fail_oldest(Failure::timeout);
             sweep_at = kNever;
             if (oldest != nullptr) sweep_later(now);
         }
         while (!pauses.empty() && pauses.front().until <= now) {
-            Connection& connection = *pauses.front().connection;
+            const Pause pause = pauses.front();
             pauses.pop_front();
-            connection.pause_over();
+            end_pause(pause);
         }
         if (wake_at <= now) {
             wake_at = kNever;
@@ -100,16 +192,15 @@ struct ClientPool::Implementation : ConnectionOwner {
         set_timer();
     }
 
+    void fail_oldest(Failure reason) { oldest->carrier->fail(*oldest, reason); }
+
     void turn(EventLoop::Wait wait) {
+        flush();
+        std::erase_if(ending, [](const auto& connection) { return !connection->is_busy(); });
         const EventLoop::Turn turn = loop.turn(wait);
         if (turn.timer) on_timer();
         if (turn.woken) listener.on_wake();
     }
-
-    struct Pause {
-        Nanoseconds until{};
-        Connection* connection = nullptr;
-    };
 
     Listener& listener;
     ConnectionSettings settings;
@@ -117,11 +208,14 @@ struct ClientPool::Implementation : ConnectionOwner {
     Nanoseconds wake_at = kNever, sweep_at = kNever;
     Nanoseconds timer_at = kNever;  // the loop's timer
     std::deque<Pause> pauses;       // all of the same length: in order
-    std::vector<std::unique_ptr<Connection>> connections;
-    Connection *oldest = nullptr, *newest = nullptr;  // requests in progress, by start
+    std::vector<Connection*> unflushed;
+    std::vector<Exchange> slots;
+    std::vector<Lane> lanes;
+    std::vector<std::unique_ptr<Connection>> ending;  // whose lanes have another, with requests in progress
+    Exchange *oldest = nullptr, *newest = nullptr;    // requests in progress, by start
     int busy_count = 0;
     // The last used is on top, so that few connections are used. Entries that are busy again are dropped when found.
-    std::vector<Connection*> idle_stack;
+    std::vector<Exchange*> idle_stack;
     std::string failure, failure_hint;
 };
 
@@ -129,24 +223,29 @@ ClientPool::ClientPool(const Url& target, const PoolOptions& options, Listener& 
     : implementation_(std::make_unique<Implementation>(target, options, listener)) {}
 ClientPool::~ClientPool() = default;
 
-int ClientPool::size() const { return static_cast<int>(implementation_->connections.size()); }
+int ClientPool::slots() const { return static_cast<int>(implementation_->slots.size()); }
+int ClientPool::connection_of(int slot) const { return implementation_->slots[static_cast<std::size_t>(slot)].lane; }
 int ClientPool::busy() const { return implementation_->busy_count; }
 
-bool ClientPool::is_idle(int connection) const { return implementation_->connections[static_cast<std::size_t>(connection)]->is_idle(); }
-
-bool ClientPool::is_open(int connection) const { return implementation_->connections[static_cast<std::size_t>(connection)]->is_open(); }
+bool ClientPool::is_idle(int slot) const { return implementation_->is_idle(implementation_->slots[static_cast<std::size_t>(slot)]); }
 
 int ClientPool::find_idle() const {
-    std::vector<Connection*>& stack = implementation_->idle_stack;
-    while (!stack.empty() && !stack.back()->is_idle()) {
+    std::vector<Exchange*>& stack = implementation_->idle_stack;
+    while (!stack.empty() && !implementation_->is_idle(*stack.back())) {
         stack.back()->listed_idle = false;
         stack.pop_back();
     }
-    return stack.empty() ? -1 : stack.back()->index();
+    return stack.empty() ? -1 : stack.back()->slot;
 }
 
-void ClientPool::send(int connection, const Send& request) {
-    implementation_->connections[static_cast<std::size_t>(connection)]->send(request);
+int ClientPool::find_idle(int connection) const {
+    for (const Exchange& exchange : implementation_->slots_of(implementation_->lanes[static_cast<std::size_t>(connection)]))
+        if (implementation_->is_idle(exchange)) return exchange.slot;
+    return -1;
+}
+
+void ClientPool::send(int slot, const Send& request) {
+    implementation_->send(implementation_->slots[static_cast<std::size_t>(slot)], request);
 }
 
 void ClientPool::run_one() { implementation_->turn(EventLoop::Wait::yes); }
@@ -161,12 +260,12 @@ void ClientPool::wake_at(Nanoseconds when) {
 void ClientPool::wake() { implementation_->loop.wake(); }
 
 void ClientPool::abort() {
-    while (implementation_->oldest != nullptr) implementation_->oldest->fail(Failure::aborted);
+    while (implementation_->oldest != nullptr) implementation_->fail_oldest(Failure::aborted);
 }
 
 void ClientPool::close_idle() {
-    for (const std::unique_ptr<Connection>& connection : implementation_->connections)
-        if (connection->is_idle()) connection->close();
+    for (Implementation::Lane& lane : implementation_->lanes)
+        if (!lane.connection->is_busy()) lane.connection->close();
 }
 
 const std::string& ClientPool::connect_failure() const { return implementation_->failure; }

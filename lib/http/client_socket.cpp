@@ -62,6 +62,13 @@ class ClientSocket::Tls {
         return kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE ? Handshake::waiting : Handshake::failed;
     }
 
+    std::string_view chosen_protocol() const {
+        const unsigned char* name = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(ssl_, &name, &size);
+        return {reinterpret_cast<const char*>(name), size};
+    }
+
     TlsFailure handshake_failure() {
         boost::system::error_code error;
         if (const unsigned long code = ERR_get_error(); code != 0 && !ended_)
@@ -172,6 +179,7 @@ void ClientSocket::begin_tls(boost::asio::ssl::context& context, const Url& url,
 
 ClientSocket::Handshake ClientSocket::do_handshake() { return tls_->do_handshake(); }
 TlsFailure ClientSocket::handshake_failure() { return tls_->handshake_failure(); }
+std::string_view ClientSocket::chosen_protocol() const { return tls_->chosen_protocol(); }
 std::optional<TlsFailure> ClientSocket::certificate_refusal() const { return tls_ ? tls_->certificate_refusal() : std::nullopt; }
 
 Transfer ClientSocket::send(std::string_view bytes) { return tls_ ? tls_->send(bytes) : send_on(descriptor(), bytes); }

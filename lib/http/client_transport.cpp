@@ -92,6 +92,15 @@ boost::asio::ssl::context make_tls_context(const ConnectOptions& options) {
     return context;
 }
 
+void offer_protocols(boost::asio::ssl::context& context, HttpVersion version) {
+    const auto entry = [](std::string_view name) { return static_cast<char>(name.size()) + std::string(name); };
+    std::string names;
+    if (version != HttpVersion::http1) names += entry(kAlpnHttp2);
+    if (version != HttpVersion::http2) names += entry("http/1.1");
+    SSL_CTX_set_alpn_protos(context.native_handle(), reinterpret_cast<const unsigned char*>(names.data()),
+                            static_cast<unsigned>(names.size()));
+}
+
 void prepare_tls(SSL* tls, const Url& url, bool verify) {
     boost::system::error_code not_an_address;
     boost::asio::ip::make_address(url.host, not_an_address);
@@ -120,11 +129,18 @@ std::string certificate_hint(long verdict) {
 
 }  // namespace
 
+TlsFailure no_http2_over_tls() {
+    return {"the target does not offer HTTP/2 in the TLS handshake (ALPN)", "without --http2, the target chooses the version"};
+}
+
 TlsFailure explain_tls_failure(SSL* tls, const boost::system::error_code& error) {
     const long verdict = SSL_get_verify_result(tls);
     if (verdict != X509_V_OK)
         return {std::string("the certificate is not accepted: ") + X509_verify_cert_error_string(verdict), certificate_hint(verdict)};
-    if (error.category() == boost::asio::error::get_ssl_category())
+    const bool of_tls = error.category() == boost::asio::error::get_ssl_category();
+    if (of_tls && ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+        return no_http2_over_tls();
+    if (of_tls)
         if (const auto refusal = explain_certificate_alert(tls, static_cast<unsigned long>(error.value()))) return *refusal;
     if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
         return {"the server ended the TLS handshake", "does this port speak https?"};

@@ -20,9 +20,14 @@ struct HostAddress {
 // "HOST:PORT:ADDRESS", such as api.example.com:443:127.0.0.1 or api.example.com:*:[::1]. Throws Error{usage}.
 HostAddress parse_host_address(std::string_view text);
 
+// automatic: over TLS the target chooses (ALPN); else HTTP/1.1. http2: by prior knowledge; over TLS a target that does not offer it
+// is refused.
+enum class HttpVersion { automatic, http1, http2 };
+
 struct ConnectOptions {
-    bool verify_certificate = true;  // https: chain and host name, against the system's or ca_file's roots
-    std::string ca_file;             // PEM; empty: the system's roots
+    HttpVersion version = HttpVersion::automatic;  // of the pool; single requests use HTTP/1.1
+    bool verify_certificate = true;                // https: chain and host name, against the system's or ca_file's roots
+    std::string ca_file;                           // PEM; empty: the system's roots
     // The client certificate with its intermediates, and its private key: PEM. Without a key file, certificate_file has both.
     std::string certificate_file, key_file;
     std::vector<HostAddress> addresses;  // several for a host: tried in this order

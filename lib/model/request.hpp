@@ -67,13 +67,15 @@ struct ReplayValues {
 struct ReplayStats {
     std::uint64_t read = 0, bad = 0, filtered = 0, sent = 0, unsent = 0, completed = 0;
     std::map<int, std::uint64_t> statuses;
+    std::map<int, std::uint64_t> grpc_statuses;  // of responses with status 200 to gRPC requests, by gRPC's code; -1: without one
+    std::uint64_t http2 = 0;                     // responses over HTTP/2
     std::array<std::uint64_t, kFailureCount> failures{};
     std::uint64_t late = 0;         // records that were too late for the reorder window
     std::uint64_t unexpected = 0;   // completed with a status other than the caller expects
     std::string expected;           // the statuses that the caller expects: "2xx,404"; "" if not given
     std::string failure_cause;      // of the most frequent failure, and a hint: "connection refused"; "" if not known
     std::uint64_t connections = 0;  // that were opened
-    std::uint64_t retried = 0;      // attempts beyond the first, on stale keep-alive connections
+    std::uint64_t retried = 0;      // attempts beyond the first: on stale keep-alive connections, of refused HTTP/2 streams
     LatencySummary latency;         // from the due time to the last byte of the response
     LatencySummary service;         // from the first byte written
     LatencySummary send_lag;        // from the due time to the first byte written

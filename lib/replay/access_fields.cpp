@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "base/time_text.hpp"
 #include "replay/internal/method.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
@@ -116,6 +117,7 @@ std::string AccessFields::finish(Record& record) {
     if (!request_.empty()) {
         const std::size_t space = request_.find(' '), version = request_.rfind(" HTTP/");
         if (space != request_.npos && version != request_.npos && version > space) {
+            record.http_version = http_version_of(request_.substr(version + 1));
             if (record.method.empty()) record.method = request_.substr(0, space);
             if (record.target.empty()) record.target = request_.substr(space + 1, version - space - 1);
         }

@@ -21,25 +21,29 @@ const char* in_words(Failure failure) {
 
 }  // namespace
 
-void FailureReasons::add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint) {
-    // An aborted request has that reason, not that of a connection that failed before.
-    if (result.had_connection() || result.failure == Failure::aborted || connect_failure.empty()) {
-        ++connected_[static_cast<std::size_t>(result.failure)];
-        return;
-    }
-    auto at = connects_.find(connect_failure);
-    if (at == connects_.end()) {
-        if (connects_.size() == kMax) return;
-        at = connects_.emplace(connect_failure, Connect{0, connect_hint}).first;
+void FailureReasons::add_worded(const std::string& name, const std::string& reason, const std::string& hint) {
+    auto at = worded_.find(reason);
+    if (at == worded_.end()) {
+        if (worded_.size() == kMax) return;
+        at = worded_.emplace(reason, Worded{0, name, hint}).first;
     }
     ++at->second.count;
 }
 
+void FailureReasons::add(const http::ClientPool::Done& result, const std::string& connect_failure, const std::string& connect_hint) {
+    if (!result.reason.empty()) add_worded(std::string(failure_name(result.failure)) + ": ", std::string(result.reason), "");
+    // An aborted request has that reason, not that of a connection that failed before.
+    else if (result.had_connection() || result.failure == Failure::aborted || connect_failure.empty())
+        ++connected_[static_cast<std::size_t>(result.failure)];
+    else
+        add_worded("", connect_failure, connect_hint);
+}
+
 FailureReasons::Cause FailureReasons::most() const {
     const auto connected = std::max_element(connected_.begin(), connected_.end());
-    const auto connect =
-        std::max_element(connects_.begin(), connects_.end(), [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
-    if (connect != connects_.end() && connect->second.count >= *connected) return {"", connect->first, connect->second.hint};
+    const auto worded =
+        std::max_element(worded_.begin(), worded_.end(), [](const auto& a, const auto& b) { return a.second.count < b.second.count; });
+    if (worded != worded_.end() && worded->second.count >= *connected) return {worded->second.name, worded->first, worded->second.hint};
     if (*connected == 0) return {};
     const auto failure = static_cast<Failure>(connected - connected_.begin());
     return {std::string(failure_name(failure)) + ": ", in_words(failure), ""};

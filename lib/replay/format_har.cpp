@@ -10,6 +10,7 @@
 #include "base/time_text.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/internal/method.hpp"
+#include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
 
@@ -224,6 +225,12 @@ bool HarStream::read_request(JsonScan& scan, Record& record) {
         if (key == "url") {
             if (!scan.string(record.target)) return false;
             record.target = record.target.substr(0, record.target.find('#'));
+            return true;
+        }
+        if (key == "httpVersion" && scan.next_is('"')) {
+            std::string_view version;
+            if (!scan.string(version)) return false;
+            record.http_version = http_version_of(version);
             return true;
         }
         if (key == "headers") return read_headers(scan, record);

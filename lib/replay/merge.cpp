@@ -101,9 +101,10 @@ ReplayStats merge(const std::vector<NamedStats>& parts) {
         check_sums(part);
         for (const auto member : {&ReplayStats::read, &ReplayStats::bad, &ReplayStats::filtered, &ReplayStats::sent, &ReplayStats::unsent,
                                   &ReplayStats::completed, &ReplayStats::late, &ReplayStats::unexpected, &ReplayStats::connections,
-                                  &ReplayStats::retried, &ReplayStats::log_requests})
+                                  &ReplayStats::retried, &ReplayStats::log_requests, &ReplayStats::http2})
             add_count(sum.*member, stats.*member, part.name);
         for (const auto& [status, count] : stats.statuses) add_count(sum.statuses[status], count, part.name);
+        for (const auto& [code, count] : stats.grpc_statuses) add_count(sum.grpc_statuses[code], count, part.name);
         for (std::size_t i = 0; i < kFailureCount; ++i) add_count(sum.failures[i], stats.failures[i], part.name);
         latency.add(stats.latency, part.name, "latency");
         service.add(stats.service, part.name, "service time");

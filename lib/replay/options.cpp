@@ -58,6 +58,10 @@ StatusCheck parse_status_check(const std::string& text) {
 void check(const ReplayOptions& options) {
     const auto refuse = [](const char* option, const char* message) { throw Error(ErrorKind::usage, option, message); };
     if (options.connections < 1 || options.connections > 60'000) refuse("--connections", "must be 1 to 60000");
+    if (options.streams < 1 || options.streams > 10'000) refuse("--streams", "must be 1 to 10000");
+    if (options.streams > 1 && options.connect.version != http::HttpVersion::http2)
+        throw Error(ErrorKind::usage, "--streams", "several requests at a time on one connection require HTTP/2",
+                    "--http2 --streams " + std::to_string(options.streams));
     if (options.requests_per_connection < 0) refuse("--requests-per-connection", "must be 0 or more");
     if (options.rounds < 0) refuse("--rounds", "must be 0 or more");
     if (!(options.pace.speed > 0)) refuse("--speed", "must be above 0");

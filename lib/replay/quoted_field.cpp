@@ -58,10 +58,22 @@ std::string_view unescaped_field(std::string_view text, Scratch& scratch) {
     return {first, static_cast<std::size_t>(to - first)};
 }
 
+char http_version_of(std::string_view text) {
+    for (const std::string_view prefix : {"http/", "h"}) {
+        if (!starts_with_ignoring_case(text, prefix) || text.size() == prefix.size()) continue;
+        const char digit = text[prefix.size()];
+        return digit >= '1' && digit <= '3' ? digit : '\0';
+    }
+    return '\0';
+}
+
 bool read_request_line(std::string_view request, Record& record) {
     const std::size_t space = request.find(' ');
     std::string_view target = space == request.npos ? std::string_view() : request.substr(space + 1);
-    target = target.substr(0, target.rfind(" HTTP/"));
+    if (const std::size_t version = target.rfind(" HTTP/"); version != target.npos) {
+        record.http_version = http_version_of(target.substr(version + 1));
+        target = target.substr(0, version);
+    }
     record.method = request.substr(0, space);
     record.target = target;
     // "-" means that no request arrived; a load balancer writes "- http://host:80- -".

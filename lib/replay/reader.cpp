@@ -164,6 +164,7 @@ void Reader::add(Batch& batch, Record& record, Log& log) {
     item.path = path;
     item.first_round = generation_ == 0;
     item.fresh = fresh;
+    if (generation_ == 0) (record.http_version == '1' ? over_http1_ : over_later_) += record.http_version != 0;
     if (patches_) {
         item.extractions = extractions_of(options_.values, record.method, record.target);
         prepare_values(batch, item);

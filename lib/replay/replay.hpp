@@ -50,6 +50,7 @@ struct ReplayOptions {
     std::string target;  // http://host:port, see http/url.hpp
     Pace pace;
     int connections = 32;
+    int streams = 1;                      // concurrent requests of a connection; more than 1 requires HTTP/2 (connect.version)
     int requests_per_connection = 0;      // a connection is closed after this many; 0: kept as long as the log and the target allow
     int rounds = 1;                       // 0: until duration is over or the replay is stopped
     std::optional<Nanoseconds> duration;  // nothing is sent after this

@@ -49,14 +49,14 @@ class Run : http::ClientPool::Listener {
           pool_(url_, pool_options(options), *this),
           reader_(options_, url_.authority(), queue_, [this] { pool_.wake(); }),
           tally_(options.expect),
-          slots_(static_cast<std::size_t>(options.connections)),
-          carried_(static_cast<std::size_t>(options.connections), 0),
-          deferred_(static_cast<std::size_t>(options.connections)),
+          slots_(static_cast<std::size_t>(pool_.slots())),
+          deferred_(slots_.size()),
           recorded_(options.connections),
+          one_by_one_(options.values.any() || options.shape.session),
           schedule_(options.pace, options.max_gap) {
         if (!options.values.any()) return;
         values_.emplace(options.values);
-        searches_.resize(static_cast<std::size_t>(options.connections));
+        searches_.resize(slots_.size());
     }
 
     ~Run() override {
@@ -91,6 +91,8 @@ class Run : http::ClientPool::Listener {
     static http::PoolOptions pool_options(const ReplayOptions& options) {
         http::PoolOptions pool;
         pool.connections = options.connections;
+        pool.requests_per_connection = options.requests_per_connection;
+        pool.streams = options.streams;
         pool.timeout = options.timeout;
         pool.connect = options.connect;
         return pool;
@@ -99,11 +101,10 @@ class Run : http::ClientPool::Listener {
     // http::ClientPool::Listener
 
     void on_done(const http::ClientPool::Done& result) override {
-        Tally::Sent& sent = slots_[static_cast<std::size_t>(result.connection)];
+        Tally::Sent& sent = slots_[static_cast<std::size_t>(result.slot)];
         // At max pace a request is due when there is a connection for it.
         if (options_.pace.kind == Pace::Kind::max) sent.due = result.started;
         tally_.done(sent, result);
-        count_carried(result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
         if (result.response != nullptr) learn(result);
         if (result.had_connection())
@@ -111,27 +112,31 @@ class Run : http::ClientPool::Listener {
         else if (result.end - last_connected_ > options_.give_up)
             stop("no connection for " + format_duration(options_.give_up) + ": " + pool_.connect_failure());
         if (options_.progress == nullptr) return;
+        std::atomic<std::uint64_t>& opened = options_.progress->connections;
+        opened.store(opened.load(std::memory_order_relaxed) + result.opened, std::memory_order_relaxed);
         count_one(result.status != 0 ? options_.progress->completed : options_.progress->failed);
     }
 
-    void on_idle(int connection) override {
-        send_deferred(connection);
+    void on_idle(int slot) override {
+        send_deferred(queue_of(slot));
         dispatch();
         retry_waiting();
     }
 
-    // The first request that was set aside for an idle connection; more, where they are not sent for want of a value.
-    void send_deferred(int connection) {
-        std::deque<Deferred>& waiting = deferred_[static_cast<std::size_t>(connection)];
-        while (!waiting.empty() && !stopping_ && pool_.is_idle(connection)) {
+    // The requests that were set aside, as far as there are idle slots for them.
+    void send_deferred(int queue) {
+        std::deque<Deferred>& waiting = deferred_[static_cast<std::size_t>(queue)];
+        while (!waiting.empty() && !stopping_) {
+            const int slot = idle_slot(queue);
+            if (slot < 0) return;
             const Deferred first = waiting.front();
             if (must_wait(first.pending)) {
-                waiting_.insert(connection);
+                waiting_.insert(queue);
                 return;
             }
             waiting.pop_front();
             --deferred_count_;
-            send(connection, first.pending, first.due, first.reconnect);
+            send(slot, first.pending, first.due, first.reconnect);
         }
     }
 
@@ -139,7 +144,7 @@ class Run : http::ClientPool::Listener {
     void retry_waiting() {
         if (waiting_.empty() || (!learned_ && pool_.busy() > 0)) return;
         learned_ = false;
-        for (const int connection : std::exchange(waiting_, {})) send_deferred(connection);
+        for (const int queue : std::exchange(waiting_, {})) send_deferred(queue);
         if (waiting_.empty()) dispatch();
     }
 
@@ -155,7 +160,7 @@ class Run : http::ClientPool::Listener {
     }
 
     void learn(const http::ClientPool::Done& result) {
-        const Search& search = searches_[static_cast<std::size_t>(result.connection)];
+        const Search& search = searches_[static_cast<std::size_t>(result.slot)];
         learned_ = values_->learn(search.session, search.extractions, search.target, *result.response) || learned_;
     }
 
@@ -208,66 +213,70 @@ class Run : http::ClientPool::Listener {
                 }
             }
             if (deferred_count_ == kMaxDeferred) return;
-            const RecordedConnections::Place place = place_for(next_.item().affinity);
-            if (place.connection < 0) return;
-            if (!pool_.is_idle(place.connection) || is_waiting(place.connection) || must_wait(next_)) {
-                if (pool_.is_idle(place.connection)) waiting_.insert(place.connection);
-                deferred_[static_cast<std::size_t>(place.connection)].push_back({next_, next_due_, place.opens});
+            const Place place = place_for(next_.item().affinity);
+            if (place.queue < 0) return;
+            if (place.slot < 0 || is_waiting(place.queue) || must_wait(next_)) {
+                if (place.slot >= 0) waiting_.insert(place.queue);
+                deferred_[static_cast<std::size_t>(place.queue)].push_back({next_, next_due_, place.opens});
                 ++deferred_count_;
                 has_next_ = false;
                 continue;
             }
             has_next_ = false;
-            send(place.connection, next_, next_due_, place.opens);
+            send(place.slot, next_, next_due_, place.opens);
         }
     }
 
-    bool is_waiting(int connection) const { return !waiting_.empty() && waiting_.contains(connection); }
+    // Requests that have to go over one connection and find it busy wait in a queue. A queue has the number of a slot: the only one
+    // that takes its requests where they are sent one after the other, else the first of a connection, all of whose slots do.
+    int queue_of(int slot) const { return one_by_one_ ? slot : slot - slot % options_.streams; }
+    int idle_slot(int queue) const {
+        if (!one_by_one_) return pool_.find_idle(pool_.connection_of(queue));
+        return pool_.is_idle(queue) ? queue : -1;
+    }
+    bool is_waiting(int queue) const { return !waiting_.empty() && waiting_.contains(queue); }
 
-    // The connection for an item of this session, busy or not; -1: it has to wait. A connection of the log is one of
-    // the replay's for as long as it lasts; sessions by a key (--session) share the replay's.
-    RecordedConnections::Place place_for(std::uint64_t affinity) {
-        if (affinity == 0) return {pool_.find_idle(), false};
-        if (options_.shape.session) return {static_cast<int>(affinity % slots_.size()), false};
-        return recorded_.place(affinity);
+    struct Place {
+        int queue = -1;      // -1: it has to wait for any slot
+        int slot = -1;       // -1: none of the queue's is idle
+        bool opens = false;  // a new connection
+    };
+    // Where an item of this session is sent. A connection of the log is one of the replay's for as long as it lasts; sessions by
+    // a key (--session) share the replay's.
+    Place place_for(std::uint64_t affinity) {
+        if (affinity == 0) {
+            const int slot = pool_.find_idle();
+            return {slot, slot, false};
+        }
+        if (options_.shape.session) {
+            const int queue = static_cast<int>(affinity % slots_.size());
+            return {queue, idle_slot(queue), false};
+        }
+        const RecordedConnections::Place place = recorded_.place(affinity);
+        const int queue = place.connection * options_.streams;
+        return {queue, idle_slot(queue), place.opens};
     }
 
-    void count_carried(const http::ClientPool::Done& result) {
-        int& carried = carried_[static_cast<std::size_t>(result.connection)];
-        carried = result.opened != 0 ? 1 : carried + 1;
-        if (result.opened == 0 || options_.progress == nullptr) return;
-        std::atomic<std::uint64_t>& counter = options_.progress->connections;
-        counter.store(counter.load(std::memory_order_relaxed) + result.opened, std::memory_order_relaxed);
-    }
-
-    // Whether to close the connection after this request.
-    bool ends_connection(int connection, const Item& item, bool reconnect) const {
-        if (item.closes || options_.requests_per_connection == 0) return item.closes;
-        const int carried = !reconnect && pool_.is_open(connection) ? carried_[static_cast<std::size_t>(connection)] : 0;
-        return carried + 1 >= options_.requests_per_connection;
-    }
-
-    void send(int connection, const Pending& pending, Nanoseconds due, bool reconnect = false) {
+    void send(int slot, const Pending& pending, Nanoseconds due, bool reconnect = false) {
         const Item& item = pending.item();
         std::string_view bytes = pending.bytes();
-        if (values_ && !fill_in(connection, pending, bytes, reconnect)) return source_.release(pending);  // it stays unsent
-        slots_[static_cast<std::size_t>(connection)] = {due, item.path, item.recorded_status, item.first_round, item.fresh};
+        if (values_ && !fill_in(slot, pending, bytes, reconnect)) return source_.release(pending);  // it stays unsent
+        slots_[static_cast<std::size_t>(slot)] = {due, item.path, item.recorded_status, item.first_round, item.fresh};
         tally_.sent(item.path);
         if (options_.progress != nullptr) {
             count_one(options_.progress->sent);
             if (options_.pace.kind != Pace::Kind::max)
                 options_.progress->lag_ns.store((steady_now() - due).count(), std::memory_order_relaxed);
         }
-        pool_.send(connection,
-                   {bytes, item.head, item.idempotent, 0, reconnect, ends_connection(connection, item, reconnect), item.extractions != 0});
+        pool_.send(slot, {bytes, item.head, item.idempotent, 0, reconnect, item.closes, item.extractions != 0});
         source_.release(pending);
     }
 
     // Sets bytes to the request with the values of its session, and remembers what its response is searched for. False: a value is
     // missing, and the next request on the connection opens it, if this one was to.
-    bool fill_in(int connection, const Pending& pending, std::string_view& bytes, bool& reconnect) {
+    bool fill_in(int slot, const Pending& pending, std::string_view& bytes, bool& reconnect) {
         const Item& item = pending.item();
-        Search& search = searches_[static_cast<std::size_t>(connection)];
+        Search& search = searches_[static_cast<std::size_t>(slot)];
         reconnect = reconnect || search.reconnects;
         search.reconnects = false;
         if (item.patches != 0) {
@@ -420,6 +429,7 @@ class Run : http::ClientPool::Listener {
             for (const std::string& warning : options_.fresh_plan->warnings) stats.warnings.push_back(warning);
         for (std::string& warning : reader_.value_warnings()) stats.warnings.push_back(std::move(warning));
         if (values_) stats.values = values_->result();
+        if (std::string changed = changed_version(stats); !changed.empty()) stats.warnings.push_back(std::move(changed));
         if (stats.late > 0)
             stats.warnings.push_back(counted(stats.late, "record") + " came more than " + format_count(options_.reorder) +
                                      " records late and " + (stats.late == 1 ? "was" : "were") + " sent immediately");
@@ -441,6 +451,19 @@ class Run : http::ClientPool::Listener {
             if (sent_damage.count() < bad) sent_damage.add(entry.location, entry.message);
         sent_damage.add_uncounted(bad - sent_damage.count());
         return sent_damage;
+    }
+
+    // Requests that were recorded over another version of HTTP than they were sent over.
+    std::string changed_version(const ReplayStats& stats) const {
+        const bool http2 = stats.http2 != 0;
+        const std::uint64_t changed = http2 ? reader_.over_http1() : reader_.over_later();
+        if (changed == 0 || stats.completed == 0) return {};
+        return fmt::format("{} of {} requests in the log {} recorded over {}, and sent over {}{}", format_count(changed),
+                           format_count(stats.log_requests), changed == 1 ? "was" : "were", http2 ? "HTTP/1" : "HTTP/2 or HTTP/3",
+                           http2 ? "HTTP/2" : "HTTP/1.1",
+                           !http2                                                     ? "; --http2 sends HTTP/2"
+                           : options_.connect.version == http::HttpVersion::automatic ? "; --http1 sends HTTP/1.1"
+                                                                                      : "");
     }
 
     std::string why_skipped(const ReplayValues& values) const {
@@ -512,11 +535,11 @@ class Run : http::ClientPool::Listener {
     std::thread reading_;
     Tally tally_;
     FailureReasons reasons_;
-    std::vector<Tally::Sent> slots_;              // one a connection
-    std::vector<int> carried_;                    // requests, by each connection since it was opened
-    std::vector<std::deque<Deferred>> deferred_;  // one a connection: items of its sessions, in order
+    std::vector<Tally::Sent> slots_;              // by the pool's slots
+    std::vector<std::deque<Deferred>> deferred_;  // by queue: items in order
     std::size_t deferred_count_ = 0;
     RecordedConnections recorded_;
+    const bool one_by_one_;  // requests of a connection of the log, or of a session, are sent one after the other
     struct Search {
         std::uint64_t session = 0;
         ExtractionSet extractions = 0;
@@ -524,8 +547,8 @@ class Run : http::ClientPool::Listener {
         bool reconnects = false;  // the next request is sent on a new connection
     };
     std::optional<SessionValues> values_;
-    std::vector<Search> searches_;  // one a connection: of the request in progress
-    std::set<int> waiting_;         // idle connections whose next request waits for a value
+    std::vector<Search> searches_;  // by slot: of the request in progress
+    std::set<int> waiting_;         // queues with an idle slot, whose next request waits for a value
     bool learned_ = false;          // since the waiting ones were looked at
     std::string rendered_;          // the request that is sent
     bool is_rendered_ = false;      // rendered_ is the request that is sent next

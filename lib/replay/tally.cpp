@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quantities.hpp"
+#include "model/grpc_status.hpp"
 
 namespace leakline::replay {
 
@@ -61,23 +62,29 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     }
     ++stats_.completed;
     ++path.completed;
-    if (result.status >= 400) {
+    stats_.http2 += result.http2;
+    // gRPC answers failures with 200 too.
+    const bool is_grpc = result.is_grpc && result.status == 200;
+    const int status = is_grpc ? http_status_of_grpc(result.grpc_status) : result.status;
+    if (is_grpc) ++stats_.grpc_statuses[result.grpc_status];
+    const bool accepted = expect_ && expect_->accepts(status, request.recorded_status);
+    if (status >= 400) {
         ++path.errors;
         // Expected statuses are not failures either, whatever the log says.
-        path.failed_as_recorded += request.recorded_status >= 400 || (expect_ && expect_->accepts(result.status, request.recorded_status));
+        path.failed_as_recorded += request.recorded_status >= 400 || accepted;
     }
     path.first += request.first_round;
     path.fresh += request.fresh;
-    if (denies_identifier(result.status)) {
+    if (denies_identifier(status)) {
         path.first_refused += request.first_round;
         path.fresh_refused += request.fresh;
     }
     if (request.recorded_status == 0) ++uncompared_;
-    if (is_refusal(result.status, request.recorded_status) && !(expect_ && expect_->accepts(result.status, request.recorded_status))) {
+    if (is_refusal(status, request.recorded_status) && !accepted) {
         ++refused_;
-        ++refusals_[result.status];
+        ++refusals_[is_grpc ? kGrpc + result.grpc_status : status];
     }
-    if (expect_ && !expect_->accepts(result.status, request.recorded_status)) ++stats_.unexpected;
+    if (expect_ && !accepted) ++stats_.unexpected;
     ++statuses_[static_cast<std::size_t>(std::clamp(result.status, 0, 999))];
     latency_.record(result.end - request.due);
     service_.record(result.end - result.first_write);
@@ -87,7 +94,8 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
 int Tally::most_refused() const {
     const auto most =
         std::max_element(refusals_.begin(), refusals_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    return most == refusals_.end() ? 0 : most->first;
+    if (most == refusals_.end()) return 0;
+    return most->first < kGrpc - 1 ? most->first : http_status_of_grpc(most->first - kGrpc);
 }
 
 std::string Tally::refused_statuses() const {
@@ -97,7 +105,8 @@ std::string Tally::refused_statuses() const {
     std::sort(ranking.begin(), ranking.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     std::string text;
     for (std::size_t i = 0; i < ranking.size() && i < kShown; ++i)
-        text += (text.empty() ? "" : ", ") + format_count(ranking[i].first) + " x " + std::to_string(ranking[i].second);
+        text += (text.empty() ? "" : ", ") + format_count(ranking[i].first) + " x " +
+                (ranking[i].second < kGrpc - 1 ? std::to_string(ranking[i].second) : "gRPC " + grpc_status_name(ranking[i].second - kGrpc));
     return ranking.size() > kShown ? text + ", ..." : text;
 }
 

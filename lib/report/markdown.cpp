@@ -7,6 +7,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/utf8.hpp"
+#include "model/grpc_status.hpp"
 #include "report/internal/history_text.hpp"
 #include "report/internal/line_table.hpp"
 #include "report/internal/markdown.hpp"
@@ -134,6 +135,7 @@ std::string replay(const ReplayStats& stats) {
         fmt::format("{} = {} + {} + {} + {}", format_count(stats.read), format_count(stats.sent), format_count(stats.unsent),
                     format_count(stats.bad), format_count(stats.filtered)));
     for (const auto& [status, count] : stats.statuses) row(fmt::format("status {}", status), format_count(count));
+    for (const auto& [code, count] : stats.grpc_statuses) row("gRPC " + grpc_status_name(code), format_count(count));
     for (std::size_t i = 0; i < kFailureCount; ++i)
         if (stats.failures[i] != 0) row(failure_text(static_cast<Failure>(i)), format_count(stats.failures[i]));
     row("rate", format_per_second(stats.rate) + (stats.target_rate ? " of " + format_per_second(*stats.target_rate) + " due" : ""));

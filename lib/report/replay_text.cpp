@@ -16,6 +16,11 @@ std::string latencies_text(const LatencySummary& latency) {
                        latency_text(latency.p99), latency_text(latency.p999), latency_text(latency.max));
 }
 
+std::string http2_text(const ReplayStats& stats) {
+    if (stats.http2 == 0) return {};
+    return stats.http2 == stats.completed ? ", HTTP/2" : fmt::format("; {} over HTTP/2", counted(stats.http2, "response"));
+}
+
 }  // namespace
 
 void add_replay(TerminalText& text, const ReplayStats& stats) {
@@ -31,6 +36,7 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
             answers += fmt::format("{}{} x {}", answers.empty() ? "" : ", ", format_count(stats.failures[i]),
                                    failure_text(static_cast<Failure>(i)));
     text.field("responses", answers.empty() ? "none" : answers);
+    if (const std::string grpc = grpc_text(stats); !grpc.empty()) text.field("gRPC", grpc);
     const double answered = stats.duration_s > 0 ? static_cast<double>(stats.completed) / stats.duration_s : 0;
     text.field("rate", fmt::format("{} sent{}, {} completed over {:.3g} s", format_per_second(stats.rate),
                                    stats.target_rate ? fmt::format(" of {} planned", format_per_second(*stats.target_rate)) : "",
@@ -38,11 +44,12 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     text.field("latency", latencies_text(stats.latency) + " (from the due time)");
     text.field("send lag", latencies_text(stats.send_lag));
     if (stats.unexpected != 0) text.field("unexpected", format_count(stats.unexpected) + " responses with an unexpected status");
-    text.field("connections", format_count(stats.connections) + " opened");
+    text.field("connections", format_count(stats.connections) + " opened" + http2_text(stats));
     if (const std::string fresh = fresh_text(stats); !fresh.empty()) text.field("identifiers", fresh);
     if (const std::string values = values_text(stats); !values.empty()) text.field("values", values);
     if (stats.retried != 0)
-        text.field("retried", format_count(stats.retried) + (stats.retried == 1 ? " attempt" : " attempts") + " on stale connections");
+        text.field("retried", format_count(stats.retried) + (stats.retried == 1 ? " attempt" : " attempts") + " on stale connections" +
+                                   (stats.http2 != 0 ? " or refused streams" : ""));
     if (stats.late != 0) text.field("late records", format_count(stats.late) + " were too far out of order for --reorder");
     if (!stats.valid) {
         text.field("INVALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/quantities.hpp"
+#include "model/grpc_status.hpp"
 #include "report/internal/summary.hpp"
 
 namespace leakline::report {
@@ -63,6 +64,13 @@ std::string values_text(const ReplayStats& stats) {
     return text;
 }
 
+std::string grpc_text(const ReplayStats& stats) {
+    std::string text;
+    for (const auto& [code, count] : stats.grpc_statuses)
+        text += fmt::format("{}{} x {}", text.empty() ? "" : ", ", format_count(count), grpc_status_name(code));
+    return text;
+}
+
 std::string not_tested_text(const Coverage& coverage) { return list_text(not_served(coverage)); }
 
 std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis) {
@@ -70,6 +78,7 @@ std::vector<TrafficRow> traffic_rows(const Diagnosis& diagnosis) {
     if (diagnosis.connections) rows.push_back({"per connection", connections_text(*diagnosis.connections)});
     if (std::string fresh = fresh_text(diagnosis.replay); !fresh.empty()) rows.push_back({"identifiers", std::move(fresh)});
     if (std::string values = values_text(diagnosis.replay); !values.empty()) rows.push_back({"values", std::move(values)});
+    if (std::string grpc = grpc_text(diagnosis.replay); !grpc.empty()) rows.push_back({"gRPC", std::move(grpc)});
     if (std::string kinds = not_tested_text(diagnosis.coverage); !kinds.empty()) rows.push_back({"not tested", std::move(kinds)});
     return rows;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The replayer against wrk and hey, its reader against cat, its timing, its memory. Every figure is a median of
+# The replayer against wrk, hey and h2load, its reader against cat, its timing, its memory. Every figure is a median of
 # interleaved runs, and every comparison a ratio: machines are noisy.
-# usage: scripts/bench.sh replay [BUILD_DIR [RUNS [SECONDS]]]      (nginx, wrk and hey: see scripts/setup.sh)
+# usage: scripts/bench.sh replay [BUILD_DIR [RUNS [SECONDS]]]      (nginx, wrk, hey and h2load: see scripts/setup.sh)
 set -euo pipefail
 
 build=${1:-build/release}  # its bin/leakline is measured
@@ -49,16 +49,17 @@ daemon off; master_process off; worker_processes 1; pid $work/nginx.pid; error_l
 events { worker_connections 4096; }
 http { access_log off; keepalive_requests 100000000; client_body_temp_path $work/b; proxy_temp_path $work/p;
   fastcgi_temp_path $work/f; uwsgi_temp_path $work/u; scgi_temp_path $work/s;
-  server { listen 127.0.0.1:$port; location / { default_type application/json; return 200 '{"status":"success"}'; } } }
+  server { listen 127.0.0.1:$port; listen 127.0.0.1:$((port + 1)) http2; location / { default_type application/json; return 200 '{"status":"success"}'; } } }
 CONF
 "${serve[@]}" nginx -c "$work/nginx.conf" &
 server=$!
 for _ in $(seq 50); do curl -s -o /dev/null "http://127.0.0.1:$port/" && break; sleep 0.1; done
 
 url=http://127.0.0.1:$port
+http2=http://127.0.0.1:$((port + 1))
 median() { sort -g | awk '{v[NR]=$1} END {print NR % 2 ? v[(NR+1)/2] : (v[NR/2]+v[NR/2+1])/2}'; }
 field() { python3 -c 'import json,sys; d=json.load(sys.stdin); print(eval("d"+sys.argv[1]))' "$1"; }
-replay() { "${client[@]}" "$leakline" replay "$1" --target "$url" --connections 32 --format json "${@:2}" 2>/dev/null || true; }
+replay() { "${client[@]}" "$leakline" replay "$1" --target "$url" --format json "${@:2}" 2>/dev/null || true; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", a / b}'; }
 
 # timed NAME COMMAND...: keeps the command's output in NAME.out and appends its processor time, in seconds, to NAME.cpu
@@ -71,7 +72,7 @@ cost() { paste "$1.cpu" "$1.rate" | awk -v s="$seconds" '{print 1e6 * $1 / ($2 *
 echo "max pace, 1 KB POST, 32 connections, client on one core, $runs interleaved runs of $seconds s"
 for run in $(seq "$runs"); do
   for log in gor jsonl; do
-    timed $log replay log.$log --pace max --rounds 0 --duration "${seconds}s"
+    timed $log replay log.$log --pace max --connections 32 --rounds 0 --duration "${seconds}s"
     field '["rate"]' < $log.out >> $log.rate
   done
   timed wrk "${client[@]}" wrk -t1 -c32 -d"${seconds}s" -s wrk.lua "$url/api/track"
@@ -86,6 +87,23 @@ gor=$(median < gor.rate) jsonl=$(median < jsonl.rate) wrk=$(median < wrk.rate) h
 echo "  .gor / wrk $(ratio "$gor" "$wrk") (goal 1.0), JSONL / wrk $(ratio "$jsonl" "$wrk") (goal 0.9), .gor / hey $(ratio "$gor" "$hey") (goal 3.5)"
 # Where the server's core is the slower one, rates tell of the server; what a request costs the client does not.
 echo "  by the client's processor time: $(ratio "$(cost wrk)" "$(cost gor)"), $(ratio "$(cost wrk)" "$(cost jsonl)"), $(ratio "$(cost hey)" "$(cost gor)")"
+
+echo "HTTP/2: max pace, 1 KB POST, 1 connection with 32 streams, client on one core, $runs interleaved runs of $seconds s, h2load twice"
+rm -f ./*.cpu ./*.rate
+for run in $(seq "$runs"); do
+  for log in gor jsonl; do
+    url=$http2 timed $log replay log.$log --pace max --rounds 0 --duration "${seconds}s" --http2 --connections 1 --streams 32
+    field '["rate"]' < $log.out >> $log.rate
+  done
+  for tool in h2load again; do
+    timed $tool "${client[@]}" h2load -t1 -c1 -m32 -D "$seconds" -d body.json -H 'content-type: application/json' "$http2/api/track"
+    awk '/^finished in/ {print $4}' $tool.out >> $tool.rate
+  done
+done
+for tool in gor jsonl h2load again; do
+  printf '  %-8s %10.0f requests/s %8.2f us of the client per request\n' "$tool" "$(median < $tool.rate)" "$(cost $tool)"
+done
+echo "  by the client's processor time: .gor / h2load $(ratio "$(cost h2load)" "$(cost gor)") (goal 1.0), JSONL / h2load $(ratio "$(cost h2load)" "$(cost jsonl)"), h2load / h2load $(ratio "$(cost h2load)" "$(cost again)")"
 
 echo "reader (read, parse, serialize; no network), against cat of the same file"
 for log in log.gor log.jsonl; do
@@ -103,7 +121,7 @@ done
 echo "open loop, send lag in us"
 for rate in 5000 20000; do
   for precise in "" --precise; do
-    replay log.gor --pace "$rate/s" --rounds 0 --duration "${seconds}s" $precise > open.json
+    replay log.gor --pace "$rate/s" --connections 32 --rounds 0 --duration "${seconds}s" $precise > open.json
     printf '  %6s/s %-10s p50 %8.1f  p99 %8.1f  max %9.1f  achieved %8.0f/s\n' "$rate" "$precise" \
       "$(field '["send_lag_us"]["p50"]' < open.json)" "$(field '["send_lag_us"]["p99"]' < open.json)" \
       "$(field '["send_lag_us"]["max"]' < open.json)" "$(field '["rate"]' < open.json)"

@@ -43,7 +43,7 @@ def options_of(text):
     found = set()
     for line in text.splitlines():
         if re.match(r"  --?[a-z]", line):
-            found.update(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.split(r" {2,}", line.strip())[0]))
+            found.update(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", re.split(r" {2,}", line.strip())[0]))
     return found
 
 
@@ -127,7 +127,7 @@ def check_options(path, text, helps):
     named = set()
     name = os.path.relpath(path, SOURCE)
     for number, line in list(code_lines(text)) + list(spans(text)):
-        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line))
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", line))
         named |= options
         if line.startswith("$ ") or check_command(f"{name}:{number}", line, helps):
             continue  # "$": it is run, and may be in error

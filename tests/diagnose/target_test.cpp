@@ -154,7 +154,8 @@ TEST_CASE("a service that never answers is given up after the time that it was g
     Child child = Child::start(launch.command);
     CHECK_THROWS_WITH_AS(
         wait_until_ready(child, launch, spec, {}),
-        "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target, or wait longer with --ready-timeout", Error);
+        "sleep: did not answer at http://127.0.0.1:9 within 100ms\n  hint: check --target (and --http2 for a gRPC service), or wait longer with --ready-timeout",
+        Error);
 }
 
 TEST_CASE("setup runs before each start and cleanup after each end, with the port of the service") {

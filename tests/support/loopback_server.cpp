@@ -38,6 +38,12 @@ bool Wire::receive() {
     return count > 0;
 }
 
+std::string Wire::read(std::size_t size) {
+    while (pending_.size() < size)
+        if (!receive()) return {};
+    return take(size);
+}
+
 std::string Wire::read_until(const std::string& text) {
     for (;;) {
         if (const std::size_t end = pending_.find(text); end != pending_.npos) return take(end + text.size());

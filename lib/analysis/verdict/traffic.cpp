@@ -6,6 +6,7 @@
 #include "analysis/verdict/rules.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "model/grpc_status.hpp"
 
 namespace leakline::analysis {
 
@@ -33,6 +34,11 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
             traffic_outcome.succeeded += count;
         else if (!named)
             consider(count, fmt::format("status {}", status), status_hint(status));
+    }
+    for (const auto& [code, count] : replay.grpc_statuses) {
+        if (code == 0) continue;
+        traffic_outcome.succeeded -= std::min(traffic_outcome.succeeded, count);  // their HTTP status is 200
+        if (!named) consider(count, "gRPC status " + grpc_status_name(code), status_hint(http_status_of_grpc(code)));
     }
     if (named) {
         traffic_outcome.succeeded = replay.completed - std::min(replay.completed, replay.unexpected);

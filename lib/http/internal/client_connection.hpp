@@ -1,4 +1,5 @@
-// Internal to client_pool: one keep-alive connection that carries one request at a time.
+// Internal to client_pool: one connection to the target. It connects, does the TLS handshake, and leaves the requests to the
+// protocol that was chosen (client_protocol.hpp).
 //
 // Thread-safety: the pool's thread.
 #pragma once
@@ -11,9 +12,10 @@
 
 #include "base/quantities.hpp"
 #include "http/client_pool.hpp"
+#include "http/internal/client_exchange.hpp"
+#include "http/internal/client_protocol.hpp"
 #include "http/internal/client_socket.hpp"
 #include "http/internal/event_loop.hpp"
-#include "http/internal/response_reader.hpp"
 
 namespace leakline::http {
 
@@ -27,82 +29,113 @@ struct ConnectionSettings {
     std::vector<char> received;
 };
 
-class Connection;
-
 class ConnectionOwner {
   public:
     virtual ~ConnectionOwner() = default;
-    virtual void started(Connection& connection) = 0;
-    virtual void done(Connection& connection, const ClientPool::Done& result) = 0;
-    virtual void idle(Connection& connection) = 0;
-    // Calls pause_over() once kPause has passed.
-    virtual void pause(Connection& connection) = 0;
+    // The request is over; idle() follows.
+    virtual void done(Exchange& exchange) = 0;
+    virtual void idle(Exchange& exchange) = 0;
+    // Sends the exchange's copy on the connection that is now its lane's.
+    virtual void send_again(Exchange& exchange) = 0;
+    // Calls flush() before the pool waits for events.
+    virtual void flush_later(Connection& connection) = 0;
+    // The lane's slots are not idle until Connection::kPause has passed.
+    virtual void pause(int lane) = 0;
+    // Calls retry() then.
+    virtual void retry_later(Connection& connection) = 0;
+    // What the pool still wants to do with the connection is not to be done.
+    virtual void forget(Connection& connection) = 0;
     virtual void connect_failed(std::string reason, std::string hint) = 0;
 };
 
 // States:
 //
-//   idle --send--> connecting --> (TLS handshake) --> waiting --response--> idle
-//                       '----------------'---------------'--failure, deadline--> idle; after a refusal: pausing -> idle
-class Connection : EventLoop::Watcher {
+//   closed --send--> connecting --> (TLS handshake) --> open --the protocol, or the target--> closed
+//                        '----------------'--failure, deadline--> closed; after a refusal, the lane pauses
+class Connection final : EventLoop::Watcher {
   public:
     // A refused connection fails at once: without a pause, a dead server would get 100,000 attempts per second.
     static constexpr Nanoseconds kPause = std::chrono::milliseconds(10);
 
-    Connection(ConnectionSettings& settings, ConnectionOwner& owner, EventLoop& loop, int index);
+    // slots: those of its lane. The connection carries the exchanges among them that name it.
+    Connection(ConnectionSettings& settings, ConnectionOwner& owner, EventLoop& loop, std::span<Exchange> slots);
     ~Connection() override;
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
 
-    int index() const { return index_; }
-    bool is_idle() const { return state_ == State::idle; }
     bool is_open() const { return socket_.is_open(); }
-    Nanoseconds started() const { return done_.started; }
-    Nanoseconds deadline() const { return done_.started + settings_.options.timeout; }
+    bool is_busy() const { return in_progress_ > 0; }
+    bool is_ending() const { return ending_; }  // takes no more requests
 
-    void send(const ClientPool::Send& request);
-    // Precondition: a request is in progress.
-    void fail(Failure failure);
-    void pause_over();
-    // Precondition: is_idle(). Closes the socket where it is open.
+    void send(Exchange& exchange, std::string_view bytes);
+    // Precondition: it carries the exchange.
+    void fail(Exchange& exchange, Failure failure);
+    void retry();  // to connect
+    void flush();
+    // Closes the socket. The exchanges that it carries stay, to be finished or sent again.
     void close();
 
-    Connection *previous = nullptr, *next = nullptr;  // in the owner's list of requests in progress
-    bool listed_idle = false;                         // in the owner's list of idle connections
+    bool flush_is_due = false;  // in the owner's list
+
+    // For the protocol.
+
+    struct Written {
+        int error = 0;
+        bool nothing = false;  // nothing was written before the error
+    };
+    // Sends the bytes; what the socket does not accept at once is kept and sent when it does. Precondition: !is_writing().
+    Written write(std::string_view bytes);
+    bool is_writing() const { return !outgoing_.empty(); }
+    ClientSocket& socket() { return socket_; }
+    const ConnectionSettings& settings() const { return settings_; }
+    ConnectionOwner& owner() { return owner_; }
+    std::span<char> buffer() { return settings_.received; }
+    std::span<Exchange> slots() { return slots_; }
+    bool carries(const Exchange& exchange) const { return exchange.carrier == this; }
+    // Changes when the socket is closed or opened anew.
+    EventLoop::Id watched() const { return watched_; }
+    // What is readable is reported once more.
+    void rearm();
+    // It takes no more requests, and closes once those that it carries are over.
+    void end() { ending_ = true; }
+    // It carries the exchange no longer: finish() or send_again() follows.
+    void detach(Exchange& exchange);
+    // Reports the exchange with its done as it is; its end is set here. The next request may be sent before it returns.
+    void finish(Exchange& exchange);
+    // Sends the exchange once more, over the connection that is then the lane's.
+    void send_again(Exchange& exchange);
+    // All that it carries fails for want of a connection, and the lane pauses.
+    void refuse(std::string reason, std::string hint);
 
   private:
-    enum class State { idle, connecting, handshaking, waiting, pausing };
+    enum class State { closed, connecting, handshaking, open };
 
     void on_events(std::uint32_t events) override;
-    void connect(std::size_t endpoint);
+    void connect(std::size_t endpoint = 0);
+    void disconnect();
     void connected(int error);
     void do_handshake();
     void ready();
-    void refuse(std::string reason, std::string hint);
-    void write(std::string_view bytes);
-    void write_rest();
-    void write_failed(int error);
-    void read(bool peer_has_closed);
-    void ended(int error);
-    void again(std::string_view bytes);
-    void over(bool keep);
+    int write_rest();
 
     ConnectionSettings& settings_;
     ConnectionOwner& owner_;
     EventLoop& loop_;
-    const int index_;
+    const std::span<Exchange> slots_;
     ClientSocket socket_;
     EventLoop::Id watched_ = 0;  // the socket, while it is open; another one is another number
-    State state_ = State::idle;
+    State state_ = State::closed;
     std::size_t endpoint_ = 0;  // that is tried
-
-    // Of the request under way.
-    bool head_ = false, idempotent_ = true, close_after_ = false, reused_ = false, write_broken_ = false;
-    bool keeps_ = false;                  // the response
-    std::unique_ptr<KeptResponse> kept_;  // made when first asked for
-    ClientPool::Done done_;
-    std::string copy_;       // its bytes, while they may have to be sent (again)
+    int in_progress_ = 0;       // exchanges
+    int carried_ = 0;           // requests, since it was opened
+    bool ending_ = false;
+    std::unique_ptr<ClientProtocol> protocol_;  // made once it is known
+    bool is_http2_ = false;
     std::string outgoing_;   // the part that the socket did not accept at once
     std::size_t taken_ = 0;  // of outgoing_
-    ResponseReader response_;
 };
+
+// Frees the memory of a huge text.
+void release(std::string& text);
 
 }  // namespace leakline::http

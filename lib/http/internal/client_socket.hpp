@@ -34,8 +34,9 @@ class ClientSocket {
     // Begins TLS on what is connected. Precondition of what follows where the target is https.
     void begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify);
     enum class Handshake { done, waiting, failed };
-    Handshake do_handshake();        // call it again at each event while it returns waiting
-    TlsFailure handshake_failure();  // why it failed
+    Handshake do_handshake();                  // call it again at each event while it returns waiting
+    TlsFailure handshake_failure();            // why it failed
+    std::string_view chosen_protocol() const;  // by ALPN, after the handshake; "" if the server chose none
     // After a receive that failed with EPROTO: whether the server has refused the client's certificate.
     std::optional<TlsFailure> certificate_refusal() const;
 

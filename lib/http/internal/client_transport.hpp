@@ -30,8 +30,15 @@ std::vector<Endpoint> resolve(const Url& url, const ConnectOptions& options);
 // For an https URL. Throws Error{usage} when a file of the options cannot be used.
 boost::asio::ssl::context make_tls_context(const ConnectOptions& options);
 
+// Offers HTTP/2, HTTP/1.1 or both to the server (ALPN).
+void offer_protocols(boost::asio::ssl::context& context, HttpVersion version);
+inline constexpr std::string_view kAlpnHttp2 = "h2";
+
 // Sets SNI and, where verify, the name that the certificate must carry.
 void prepare_tls(SSL* tls, const Url& url, bool verify);
+
+// Only HTTP/2 was offered, and the server does not have it.
+TlsFailure no_http2_over_tls();
 
 TlsFailure explain_tls_failure(SSL* tls, const boost::system::error_code& error);
 

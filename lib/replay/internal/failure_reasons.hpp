@@ -31,14 +31,16 @@ class FailureReasons {
     };
     Cause most() const;
 
-    static constexpr std::size_t kMax = 16;  // reasons of failed connects that are counted separately
+    static constexpr std::size_t kMax = 16;  // reasons in words that are counted separately
 
-    struct Connect {
+    struct Worded {
         std::uint64_t count = 0;
-        std::string hint;
+        std::string name, hint;
     };
-    std::map<std::string, Connect> connects_;               // by reason
-    std::array<std::uint64_t, kFailureCount> connected_{};  // of requests that had a connection
+    void add_worded(const std::string& name, const std::string& reason, const std::string& hint);
+
+    std::map<std::string, Worded> worded_;                  // by reason: of failed connects, and where the pool gives one
+    std::array<std::uint64_t, kFailureCount> connected_{};  // of other requests that had a connection
 };
 
 }  // namespace leakline::replay

@@ -20,7 +20,10 @@ std::size_t end_of_quoted(std::string_view text);
 // Decodes the escapes \" \\ \n \t \r \xNN \uNNNN (Apache's, nginx's, JSON's). Returns a view into text or into scratch.
 std::string_view unescaped_field(std::string_view text, Scratch& scratch);
 
-// "GET /path HTTP/1.1"; HTTP/0.9 requests have no version. Sets method and target; false if it is not a request.
+// '2' of "HTTP/2.0", "h2" or "http/2"; 0 if the text names no version of HTTP.
+char http_version_of(std::string_view text);
+
+// "GET /path HTTP/1.1"; HTTP/0.9 requests have no version. Sets method, target and version; false if it is not a request.
 bool read_request_line(std::string_view request, Record& record);
 
 }  // namespace leakline::replay

@@ -57,6 +57,9 @@ class Reader {
     // In the first round: records that were read and were no bad lines, and those that were left out.
     std::uint64_t log_requests() const { return log_requests_; }
     std::vector<LeftOut> left_out() const;
+    // Of the requests that are sent, those that were recorded over HTTP/1 and over a later version.
+    std::uint64_t over_http1() const { return over_http1_; }
+    std::uint64_t over_later() const { return over_later_; }
     // What is said of the values of responses in the log's requests.
     std::vector<std::string> value_warnings() const;
 
@@ -90,7 +93,7 @@ class Reader {
     std::uint64_t generation_ = 0;        // of the round that is read
     std::array<std::atomic<bool>, PathTable::kLimit + 1> keeps_recorded_{};
     std::atomic<bool> fresh_is_judged_{false};
-    std::uint64_t log_requests_ = 0;
+    std::uint64_t log_requests_ = 0, over_http1_ = 0, over_later_ = 0;
     PathTable left_out_paths_;
     std::map<std::pair<std::uint16_t, LeftOutWhy>, std::uint64_t> left_out_;
     Diagnostics damage_;

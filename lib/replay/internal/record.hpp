@@ -27,6 +27,7 @@ struct Record {
     bool of_client = false;       // recorded by a client: some requests may be for other hosts
     std::string_view connection;
     int recorded_status = 0;    // 0: not in the log
+    char http_version = 0;      // '1', '2' or '3', where the log says it
     std::string_view response;  // that was recorded, as in the native log
     std::uint64_t place = 0;    // line, or byte offset in formats without lines
 
@@ -36,6 +37,7 @@ struct Record {
         method = target = body = connection = response = {};
         headers.clear();
         recorded_status = 0;
+        http_version = 0;
         place = 0;
     }
 };

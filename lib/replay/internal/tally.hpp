@@ -48,6 +48,8 @@ class Tally {
     ReplayStats stats(const std::vector<std::string>& path_names) const;
 
   private:
+    static constexpr int kGrpc = 1000;
+
     struct Path {
         std::uint64_t sent = 0, completed = 0, errors = 0;
         std::uint64_t failed_as_recorded = 0;
@@ -60,7 +62,7 @@ class Tally {
     ReplayStats stats_;
     std::uint64_t failed_ = 0, uncompared_ = 0, refused_ = 0;
     std::array<std::uint64_t, 1000> statuses_{};
-    std::map<int, std::uint64_t> refusals_;  // by status
+    std::map<int, std::uint64_t> refusals_;  // by status; gRPC's from kGrpc on
     Histogram latency_, service_, lag_;
     // Of the round: requests of which a byte was written, the first and the last of these times.
     std::uint64_t written_ = 0;

@@ -64,12 +64,14 @@ void fields(A& a, In<A, ReplayStats>& stats) {
     a("unsent", stats.unsent);
     a("completed", stats.completed);
     a("statuses", stats.statuses);
+    a.where_any("grpc_statuses", stats.grpc_statuses);
     a.object("failures", [&](auto& failures) {
         for (std::size_t i = 0; i < kFailureCount; ++i) failures.where_any(failure_name(static_cast<Failure>(i)), stats.failures[i]);
     });
     a("late", stats.late);
     a("retried", stats.retried);
     a("connections", stats.connections);
+    a.where_any("http2", stats.http2);
     a.where_any("unexpected", stats.unexpected);
     a("latency_us", stats.latency);
     a("service_us", stats.service);

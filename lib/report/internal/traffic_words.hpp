@@ -10,7 +10,7 @@
 namespace leakline::report {
 
 struct TrafficRow {
-    std::string_view name;  // "per connection", "identifiers", "values", "not tested"
+    std::string_view name;  // "per connection", "identifiers", "values", "gRPC", "not tested"
     std::string text;
 };
 // Growth per connection beside growth per request, identifiers that were made fresh, and what was not served; only what
@@ -21,6 +21,8 @@ std::string fresh_text(const ReplayStats& stats);
 // Values of responses: "980 requests sent with values of responses; {token} found in 20 of 20 responses; 12 requests not sent ..."; "" where
 // none were asked for.
 std::string values_text(const ReplayStats& stats);
+// Responses by the name of their gRPC status: "980 x OK, 20 x UNAVAILABLE"; "" where there were none.
+std::string grpc_text(const ReplayStats& stats);
 // Kinds of request that were not served; "" where all were.
 std::string not_tested_text(const Coverage& coverage);
 
