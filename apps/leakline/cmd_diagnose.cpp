@@ -24,6 +24,7 @@
 #include "measuring_options.hpp"
 #include "output.hpp"
 #include "overwriting.hpp"
+#include "process_option.hpp"
 #include "quantity_options.hpp"
 #include "reference_service.hpp"
 #include "replay/traffic_generator.hpp"
@@ -35,6 +36,7 @@
 #include "system/clock.hpp"
 #include "system/executables.hpp"
 #include "system/output_file.hpp"
+#include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 #include "tracker_options.hpp"
 #include "traffic_options.hpp"
@@ -172,10 +174,32 @@ replay::TrafficOptions sample_traffic(const std::optional<Nanoseconds>& soak) {
     return traffic;
 }
 
+// What a service that runs already cannot be given.
+void refuse_with_pid(const DiagnoseOptions& options) {
+    const auto refuse = [](const char* option, const char* why) {
+        throw Error(ErrorKind::usage, option, fmt::format("cannot be combined with --pid: {}", why), "leakline diagnose --help");
+    };
+    const diagnose::TargetSpec& target = options.run.target;
+    if (!options.command.empty())
+        throw Error(ErrorKind::usage, "leakline diagnose", "both a process and a service to start",
+                    "leakline diagnose --pid 1234 --traffic LOG, or leakline diagnose --traffic LOG -- CMD ARG...");
+    if (!target.setup.empty()) refuse("--setup", "nothing is started");
+    if (!target.cleanup.empty()) refuse("--cleanup", "nothing is started");
+    if (!target.stub_logs.empty()) refuse("--stub", "the service knows already what it calls");
+    if (options.soak) refuse("--soak", "it starts the service twice");
+    if (options.clock.scale() || options.clock.start != "now") refuse("--clock and --time-scale", "the service has its clock already");
+    if (options.run.tracker == heap::RecordWith::heaptrack) refuse("--tracker", "heaptrack must be loaded at the start");
+    if (options.run.runs == diagnose::Runs::two) refuse("--runs", "there is one run");
+}
+
 int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token& stop) {
     const std::vector<std::string>& command = options.command;
     diagnose::Options& run = options.run;
-    run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak || options.clock.scale()) : command;
+    const bool attaches = run.target.pid != 0;
+    if (attaches)
+        refuse_with_pid(options);
+    else
+        run.target.arguments = command.empty() ? trackd_command(options.mode, options.soak || options.clock.scale()) : command;
     run.target.temporary_in_scratch = command.empty();  // trackd's database, where it is killed at its limit
     options.traffic.apply();
     run.rounds.replay.stop = stop;
@@ -186,8 +210,8 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
-    sources.search_parents(find_executable(run.target.arguments[0]).value_or(""));
-    if (command.empty()) sources.search_parents(installed_file("lib"));  // trackd's sources
+    sources.search_parents(attaches ? executable_of(run.target.pid) : find_executable(run.target.arguments[0]).value_or(""));
+    if (command.empty() && !attaches) sources.search_parents(installed_file("lib"));  // trackd's sources
     std::vector<analysis::EndpointBudget> budgets;
     for (const std::string& text : options.budgets) budgets.push_back(endpoint_budget(text));
     std::optional<Baseline> baseline;
@@ -200,7 +224,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
 
     const TemporaryDirectory scratch;
     if (run.rounds.replay.logs.empty()) {
-        if (!command.empty())
+        if (!command.empty() || attaches)
             throw Error(ErrorKind::usage, "leakline diagnose", "no traffic to send to this service",
                         "--traffic LOG; `leakline capture` records one, and `leakline replay --help` lists the formats");
         run.rounds.replay.logs = {scratch.path() + "/traffic.jsonl"};
@@ -256,6 +280,9 @@ Run declare_diagnose(CLI::App& app) {
     auto options = std::make_shared<DiagnoseOptions>(*traffic, *judgment);
     diagnose::Options& run = options->run;
 
+    add_process_option(*service, run.target.pid,
+                       "Diagnose this process and its children as they run, without a restart; they go on afterwards. The port is found "
+                       "from their sockets, unless --target gives the URL");
     service->add_option("--mode", options->mode, "Mode of trackd, if no command is given: leaky, bounded, lru or ttl")
         ->type_name("MODE")
         ->capture_default_str()

@@ -151,7 +151,7 @@ class Top {
         }
     }
 
-    bool alive() { return recorder_.pid() != 0 && (chosen_.pid != 0 || recorder_.child().running()); }
+    bool alive() { return recorder_.pid() != 0 && recorder_.running(); }
 
     void read() {
         const int pid = recorder_.pid();

@@ -17,6 +17,7 @@
 #include "diagnose/internal/log_slices.hpp"
 #include "diagnose/internal/recorded_process.hpp"
 #include "diagnose/internal/run_context.hpp"
+#include "diagnose/internal/running_service.hpp"
 #include "heap/preflight.hpp"
 #include "heap/tracker.hpp"
 #include "replay/log.hpp"
@@ -129,6 +130,14 @@ constexpr int kMaxRecordedRounds = 10'000;
 // Most of the service's CPU time that the agent may take in a run by which memory is judged.
 constexpr double kMaxCpuShare = 0.05;
 
+// What is not known of a service that was not started for the run.
+void explain_running(const TargetSpec& target, Diagnosis& result) {
+    result.warnings.push_back(fmt::format(
+        "process {} ran before this run, was not restarted and still runs: what it allocated earlier is not in the lines, and nothing was "
+        "measured in a second, fresh start",
+        target.pid));
+}
+
 // Measures memory, and records lines in the same run where that is asked for and possible.
 void measure(RunContext& context) {
     Diagnosis& result = context.result;
@@ -136,6 +145,12 @@ void measure(RunContext& context) {
         try {
             run_bare(context);
             if (context.recorder_share <= kMaxCpuShare || context.stopped() || result.failed() || result.oom_kill) return;
+            if (context.options.target.pid != 0) {
+                result.warnings.push_back(
+                    fmt::format("the agent took about {:.0f} % of the service's CPU time: --sample-interval {} takes less",
+                                100 * context.recorder_share, format_bytes(8 * static_cast<double>(context.options.allocation_interval))));
+                return;
+            }
             result.retries.push_back(
                 fmt::format("after {} rounds with the agent, which took about {:.0f} % of the CPU time: memory was measured without it",
                             result.rounds.size(), 100 * context.recorder_share));
@@ -269,13 +284,24 @@ namespace {
 
 // Whether the program's lines can be recorded; else it is judged by memory alone.
 void check_lines(RunContext& context) {
+    const TargetSpec& target = context.options.target;
     try {
-        heap::Preflight preflight = heap::check_program(context.options.target.arguments);
+        // Of a running process, only the language matters: whether the agent can be attached is seen when it is.
+        heap::Preflight preflight =
+            heap::check_program(target.pid != 0 ? std::vector{fmt::format("/proc/{}/exe", target.pid)} : target.arguments);
         if (preflight.wrapper) context.follow.emplace();
         take_preflight(context, std::move(preflight));
     } catch (const heap::NotRecordable& reason) {
-        context.no_lines = no_lines_text(reason);
+        if (target.pid == 0) context.no_lines = no_lines_text(reason);
     }
+}
+
+// The options of a run of a service that runs already.
+void take_running(Options& options) {
+    describe_running(options.target);
+    options.target.clock.reset();
+    options.tracker = heap::RecordWith::agent;
+    options.runs = Runs::one;
 }
 
 }  // namespace
@@ -284,6 +310,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     Options options = given;
     options.target.connect = options.rounds.replay.connect;
     Diagnosis result;
+    if (options.target.pid != 0) take_running(options);
     Command command;
     command.arguments = options.target.arguments;
     result.command = command.text();
@@ -301,6 +328,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     const replay::LogSpan span = read_traffic(options, result);
     plan_clock(options, span);
     explain_clock(options, result);
+    if (options.target.pid != 0) explain_running(options.target, result);
     plan_fresh_identifiers(options.rounds);
     // Checked before the bare run, which would otherwise be wasted.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
@@ -326,7 +354,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
                 record_after_soak(context, observer, span);
             else if (context.one_run)
                 run_longer_for_lines(context, of_bare_run);
-            else
+            else if (options.target.pid == 0)
                 record_until_decided(context);
         }
     } catch (const heap::NotRecordable& reason) {

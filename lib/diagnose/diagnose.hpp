@@ -1,4 +1,4 @@
-// The whole diagnosis: starts a service and replays its traffic in rounds, twice. The first run has no recorder and measures
+// The whole diagnosis: starts a service (or attaches to one that runs: Options::target.pid) and replays its traffic in rounds, twice. The first run has no recorder and measures
 // the memory that the service really takes; the second runs under the recorder, for the lines that allocate it.
 #pragma once
 

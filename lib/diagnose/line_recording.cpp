@@ -67,7 +67,7 @@ MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder
         const std::uint64_t requests = std::accumulate(block.requests.begin(), block.requests.end(), std::uint64_t{0});
         options.requests_per_connection = number == 0 ? 1 : requests_per_connection(number, requests, options.connections);
         const ReplayStats stats = replay::run(options);
-        if (!sleep_for(context.stop(), rounds.quiet / 2) || stats.completed != stats.sent || !recorder.child().running()) break;
+        if (!sleep_for(context.stop(), rounds.quiet / 2) || stats.completed != stats.sent || !recorder.running()) break;
         recorder.mark(HeapMark::Kind::interval, block.label);
         block.connections = stats.connections;
         if (number > 0) result.blocks.push_back(std::move(block));
@@ -138,13 +138,15 @@ LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, cons
       recorder_(recorder),
       progress_(progress),
       pid_(recorder.pid()),
-      allocator_(pid_),
       holders_(context, pid_),
       python_(context, recorder) {
     if (pid_ <= 0)
         throw heap::NotRecordable(ErrorKind::system, context.options.target.arguments[0],
                                   fmt::format("starts {}, which could not be recorded", context.follow.value_or("the service")),
                                   "give the program itself: leakline diagnose ... -- PROGRAM ARG...");
+    std::vector<int> pids = recorder.attached_to();
+    if (pids.empty()) pids.push_back(pid_);
+    for (const int pid : pids) allocators_.emplace_back(pid);
     // Of a shorter recording, which this one takes the place of.
     context.result.endpoints.clear();
     context.result.held_by.reset();
@@ -154,8 +156,19 @@ LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, cons
 // Growth between this mark and the round's end follows time: nothing is requested there.
 void LineRecording::idle_mark() { recorder_.mark(HeapMark::Kind::interval, "idle", progress_.completed); }
 
+void LineRecording::read_allocators() {
+    memory::MallocFigures sum;
+    for (memory::GlibcHeap& allocator : allocators_) {
+        const auto figures = allocator.read();
+        if (!figures) return;
+        sum.used += figures->used;
+        sum.retained += figures->retained;
+    }
+    recorder_.allocator(sum.used, sum.retained);
+}
+
 void LineRecording::quiet_mark(int number) {
-    if (const auto figures = allocator_.read()) recorder_.allocator(figures->used, figures->retained);
+    read_allocators();
     recorder_.mark(HeapMark::Kind::round_end, fmt::format("round {}", number), progress_.completed);
     holders_.after_round(number);
     python_.after_round(number);

@@ -1,11 +1,17 @@
 #include "diagnose/internal/measured_target.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "analysis/trend/trend.hpp"
+#include "base/error.hpp"
 #include "base/strings.hpp"
+#include "diagnose/internal/running_service.hpp"
+#include "heap/preflight.hpp"
 #include "system/clock.hpp"
+#include "system/descendants.hpp"
 #include "system/stop.hpp"
 
 namespace leakline::diagnose {
@@ -54,20 +60,42 @@ constexpr int kSamplingRest = 19;
 
 MeasuredTarget::MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval, Lines lines)
     : context_(context),
-      launch_(prepare_launch(spec, scratch_.path())),
+      launch_(spec.pid != 0 ? Launch{} : prepare_launch(spec, scratch_.path())),
+      subreaper_(spec.pid != 0 ? std::optional<const Subreaper>() : std::optional<const Subreaper>(std::in_place)),
       limit_(put_under_limit(context, launch_.command)),
-      child_(start(context, lines)),
+      service_(spec.pid != 0 ? attach(context, lines) : start(context, lines)),
       origin_(system_clock().monotonic()),
       log_(context.result.command, system_clock(), origin_, progress_),
-      tree_(child_.pid(), {}, [this] { return subreaper_.orphans(); }),
+      tree_(service_.pid(), {}, [this] { return subreaper_ ? subreaper_->orphans() : std::vector<int>(); }),
       sampled_(sample(Depth::detailed)),
       sampler_({interval, std::max(interval, kDetailInterval), {}}, [this](Depth depth, Nanoseconds) { return sample(depth); }) {}
 
-Child& MeasuredTarget::start(RunContext& context, Lines lines) {
-    if (lines == Lines::none) return own_.emplace(context.start(launch_));
+ServiceHandle MeasuredTarget::start(RunContext& context, Lines lines) {
+    if (lines == Lines::none) return ServiceHandle(own_.emplace(context.start(launch_)));
     recorder_.emplace(heap::Recorder::start(recording_options(context, launch_)));
     context.result.target = wait_until_ready(recorder_->child(), launch_, context.options.target, context.stop());
-    return recorder_->child();
+    return ServiceHandle(recorder_->child());
+}
+
+// Why an agent cannot be attached is no failure: memory is judged without lines.
+ServiceHandle MeasuredTarget::attach(RunContext& context, Lines lines) {
+    const TargetSpec& spec = context.options.target;
+    context.result.target = wait_until_answers(spec, context.stop());
+    const ServiceHandle service(spec.pid);
+    if (lines == Lines::none) return service;
+    heap::RecordOptions options = recording_options(context, launch_);
+    options.attach_to = spec.pid;
+    options.attach_also = descendants_of(spec.pid);
+    try {
+        recorder_.emplace(heap::Recorder::start(std::move(options)));
+    } catch (const Error& reason) {
+        if (context.stopped() || !service.running()) throw;
+        throw heap::NotRecordable(reason.kind(), reason.location(), reason.message(), reason.hint());
+    }
+    for (const std::string& warning : recorder_->warnings()) add_once(context.result.warnings, warning);
+    context.detail(fmt::format("attached to {} of the service; a thread stood still for {} at most",
+                               counted(recorder_->attached_to().size(), "process"), format_duration(recorder_->stopped())));
+    return service;
 }
 
 bool MeasuredTarget::sample(Depth depth) {
@@ -129,7 +157,7 @@ Resources MeasuredTarget::resources() const {
 }
 
 std::optional<memory::MemoryLimit> MeasuredTarget::put_under_limit(RunContext& context, Command& command) {
-    if (!context.options.memory_limit) return std::nullopt;
+    if (!context.options.memory_limit || context.options.target.pid != 0) return std::nullopt;
     memory::MemoryLimit limit = memory::MemoryLimit::create(*context.options.memory_limit);
     if (!limit.warning().empty()) add_once(context.result.warnings, limit.warning());
     limit.put_on(command);
@@ -143,13 +171,13 @@ std::optional<Bytes> MeasuredTarget::limit_of_rss() const {
 
 std::optional<OomKill> MeasuredTarget::finish(const char* run, std::size_t whole_rounds) {
     sampler_.stop();
-    if (child_.running()) {
-        child_.terminate(context_.options.target.grace);
+    if (service_.running()) {
+        service_.end(context_.options.target.grace);
         return std::nullopt;
     }
     if (limit_) {
         using Cause = memory::Termination::Cause;
-        const memory::Termination termination = limit_->termination_of(*child_.status(), log_.highest());
+        const memory::Termination termination = limit_->termination_of(*service_.status(), log_.highest());
         if (termination.cause == Cause::oom_killed || termination.cause == Cause::allocation_failed) {
             OomKill kill;
             kill.text = termination.text;
@@ -162,7 +190,7 @@ std::optional<OomKill> MeasuredTarget::finish(const char* run, std::size_t whole
             return kill;
         }
     }
-    context_.service_exited(child_, launch_, run, whole_rounds);
+    context_.service_exited(service_.end_text(), launch_, run, whole_rounds);
     return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "base/strings.hpp"
 #include "diagnose/internal/service_process.hpp"
 #include "heap/preflight.hpp"
+#include "heap/recorder.hpp"
 #include "system/executables.hpp"
 #include "system/proc_file.hpp"
 
@@ -57,7 +58,11 @@ void take_preflight(RunContext& context, heap::Preflight preflight) {
 
 void find_recorded_process(RunContext& context, MeasuredTarget& target) {
     const bool with_agent = context.tracker == heap::RecordWith::agent;
-    if (with_agent) target.record_all();
+    heap::Recorder* const recorder = target.recorder();
+    if (recorder != nullptr && context.options.target.pid != 0)
+        target.record_only(recorder->attached_to());
+    else if (with_agent)
+        target.record_all();
     std::vector<int> processes;
     for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
     const auto service = find_service_process(context.result.target, processes);

@@ -21,7 +21,8 @@ namespace {
 // A service that grows until it exits has shown its growth in the bare run, and its lines until the exit here.
 void exited_under_the_recorder(RunContext& context, heap::Recorder& recorder, const Launch& launch, std::size_t whole_rounds) {
     Diagnosis& result = context.result;
-    if (result.trend.verdict != Trend::growing) return context.service_exited(recorder.child(), launch, "recorded run", whole_rounds);
+    if (result.trend.verdict != Trend::growing)
+        return context.service_exited(recorder.child().status()->text(), launch, "recorded run", whole_rounds);
     result.warnings.push_back(
         fmt::format("the service exited during the recorded run, in round {} ({}): the source lines cover the time until then",
                     whole_rounds + 1, recorder.child().status()->text()));

@@ -75,9 +75,9 @@ void RunContext::warn_if_behind_schedule(const ReplayStats& stats, const replay:
         format_duration(lag)));
 }
 
-void RunContext::service_exited(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds) {
+void RunContext::service_exited(const std::string& how, const Launch& launch, const char* run, std::size_t whole_rounds) {
     result.failures.push_back(
-        fmt::format("the service exited during the {}, in round {}: {}", run, whole_rounds + 1, child.status()->text()));
+        fmt::format("the service exited during the {}, in round {}{}{}", run, whole_rounds + 1, how.empty() ? "" : ": ", how));
     // A line of its own in every form of report, none of which has room for several in one reason.
     if (const std::vector<std::string> lines = last_lines(launch); !lines.empty())
         result.failures.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));

@@ -77,7 +77,7 @@ class SoakRunner {
         const RoundsResult rounds = run_rounds(plan, progress, begin, hooks);
         context_.result.replay = rounds.stats;
         if (!child.running()) {
-            context_.service_exited(child, launch, "capacity measurement", rounds.rounds.size());
+            context_.service_exited(child.status()->text(), launch, "capacity measurement", rounds.rounds.size());
             return 0;
         }
         child.terminate(context_.options.target.grace);

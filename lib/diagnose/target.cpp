@@ -15,6 +15,8 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "diagnose/internal/running_service.hpp"
+#include "diagnose/internal/service_handle.hpp"
 #include "http/client.hpp"
 #include "http/client_pool.hpp"
 #include "http/url.hpp"
@@ -91,6 +93,10 @@ bool answers(const std::string& url, const http::ConnectOptions& connect, Nanose
         if (error.kind() == ErrorKind::usage) throw;
         return false;
     }
+}
+
+std::string ready_url(const std::string& origin, const TargetSpec& spec) {
+    return origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path;
 }
 
 // The port in a port file, once it is there whole (with its newline, or unchanged at a second look).
@@ -229,7 +235,7 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
         if (url.find(kPort) == std::string::npos) {
             const std::string origin = http::parse_url(url).origin();
-            if (answers(origin + (origin.starts_with("unix:") ? ":" : "") + spec.ready_path, spec.connect, std::chrono::seconds(2))) {
+            if (answers(ready_url(origin, spec), spec.connect, std::chrono::seconds(2))) {
                 if (launch.clock) require_clock(child.pid(), origin);
                 return origin;
             }
@@ -246,6 +252,21 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
         if (!sleep_for(stop, pause)) throw Error(ErrorKind::system, name, "interrupted before it was ready");
         pause = std::min<Nanoseconds>(pause * 3 / 2, std::chrono::milliseconds(200));
     }
+}
+
+std::string wait_until_answers(const TargetSpec& spec, const std::stop_token& stop) {
+    const ServiceHandle service(spec.pid);
+    const std::string origin = http::parse_url(spec.url).origin(), name = fmt::format("process {}", spec.pid);
+    const Nanoseconds deadline = system_clock().monotonic() + spec.ready_timeout;
+    while (!answers(ready_url(origin, spec), spec.connect, std::chrono::seconds(2))) {
+        if (!service.running()) throw Error(ErrorKind::input, name, "has ended");
+        if (system_clock().monotonic() >= deadline)
+            throw Error(ErrorKind::system, name,
+                        fmt::format("did not answer at {} within {}", spec.url, format_duration(spec.ready_timeout)),
+                        "check --target (https:// for TLS), or wait longer with --ready-timeout");
+        if (!sleep_for(stop, std::chrono::milliseconds(100))) throw Error(ErrorKind::system, name, "interrupted before it answered");
+    }
+    return origin;
 }
 
 std::vector<std::string> last_lines(const Launch& launch) {

@@ -9,6 +9,8 @@
 #include "heap/elf_file.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
+#include "system/mappings.hpp"
+#include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 
 namespace leakline::heap {
@@ -35,17 +37,33 @@ std::vector<std::string> loaded_libraries(const std::string& loader, const std::
     return paths;
 }
 
+bool has_operators(const std::string& library) {
+    const ElfFile elf = read_elf(library);
+    return elf.defines_malloc && elf.defines_operator_new && file_name(library).find("debug") == std::string_view::npos;
+}
+
 }  // namespace
+
+std::string operators_of_running(int pid) {
+    std::string last;
+    try {
+        for (const Mapping& mapping : parse_mappings(read_small_file("/proc/" + std::to_string(pid) + "/maps").value_or(""))) {
+            if (!mapping.executable || !mapping.is_file() || mapping.path == last) continue;
+            last = mapping.path;
+            if (mapping.path.find(".so") != std::string::npos && has_operators("/proc/" + std::to_string(pid) + "/root" + mapping.path))
+                return mapping.path;
+        }
+    } catch (const Error&) {
+    }
+    return {};
+}
 
 std::string operators_of_allocator(const std::string& program, const Command& command) {
     try {
         const ElfFile elf = read_elf(program);
         if (elf.interpreter.empty() || elf.defines_operator_new || elf.defines_malloc) return {};
-        for (const std::string& path : loaded_libraries(elf.interpreter, program, command)) {
-            const ElfFile library = read_elf(path);
-            if (library.defines_malloc && library.defines_operator_new && file_name(path).find("debug") == std::string_view::npos)
-                return path;
-        }
+        for (const std::string& path : loaded_libraries(elf.interpreter, program, command))
+            if (has_operators(path)) return path;
     } catch (const Error&) {
     }
     return {};

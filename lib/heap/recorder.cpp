@@ -313,6 +313,14 @@ void Recorder::State::attach() {
                 fmt::format("process {} ({}) is not recorded: it {}", pid, printable(file_name(executable_of(pid))), reason.message()));
         }
     }
+    for (const AttachedProcess& process : attached) {
+        const std::string allocator = operators_of_running(process.pid);
+        if (allocator.empty()) continue;
+        warnings.push_back(fmt::format(
+            "process {}: {} defines operator new itself, which an attached agent does not see: only allocations by malloc are recorded; "
+            "leakline record --tracker agent -- CMD records both",
+            process.pid, file_name(allocator)));
+    }
     const Descriptor other_end = open_control();
     CollectorOptions collect = collector_options(other_end.get());
     for (const AttachedProcess& process : attached) collect.attached.push_back({process.pid, process.attached.segment->file()});
@@ -397,6 +405,8 @@ Recorder Recorder::start(RecordOptions options) {
 }
 
 Child& Recorder::child() { return *state_->child; }
+
+bool Recorder::running() { return state_->child ? state_->child->running() : pid() != 0; }
 
 std::vector<int> Recorder::attached_to() const {
     std::vector<int> pids;

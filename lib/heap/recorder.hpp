@@ -70,6 +70,8 @@ class Recorder {
     // The recorded process: the child, or a descendant if programs are followed; 0: not started yet, or, of one that was attached to, no
     // longer recorded.
     int pid();
+    // The child runs, or the process that was attached to is still recorded.
+    bool running();
     // Of processes that were attached to: those that the agent is in (the first: attach_to).
     std::vector<int> attached_to() const;
     // How long the one thread stood still that the agent was attached by; the longest, of several processes.

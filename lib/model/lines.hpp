@@ -98,6 +98,9 @@ struct Accounting {
     std::optional<std::int64_t> overhead_delta_bytes = std::nullopt;
     // Of a sampled recording: the standard error of live_delta_bytes.
     std::optional<double> live_delta_error_bytes = std::nullopt;
+    // Of a recording of a process that ran before, where malloc itself says what it has handed out: how many bytes of blocks older than the
+    // recording were freed in the window. Not in reports.
+    std::optional<std::int64_t> older_freed_bytes = std::nullopt;
 };
 
 // Of the whole recording to its end, independent of the window: the summary of heaptrack_print.
@@ -145,6 +148,8 @@ struct LineReport {
     // here; ...". Empty if they are complete.
     std::string unavailable;
     Runtime runtime = Runtime::native;  // of the program
+    bool attached = false;              // blocks older than the recording are not in it, nor their frees; not in reports
+    std::string unconfirmed;            // of an attached recording: why lines that grew may not be growth; empty: they are. Not in reports
     std::vector<LineTable> tables;      // of the functions of the leaking lines
     Accounting accounting;
     RecordingTotals totals;

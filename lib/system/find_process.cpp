@@ -1,8 +1,10 @@
 #include "system/find_process.hpp"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <map>
@@ -60,6 +62,30 @@ bool holds_one_of(int pid, const std::vector<std::uint64_t>& inodes, const Syste
     return false;
 }
 
+std::vector<std::uint64_t> inodes_on_port(std::uint16_t port, const SystemRoots& roots) {
+    std::vector<std::uint64_t> inodes;
+    for (const char* table : {"/net/tcp", "/net/tcp6"})
+        if (const auto text = read_small_file(roots.proc + table))
+            for (const std::uint64_t inode : listening_inodes(*text, port)) inodes.push_back(inode);
+    return inodes;
+}
+
+// The table has each group of four bytes of an address as a number of this machine's byte order. All addresses: the loopback's.
+std::string address_text(std::string_view digits) {
+    constexpr std::size_t kGroup = 8;  // digits
+    std::array<std::uint32_t, 4> groups{};
+    if (digits.size() != kGroup && digits.size() != 4 * kGroup) return "127.0.0.1";
+    for (std::size_t i = 0; i < digits.size() / kGroup; ++i)
+        std::from_chars(digits.data() + i * kGroup, digits.data() + (i + 1) * kGroup, groups[i], 16);
+    const bool any = std::all_of(groups.begin(), groups.end(), [](std::uint32_t group) { return group == 0; });
+    char text[INET6_ADDRSTRLEN] = "";
+    if (!any) ::inet_ntop(digits.size() == kGroup ? AF_INET : AF_INET6, groups.data(), text, sizeof text);
+    const std::string_view found = text;
+    constexpr std::string_view kMapped = "::ffff:";  // of IPv4
+    if (any || found.empty()) return "127.0.0.1";
+    return std::string(found.starts_with(kMapped) ? found.substr(kMapped.size()) : found);
+}
+
 }  // namespace
 
 std::vector<int> processes_named(const std::string& name, const SystemRoots& roots) {
@@ -72,9 +98,9 @@ std::vector<int> processes_named(const std::string& name, const SystemRoots& roo
     return found;
 }
 
-std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port) {
+std::vector<ListeningSocket> parse_listening(std::string_view table) {
     // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode (proc(5)), hexadecimal
-    std::vector<std::uint64_t> inodes;
+    std::vector<ListeningSocket> sockets;
     for (const std::string_view line : split(table, '\n')) {
         std::vector<std::string_view> fields;
         for (const std::string_view field : split(line, ' '))
@@ -83,21 +109,55 @@ std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_
         const std::size_t colon = fields[1].rfind(':');
         if (colon == std::string_view::npos) continue;
         const std::string_view digits = fields[1].substr(colon + 1);
+        ListeningSocket socket;
         unsigned local = 0;
-        std::uint64_t inode = 0;
         const auto local_result = std::from_chars(digits.data(), digits.data() + digits.size(), local, 16);
-        const auto inode_result = std::from_chars(fields[9].data(), fields[9].data() + fields[9].size(), inode);
-        if (local_result.ec == std::errc{} && inode_result.ec == std::errc{} && local == port && inode != 0) inodes.push_back(inode);
+        const auto inode_result = std::from_chars(fields[9].data(), fields[9].data() + fields[9].size(), socket.inode);
+        if (local_result.ec != std::errc{} || local > 0xffff || inode_result.ec != std::errc{} || socket.inode == 0) continue;
+        socket.port = static_cast<std::uint16_t>(local);
+        socket.address = address_text(fields[1].substr(0, colon));
+        sockets.push_back(std::move(socket));
     }
+    return sockets;
+}
+
+std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port) {
+    std::vector<std::uint64_t> inodes;
+    for (const ListeningSocket& socket : parse_listening(table))
+        if (socket.port == port) inodes.push_back(socket.inode);
     return inodes;
+}
+
+std::vector<ListeningSocket> listening_sockets(const std::vector<int>& pids, const SystemRoots& roots) {
+    std::vector<ListeningSocket> found;
+    if (pids.empty()) return found;
+    bool hidden = false;
+    for (const char* table : {"/net/tcp", "/net/tcp6"}) {
+        const auto text = read_small_file(roots.proc + "/" + std::to_string(pids.front()) + table);
+        for (ListeningSocket& socket : parse_listening(text.value_or(""))) {
+            const bool known = std::any_of(found.begin(), found.end(), [&](const ListeningSocket& other) {
+                return other.port == socket.port && other.address == socket.address;
+            });
+            if (!known && std::any_of(pids.begin(), pids.end(), [&](int pid) { return holds_one_of(pid, {socket.inode}, roots, hidden); }))
+                found.push_back(std::move(socket));
+        }
+    }
+    return found;
+}
+
+std::vector<int> owners_of_port(std::uint16_t port, const SystemRoots& roots) {
+    const std::vector<std::uint64_t> inodes = inodes_on_port(port, roots);
+    std::vector<int> owners;
+    bool hidden = false;
+    if (inodes.empty()) return owners;
+    for (const int pid : all_pids(roots))
+        if (holds_one_of(pid, inodes, roots, hidden)) owners.push_back(pid);
+    return owners;
 }
 
 std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots) {
     const std::string where = "--port " + std::to_string(port);
-    std::vector<std::uint64_t> inodes;
-    for (const char* table : {"/net/tcp", "/net/tcp6"})
-        if (const auto text = read_small_file(roots.proc + table))
-            for (const std::uint64_t inode : listening_inodes(*text, port)) inodes.push_back(inode);
+    const std::vector<std::uint64_t> inodes = inodes_on_port(port, roots);
     if (inodes.empty())
         throw Error(ErrorKind::input, where, "nothing listens on this TCP port",
                     "ss -ltnp shows what listens; a container has ports of its own, use --container");

@@ -21,6 +21,20 @@ std::vector<int> processes_named(const std::string& name, const SystemRoots& roo
 // Error{input} where nothing listens there, Error{system} where its owner may not be seen.
 std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots = {});
 
+// All processes that do, not only the topmost; none where nothing listens or it may not be seen.
+std::vector<int> owners_of_port(std::uint16_t port, const SystemRoots& roots = {});
+
+// A TCP socket that accepts connections.
+struct ListeningSocket {
+    std::string address;  // at which this machine reaches it: "127.0.0.1" where it listens on all addresses
+    std::uint16_t port = 0;
+    std::uint64_t inode = 0;
+};
+// Those of a table in the form of /proc/net/tcp or tcp6.
+std::vector<ListeningSocket> parse_listening(std::string_view table);
+// Those that the processes hold, in the network namespace of the first, one for each address and port. None where they may not be seen.
+std::vector<ListeningSocket> listening_sockets(const std::vector<int>& pids, const SystemRoots& roots = {});
+
 // The inodes of the sockets that listen on port, from the text of /proc/net/tcp or tcp6.
 std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port);
 

@@ -92,7 +92,8 @@ TEST_CASE("top starts a program, and what cannot be combined is refused") {
     const std::string script = folder.path() + "/grow.py";
     std::ofstream(script)
         << "import time\nkept = []\nwhile True:\n    kept.append(bytearray(5000))\n    time.sleep(0.01)\n    print('x', flush=True)\n";
-    const Outcome started = run_binary("leakline", {"top", "--for", "400ms", "--sample-interval", "1", "--", "/usr/bin/python3", script});
+    const Outcome started =
+        run_binary("leakline", {"top", "--for", "3s", "--top", "100", "--sample-interval", "1", "--", "/usr/bin/python3", script});
     CAPTURE(started.err);
     CAPTURE(started.out);
     CHECK(started.code == 0);

@@ -129,6 +129,19 @@ TEST_CASE("the owner of a port is found by the inode of its listening socket") {
     CHECK(listening_inodes(table, 8080) == std::vector<std::uint64_t>{4711});
     CHECK(listening_inodes("", 8080).empty());
     CHECK(listening_inodes("0: x 0 0A", 8080).empty());
+    const auto address = [](const std::string& local) {
+        const auto sockets =
+            parse_listening("0: " + local + " 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 42 1 0 100 0 0 10 0");
+        return sockets.size() == 1 ? sockets[0].address + " " + std::to_string(sockets[0].port) + " " + std::to_string(sockets[0].inode)
+                                   : "";
+    };
+    CHECK(address("0100007F:1F90") == "127.0.0.1 8080 42");
+    CHECK(address("0200A8C0:0050") == "192.168.0.2 80 42");
+    CHECK(address("00000000:1F90") == "127.0.0.1 8080 42");  // all addresses
+    CHECK(address("00000000000000000000000000000000:1F90") == "127.0.0.1 8080 42");
+    CHECK(address("00000000000000000000000001000000:1F90") == "::1 8080 42");
+    CHECK(address("0000000000000000FFFF00000100007F:1F90") == "127.0.0.1 8080 42");
+    CHECK(address("0100007F:11F90") == "");
 
     const test::FakeSystem system;
     system.write("/proc/net/tcp", table);

@@ -64,6 +64,10 @@ Accounting balance(const HeapProfile& profile, const Window& window, const Histo
     const bool of_glibc = malloc_figures_are_usable(profile, totals);
     if (of_glibc && to.overhead_bytes && (at_start || from.overhead_bytes))
         accounting.overhead_delta_bytes = *to.overhead_bytes - (at_start ? 0 : *from.overhead_bytes);
+    if (profile.attached && of_glibc && from.allocator_in_use && to.allocator_in_use)
+        accounting.older_freed_bytes =
+            accounting.live_delta_bytes + accounting.overhead_delta_bytes.value_or(0) -
+            (static_cast<std::int64_t>(*to.allocator_in_use) - static_cast<std::int64_t>(*from.allocator_in_use));
     if (!first || !last) return accounting;
     accounting.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
     if (to.allocator_retained && (at_start || from.allocator_retained) && of_glibc)
@@ -203,6 +207,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     report.warnings.insert(report.warnings.end(), window.warnings.begin(), window.warnings.end());
     const std::vector<TraceCost> at_marks = totals_at_marks(profile);
     report.totals = totals_of(profile, at_marks);
+    report.attached = profile.attached;
     report.accounting = balance(profile, window, histories, at_marks);
     if (window.from_empty) {
         report.mark_seconds.push_back(0);

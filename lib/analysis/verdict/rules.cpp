@@ -29,6 +29,7 @@ constexpr struct {
     {Subject::memory, "lines grow, as a cache that is still filling would", cache_still_filling},
     {Subject::memory, "lines grow", lines_grow},
     {Subject::memory, "lines grow, by too little to decide", lines_grow_by_too_little},
+    {Subject::memory, "memory grows, and lines replace blocks older than the attach", attached_memory_grows},
     {Subject::memory, "memory grew, and lines freed as much later", growth_was_freed_later},
     {Subject::memory, "memory grows by no more than allocators retain", memory_grows_too_little},
     {Subject::memory, "memory grows, as a cache that is still filling would", memory_may_be_a_cache},
@@ -42,6 +43,7 @@ constexpr struct {
     {Subject::resources, "descriptors, threads, mappings or processes leak", resources_leak},
     {Subject::resources, "descriptors, threads, mappings or processes may leak", resources_may_leak},
     {Subject::coverage, "processes that were not recorded did the work", work_was_not_recorded},
+    {Subject::coverage, "lines of an attached recording grow, memory does not", attached_lines_unconfirmed},
     {Subject::coverage, "requests were not served", requests_not_served},
 };
 

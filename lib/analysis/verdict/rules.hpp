@@ -81,6 +81,8 @@ const LineGrowth* undecided_growth(const Facts& facts);
 std::string undecided_growth_words(const LineGrowth& line);
 // Lines of such a cache do not leak: they filled up, and then stayed flat. Says so in the warnings.
 void take_filled_caches(Evidence& evidence);
+// Lines whose blocks replace others that are older than the recording do not leak: says so, or why that is not known.
+void take_replaced_blocks(Evidence& evidence);
 // Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
 // detection limit is what it may grow by.
 void take_small_growth(Evidence& evidence);
@@ -185,6 +187,8 @@ std::optional<Conclusion> work_was_not_recorded(const Facts&, const Policy&);
 std::optional<Conclusion> resources_leak(const Facts&, const Policy&);
 std::optional<Conclusion> resources_may_leak(const Facts&, const Policy&);
 std::optional<Conclusion> lines_grow_per_connection(const Facts&, const Policy&);
+std::optional<Conclusion> attached_memory_grows(const Facts&, const Policy&);
+std::optional<Conclusion> attached_lines_unconfirmed(const Facts&, const Policy&);
 std::optional<Conclusion> requests_not_served(const Facts&, const Policy&);
 std::optional<Conclusion> lines_explain_too_little(const Facts&, const Policy&);
 std::optional<Conclusion> lines_not_recordable(const Facts&, const Policy&);

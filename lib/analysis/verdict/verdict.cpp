@@ -140,6 +140,7 @@ void withdraw_figures(Evidence& evidence) {
 }  // namespace
 
 Evidence restate(Evidence measured) {
+    take_replaced_blocks(measured);
     take_filled_caches(measured);
     take_small_growth(measured);
     take_object_counts(measured);

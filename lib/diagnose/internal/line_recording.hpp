@@ -40,11 +40,13 @@ class LineRecording {
     HeapProfile judge(const std::vector<Round>& rounds);
 
   private:
+    void read_allocators();
+
     RunContext& context_;
     heap::Recorder& recorder_;
     const replay::Progress& progress_;
     const int pid_;
-    memory::GlibcHeap allocator_;
+    std::vector<memory::GlibcHeap> allocators_;  // of the recorded process, or of all that were attached to
     HolderSnapshots holders_;
     PythonSearch python_;
     MixedBlocks mix_;

@@ -7,6 +7,7 @@
 
 #include "base/quantities.hpp"
 #include "diagnose/internal/run_context.hpp"
+#include "diagnose/internal/service_handle.hpp"
 #include "diagnose/internal/tree_log.hpp"
 #include "heap/recorder.hpp"
 #include "memory/limit.hpp"
@@ -26,18 +27,19 @@ enum class Lines {
 // Thread-safety: one thread, but log(), progress() and gone() may be read from any.
 class MeasuredTarget {
   public:
-    // Starts it, waits until it is ready and samples its memory every interval. Throws as starting it does; says in the
-    // result's warnings where no cgroup can be made for the limit.
+    // Starts it, waits until it is ready and samples its memory every interval; of a service that runs already (spec.pid): waits until it
+    // answers and attaches. Throws as starting it does; says in the result's warnings where no cgroup can be made for the limit.
     MeasuredTarget(RunContext& context, const TargetSpec& spec, Nanoseconds interval, Lines lines = Lines::none);
 
     // Null if lines are not recorded.
     heap::Recorder* recorder() { return recorder_ ? &*recorder_ : nullptr; }
 
-    int pid() const { return child_.pid(); }
+    int pid() const { return service_.pid(); }
     Nanoseconds origin() const { return origin_; }  // monotonic time of second 0 of the series
     replay::Progress& progress() { return progress_; }
     const TreeLog& log() const { return log_; }
     void record_all() { log_.record_all(); }
+    void record_only(std::vector<int> pids) { log_.record_only(std::move(pids)); }
     void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
     // Descriptors or mappings are nearly exhausted: with more traffic the service would fail.
@@ -57,24 +59,25 @@ class MeasuredTarget {
     // Whether the kernel ends it at the limit; with RLIMIT_DATA it may continue beyond it.
     bool in_cgroup() const { return limit_ && limit_->cgroup(); }
 
-    // Ends the sampling, and the service where it still runs. Returns how, if it reached its limit; any other exit
+    // Ends the sampling, and the service where it was started and still runs. Returns how, if it reached its limit; any other exit
     // makes the verdict invalid (see RunContext::service_exited), with this name of the run.
     std::optional<OomKill> finish(const char* run, std::size_t whole_rounds);
 
   private:
     static std::optional<memory::MemoryLimit> put_under_limit(RunContext& context, Command& command);
-    Child& start(RunContext& context, Lines lines);
+    ServiceHandle start(RunContext& context, Lines lines);
+    ServiceHandle attach(RunContext& context, Lines lines);
     bool sample(Depth depth);
     bool read_tree(Depth depth);
 
     RunContext& context_;
     const TemporaryDirectory scratch_;
     Launch launch_;
-    const Subreaper subreaper_;  // ends processes that the service leaves behind, after it
+    std::optional<const Subreaper> subreaper_;  // ends processes that a started service leaves behind, after it
     std::optional<memory::MemoryLimit> limit_;
     std::optional<heap::Recorder> recorder_;  // this or own_ is the service
     std::optional<Child> own_;
-    Child& child_;
+    const ServiceHandle service_;
     const Nanoseconds origin_;
     replay::Progress progress_;
     TreeLog log_;

@@ -85,7 +85,8 @@ class RunContext {
     Child start(const Launch& launch);
     void warn_if_behind_schedule(const ReplayStats& stats, const replay::Pace& pace);
     // The verdict is invalid: the target ended in round whole_rounds + 1 of the run while it was measured.
-    void service_exited(const Child& child, const Launch& launch, const char* run, std::size_t whole_rounds);
+    // how: "exit code 3"; "" where it is not known.
+    void service_exited(const std::string& how, const Launch& launch, const char* run, std::size_t whole_rounds);
 
   private:
     const Observer& observer_;

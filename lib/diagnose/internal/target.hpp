@@ -23,6 +23,7 @@ namespace leakline::diagnose {
 // port that the URL names; it is also in the environment as PORT. {port_file} stands for a file in which the service writes the port that it has bound itself, and
 // {time_scale} for time_scale.
 struct TargetSpec {
+    int pid = 0;  // a running service: nothing is started or ended, and describe_running() fills in the rest
     std::vector<std::string> arguments;
     std::string url;               // "" = http://127.0.0.1:{port}
     std::string ready_path = "/";  // any response to a GET of it means ready

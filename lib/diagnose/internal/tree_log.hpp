@@ -1,6 +1,7 @@
 // Inside lib/diagnose only.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -45,6 +46,11 @@ class TreeLog {
     void record(int pid) { recorded_pid_ = pid; }
     // All processes will be recorded.
     void record_all() { all_recorded_ = true; }
+    // These are, and none that begins later.
+    void record_only(std::vector<int> pids) {
+        const std::lock_guard lock(mutex_);
+        recorded_pids_ = std::move(pids);
+    }
 
     Series copy() const;
     // What copy() is of: "rss", or "anonymous" (memory without a file on a disk) of several processes.
@@ -86,6 +92,7 @@ class TreeLog {
     using Key = std::pair<int, std::uint64_t>;
 
     bool is_recorded(const Process& process) const {
+        if (!recorded_pids_.empty()) return std::find(recorded_pids_.begin(), recorded_pids_.end(), process.id.pid) != recorded_pids_.end();
         if (all_recorded_) return true;
         const int pid = recorded_pid_;
         return pid == 0 ? process.root : process.id.pid == pid;
@@ -113,6 +120,7 @@ class TreeLog {
     double ended_cpu_s_ = 0;
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false;
+    std::vector<int> recorded_pids_;  // empty: as the two above say
     std::optional<Exhausted> exhaustion_;
 };
 

@@ -12,5 +12,7 @@ namespace leakline::heap {
 // program has operators of its own, and for allocators that compare how a block is taken and given back (debug builds).
 // Asks the program's loader (ld.so --list), which runs nothing of the program. Never throws.
 std::string operators_of_allocator(const std::string& program, const Command& command);
+// The same of a running process, by what it has mapped.
+std::string operators_of_running(int pid);
 
 }  // namespace leakline::heap

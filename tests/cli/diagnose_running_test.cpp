@@ -1,0 +1,196 @@
+// diagnose --pid: real services that run already, and go on afterwards without the agent.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/strings.hpp"
+#include "support/binary.hpp"
+#include "support/free_port.hpp"
+#include "support/get_log.hpp"
+#include "system/child_process.hpp"
+#include "system/executables.hpp"
+#include "system/proc_file.hpp"
+#include "system/temporary_directory.hpp"
+#include "system/tracing.hpp"
+
+using namespace leakline;
+using namespace leakline::test;
+using nlohmann::json;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string kTraffic = std::string(LEAKLINE_TESTDATA) + "/logs/track_small.jsonl";
+
+// Within 20 s.
+template <class Condition>
+bool comes_true(Condition condition) {
+    for (int i = 0; i < 2000; ++i) {
+        if (condition()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+}
+
+// No thread of it is the agent's or stands still for a tracer.
+bool is_left_alone(int pid) {
+    for (const int thread : thread_ids(pid)) {
+        const auto text = read_small_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(thread) + "/stat");
+        const auto stat = text ? parse_stat(*text) : std::nullopt;
+        if (stat && (stat->state == 't' || stat->state == 'T' || stat->comm == "leakline-agent")) return false;
+    }
+    return read_stat(pid).has_value();
+}
+
+class Service {
+  public:
+    explicit Service(Words words) {
+        Command command;
+        command.arguments = std::move(words);
+        command.output_file = folder_->path() + "/output";
+        child_.emplace(Child::start(command));
+    }
+    int pid() const { return child_->pid(); }
+    bool running() { return child_->running(); }
+
+    struct Result {
+        Outcome outcome;
+        json report;
+    };
+    Result diagnose(Words options) {
+        const std::string path = folder_->path() + "/report.json";
+        Words words = {"diagnose", "--pid", std::to_string(pid()), "--still-filling", "leak", "--retries", "0", "-o", path};
+        words.insert(words.end(), options.begin(), options.end());
+        Result result{run_binary("leakline", words), {}};
+        if (std::filesystem::exists(path)) result.report = json::parse(read_file(path));
+        return result;
+    }
+
+  private:
+    std::unique_ptr<TemporaryDirectory> folder_ = std::make_unique<TemporaryDirectory>();
+    std::optional<Child> child_;
+};
+
+Service start_trackd(const Words& options, const TemporaryDirectory& folder) {
+    const std::string port_file = folder.path() + "/port";
+    Words words = {LEAKLINE_BIN_DIR "/trackd", "--listen", "127.0.0.1:0", "--port-file", port_file, "--db", folder.path() + "/db"};
+    words.insert(words.end(), options.begin(), options.end());
+    Service service(words);
+    REQUIRE(comes_true([&] { return std::filesystem::exists(port_file) && !read_file(port_file).empty(); }));
+    return service;
+}
+
+}  // namespace
+
+TEST_CASE("a running service is diagnosed with its line, and goes on without the agent") {
+    const TemporaryDirectory folder;
+    Service service = start_trackd({"--mode", "leaky"}, folder);
+    const std::size_t threads = thread_ids(service.pid()).size();
+    const auto [outcome, report] = service.diagnose({"--traffic", kTraffic, "--rounds", "5", "--min-round", "200ms"});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK(report["verdict"] == "leak");
+    CHECK(report["headline_line"]["function"].get<std::string>().starts_with("leakline::service::track_user_behavior("));
+    CHECK(report["command"].get<std::string>().find("trackd") != std::string::npos);
+    CHECK(outcome.out.find("ran before this run, was not restarted and still runs") != std::string::npos);
+    CHECK(service.running());
+    CHECK(comes_true([&] { return is_left_alone(service.pid()) && thread_ids(service.pid()).size() <= threads; }));
+}
+
+TEST_CASE("a cache that was full before the attach is no leak") {
+    const TemporaryDirectory folder;
+    Service service = start_trackd({"--mode", "bounded", "--capacity", "5000"}, folder);
+    const std::string url = "http://127.0.0.1:" + std::string(trim(read_file(folder.path() + "/port")));
+    REQUIRE(run_binary("leakline", {"replay", kTraffic, "--target", url, "--pace", "max", "--rounds", "8"}).code == 0);
+    const auto [outcome, report] = service.diagnose({"--traffic", kTraffic, "--rounds", "5", "--min-round", "200ms"});
+    INFO(outcome.out << outcome.err);
+    CHECK(report["verdict"] != "leak");
+    CHECK(outcome.code != 1);
+    CHECK(service.running());
+}
+
+TEST_CASE("the service is left running and alone when leakline is interrupted or killed") {
+    const TemporaryDirectory folder;
+    Service service = start_trackd({"--mode", "leaky"}, folder);
+    for (const int signal : {SIGINT, SIGKILL}) {
+        CAPTURE(signal);
+        Command command;
+        command.arguments = {LEAKLINE_BIN_DIR "/leakline", "diagnose", "--pid", std::to_string(service.pid()), "--traffic", kTraffic};
+        command.output_file = folder.path() + "/diagnose";
+        Child diagnosis = Child::start(command);
+        REQUIRE(comes_true([&] { return !is_left_alone(service.pid()); }));
+        diagnosis.signal(signal);
+        const auto ended = diagnosis.wait_for(std::chrono::seconds(30));
+        REQUIRE(ended);
+        CHECK(ended->shell_code() == (signal == SIGINT ? 130 : 137));
+        CHECK(comes_true([&] { return is_left_alone(service.pid()); }));
+        CHECK(service.running());
+    }
+}
+
+TEST_CASE("all workers of a pre-fork server are attached to; one of them alone is refused") {
+    const TemporaryDirectory folder;
+    const std::string script = folder.path() + "/service.py", port = std::to_string(free_port());
+    std::ofstream(script) << "import http.server, os, sys\n"
+                             "kept = []\n"
+                             "class Handler(http.server.BaseHTTPRequestHandler):\n"
+                             "    protocol_version = 'HTTP/1.1'\n"
+                             "    def do_GET(self):\n"
+                             "        kept.append(bytearray(3000))\n"
+                             "        self.send_response(200)\n"
+                             "        self.send_header('Content-Length', '0')\n"
+                             "        self.end_headers()\n"
+                             "    def log_message(self, *arguments): pass\n"
+                             "server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)\n"
+                             "for worker in range(2):\n"
+                             "    if os.fork() == 0: server.serve_forever()\n"
+                             "os.wait()\n";
+    Service service({"/usr/bin/python3", script, port});
+    std::vector<int> workers;
+    REQUIRE(comes_true([&] {
+        workers.clear();
+        std::ifstream children("/proc/" + std::to_string(service.pid()) + "/task/" + std::to_string(service.pid()) + "/children");
+        for (int pid = 0; children >> pid;) workers.push_back(pid);
+        return workers.size() == 2;
+    }));
+    const std::string log = write_get_log(folder.path());
+    const Outcome refused = run_binary("leakline", {"diagnose", "--pid", std::to_string(workers[0]), "--traffic", log});
+    CHECK(refused.code == 2);
+    CHECK(refused.err.find("is also that of process " + std::to_string(workers[1])) != std::string::npos);
+    CHECK(refused.err.find("give the parent of all: --pid " + std::to_string(service.pid())) != std::string::npos);
+
+    const auto [outcome, report] = service.diagnose({"--traffic", log, "--rounds", "5", "--min-round", "200ms"});
+    INFO(outcome.out << outcome.err);
+    CHECK(outcome.code == 1);
+    CHECK(report["verdict"] == "leak");
+    CHECK(report["headline_line"]["function"] == "Handler.do_GET");
+    CHECK(report["headline_line"]["line"] == 6);
+    CHECK(service.running());
+    for (const int worker : workers) CHECK(comes_true([&] { return is_left_alone(worker); }));
+}
+
+TEST_CASE("what cannot be combined with --pid, and a process that does not listen, are refused before anything is touched") {
+    Service sleeper({"/bin/sleep", "60"});
+    const std::string pid = std::to_string(sleeper.pid());
+    for (const auto& [words, reason] : std::initializer_list<std::pair<Words, std::string>>{
+             {{"--", "/bin/true"}, "both a process and a service to start"},
+             {{"--soak", "1h"}, "--soak: cannot be combined with --pid"},
+             {{"--setup", "true"}, "--setup: cannot be combined with --pid"},
+             {{"--tracker", "heaptrack"}, "--tracker: cannot be combined with --pid"},
+             {{}, "neither it nor a child of it listens on a TCP port"},
+         }) {
+        Words all = {"diagnose", "--pid", pid, "--traffic", kTraffic};
+        all.insert(all.end(), words.begin(), words.end());
+        const Outcome outcome = run_binary("leakline", all);
+        CAPTURE(outcome.err);
+        CHECK(outcome.code == 2);
+        CHECK(outcome.err.find(reason) != std::string::npos);
+    }
+    CHECK(is_left_alone(sleeper.pid()));
+}
