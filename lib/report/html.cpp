@@ -27,10 +27,11 @@ std::string render(const LineReport& report, const RenderOptions& options) {
     }
     tiles.push_back({"Peak of live heap", format_bytes(static_cast<double>(report.totals.peak_bytes)),
                      counted(report.totals.allocations, "allocation")});
-    HtmlPage page{
-        "Growth of live heap - leakline",
-        fmt::format("<p class=\"kind\">Heap recording</p>\n<h1>{}</h1>\n<p class=\"about\">{}</p>\n{}",
-                    html_cut(report.command.empty() ? "recording" : report.command), html_cut(report.completeness), html_tiles(tiles))};
+    std::string program = program_name(report.command);
+    if (program.empty()) program = "recording";
+    HtmlPage page{"Growth of live heap: " + program + " - leakline",
+                  fmt::format("<p class=\"kind\">Heap recording</p>\n<h1>{}</h1>\n<p class=\"about\"><code>{}</code> {}</p>\n{}",
+                              html_cut(program), html_cut(report.command), html_cut(report.completeness), html_tiles(tiles))};
     if (!report.unavailable.empty()) page.header += fmt::format("<p>{}</p>\n", html_cut(report.unavailable));
     const LineTable* table = top != nullptr ? table_of(report, top->at) : nullptr;
     page.sections = {{"code", "Code", html_line_tables(report, table, top != nullptr ? &top->at : nullptr, options)}};

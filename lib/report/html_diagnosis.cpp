@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -49,23 +48,11 @@ std::string memory_data(const Diagnosis& diagnosis) {
     return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// The program's name, or of an interpreter's command that of the script.
 std::string service_name(const Diagnosis& diagnosis) {
     const std::string& series = diagnosis.series.name;
     if (!series.empty() && series.find(' ') == std::string::npos) return std::string(file_name(series));
-    static constexpr std::array<std::string_view, 10> kInterpreters = {"python", "node", "ruby", "perl", "php",
-                                                                       "java",   "bash", "sh",   "env",  "dotnet"};
-    std::string_view first;
-    for (const std::string_view word : split(diagnosis.command, ' ')) {
-        const std::string_view name = file_name(word);
-        if (name.empty() || name.starts_with('-') || name.find('=') != std::string_view::npos) continue;
-        if (first.empty()) first = name;
-        if (std::none_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view known) {
-                return name.starts_with(known) && name.find_first_not_of("0123456789.", known.size()) == std::string_view::npos;
-            }))
-            return std::string(name);
-    }
-    return first.empty() ? "service" : std::string(first);
+    const std::string name = program_name(diagnosis.command);
+    return name.empty() ? "service" : name;
 }
 
 // "2026-11-29T23:03:45Z" -> "2026-11-29 23:03 UTC"; other text stays.

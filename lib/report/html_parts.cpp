@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/quantities.hpp"
@@ -77,6 +78,22 @@ std::string ranking_row(const LineGrowth& line) {
 std::string html_cut(std::string_view text) {
     if (text.size() <= kLongestText) return xml_text(text);
     return fmt::format("{}... <span class=\"note\">({} bytes)</span>", xml_text(utf8_head(text, kLongestText)), text.size());
+}
+
+std::string program_name(std::string_view command) {
+    static constexpr std::array<std::string_view, 10> kInterpreters = {"python", "node", "ruby", "perl", "php",
+                                                                       "java",   "bash", "sh",   "env",  "dotnet"};
+    std::string_view first;
+    for (const std::string_view word : split(command, ' ')) {
+        const std::string_view name = file_name(word);
+        if (name.empty() || name.starts_with('-') || name.find('=') != std::string_view::npos) continue;
+        if (first.empty()) first = name;
+        if (std::none_of(kInterpreters.begin(), kInterpreters.end(), [&](std::string_view known) {
+                return name.starts_with(known) && name.find_first_not_of("0123456789.", known.size()) == std::string_view::npos;
+            }))
+            return std::string(name);
+    }
+    return std::string(first);
 }
 
 bool shows_growth(const LineTable& table, const RenderOptions& options) {

@@ -54,7 +54,7 @@ struct RenderOptions {
     bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
     bool color = false;
     bool full = true;      // of a diagnosis, text: all evidence; else what fits on a screen
-    bool fold = false;     // text: cut source text at the width, which a terminal would break in the middle of words
+    bool fold = false;     // text: keep to the width, as a terminal would break lines in the middle of words
     bool brief = false;    // --quiet: only what needs attention
     bool notes = false;    // of an audit: its notes, too
     int width = 100;       // columns, for text

@@ -60,7 +60,7 @@ void TerminalText::field(std::string_view label, std::string_view text, std::opt
 
 void TerminalText::paragraph(std::string_view lead, Color color, std::string_view text) {
     bool first = true;
-    for (const std::string& piece : wrapped(std::string(lead) + terminal_safe(text), room_after(0))) {
+    for (const std::string& piece : wrapped(std::string(lead) + terminal_safe(text), statement_room(0))) {
         const std::size_t colored = lead.empty() ? piece.size() : first && piece.size() >= lead.size() ? lead.size() : 0;
         line(colored > 0 ? paint(piece.substr(0, colored), color) + piece.substr(colored) : piece);
         first = false;
@@ -70,7 +70,7 @@ void TerminalText::paragraph(std::string_view lead, Color color, std::string_vie
 void TerminalText::item(std::string_view begin, std::string_view text) {
     const auto indent = std::min(begin.size(), static_cast<std::size_t>(options_.width) / 2);
     std::string before(begin);
-    for (const std::string& piece : wrapped(terminal_safe(text), room_after(indent))) {
+    for (const std::string& piece : wrapped(terminal_safe(text), statement_room(indent))) {
         line(before + piece);
         before.assign(indent, ' ');
     }
@@ -79,6 +79,8 @@ void TerminalText::item(std::string_view begin, std::string_view text) {
 std::size_t TerminalText::room_after(std::size_t indent) const {
     return static_cast<std::size_t>(std::max(options_.width - static_cast<int>(indent), 24));
 }
+
+std::size_t TerminalText::statement_room(std::size_t indent) const { return options_.fold ? room_after(indent) : std::string::npos; }
 
 std::size_t TerminalText::lines() const { return static_cast<std::size_t>(std::count(out_.begin(), out_.end(), '\n')); }
 

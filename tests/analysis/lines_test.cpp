@@ -52,7 +52,10 @@ HeapProfile leaking_vector(const std::function<std::uint64_t(std::uint64_t)>& se
 
 TEST_CASE("a leaking line is named, with its rate, class and callers") {
     test::ProfileBuilder builder;
-    const TraceId leak = builder.trace({kNew, {"append(Event)", "/src/cache.cpp", 31}, {"handle(int)", "/src/app.cpp", 12}});
+    const TraceId leak = builder.trace({kNew,
+                                        {"append(Event)", "/src/cache.cpp", 31},
+                                        {"handle(int)", "/src/app.cpp", 12},
+                                        {"std::thread::run()", "/usr/include/c++/12/bits/std_thread.h", 99}});
     const TraceId leak2 = builder.trace({kNew, {"append(Event)", "/src/cache.cpp", 31}, {"import(int)", "/src/app.cpp", 44}});
     const TraceId scratch = builder.trace({{"parse()", "/src/json.cpp", 5}, {"handle(int)", "/src/app.cpp", 10}});
     for (int round = 0; round < 7; ++round) {
@@ -83,6 +86,9 @@ TEST_CASE("a leaking line is named, with its rate, class and callers") {
     CHECK(top.callers[0].at.function == "handle(int)");
     CHECK(top.callers[0].at.line == 12);
     CHECK(top.callers[0].growth_bytes == 6 * 48 * 900);
+    CHECK_FALSE(top.callers[0].library);
+    REQUIRE(top.callers[0].callers.size() == 1);
+    CHECK(top.callers[0].callers[0].library);
     CHECK(top.callers[1].at.line == 44);
     CHECK(top.live_at_marks.size() == report.mark_seconds.size());
 

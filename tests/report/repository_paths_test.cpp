@@ -43,3 +43,26 @@ TEST_CASE("a file of a report is found in the repository, wherever the program w
     CHECK(found(other + "/lib/vector.h", root).empty());
     CHECK(found("/nowhere/else.cpp", root).empty());
 }
+
+TEST_CASE("the commit that is checked out is read from a branch, a packed branch, a detached head and a worktree") {
+    const TemporaryDirectory scratch;
+    const std::string root = scratch.path() + "/checkout", worktree = scratch.path() + "/tree";
+    const std::string one(40, 'a'), two(40, 'b');
+    CHECK(report::head_commit("").empty());
+    CHECK(report::head_commit(root).empty());
+    write(root + "/.git/HEAD", "ref: refs/heads/main\n");
+    CHECK(report::head_commit(root).empty());  // no commit yet
+    write(root + "/.git/packed-refs", ("# pack-refs with: peeled\n" + two + " refs/heads/not-main\n" + one + " refs/heads/main\n").c_str());
+    CHECK(report::head_commit(root) == "aaaaaaaaaaaa");
+    write(root + "/.git/refs/heads/main", (two + "\n").c_str());
+    CHECK(report::head_commit(root) == "bbbbbbbbbbbb");
+    write(root + "/.git/worktrees/tree/HEAD", "ref: refs/heads/fix\n");
+    write(root + "/.git/worktrees/tree/commondir", "../..\n");
+    write(root + "/.git/refs/heads/fix", (one + "\n").c_str());
+    write(worktree + "/.git", ("gitdir: " + root + "/.git/worktrees/tree\n").c_str());
+    CHECK(report::head_commit(worktree) == "aaaaaaaaaaaa");
+    write(root + "/.git/HEAD", (one + "\n").c_str());
+    CHECK(report::head_commit(root) == "aaaaaaaaaaaa");
+    write(root + "/.git/HEAD", "not a commit\n");
+    CHECK(report::head_commit(root).empty());
+}

@@ -37,6 +37,9 @@ struct HtmlTile {
 };
 std::string html_tiles(const std::vector<HtmlTile>& tiles);
 
+// The file name of a command's program, of an interpreter's that of the script. Empty if there is none.
+std::string program_name(std::string_view command);
+
 // Parts that pages share; all return HTML.
 std::string html_cut(std::string_view text);  // at most 2000 bytes of plain text, and their original number
 // With growth bars. at: the line to mark, may be null.

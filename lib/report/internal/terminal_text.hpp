@@ -22,9 +22,9 @@ class TerminalText {
     void heading(std::string_view text);
     // "label      text", wrapped at the width between words, with a hanging indent.
     void field(std::string_view label, std::string_view text, std::optional<Color> color = {});
-    // lead in that color and text after it, wrapped at the width.
+    // lead in that color and text after it, wrapped at the width with options.fold, else one line that a program can search.
     void paragraph(std::string_view lead, Color color, std::string_view text);
-    // begin and text after it, wrapped at the width with a hanging indent as wide as begin.
+    // begin and text after it; the same, with a hanging indent as wide as begin.
     void item(std::string_view begin, std::string_view text);
     void warnings(const std::vector<std::string>& warnings);  // nothing where there are none
     void append(std::string_view text) { out_ += text; }
@@ -40,6 +40,7 @@ class TerminalText {
 
   private:
     std::size_t room_after(std::size_t indent) const;
+    std::size_t statement_room(std::size_t indent) const;
 
     RenderOptions options_;
     std::string out_;
