@@ -285,7 +285,7 @@ std::string no_lines_text(const Error& reason) {
 
 void run_bare(RunContext& context, std::optional<double> requests) {
     const std::string name = context.one_run ? "run" : "run without the recorder";
-    context.stage(requests ? "longer " + name : name, context.one_run || requests ? 0.8 : 0.45);
+    context.stage(requests ? "longer " + name : name, context.one_run || requests ? 0.6 : 0.4);
     MeasuredTarget target(context, context.options.target, context.options.sample_interval,
                           context.one_run ? Lines::recorded : Lines::none);
     const TreeLog& log = target.log();

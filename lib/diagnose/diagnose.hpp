@@ -65,7 +65,7 @@ struct Observer {
     // A stage began: "run without the recorder", "soak at 600x", "recorded run", "reading the recording". share: roughly its
     // part (0..1) of the time that the diagnosis takes from here on; how often a run is extended is not known.
     std::function<void(const std::string& stage, double share)> stage;
-    // 0..1 of the stage, and what happens now: "round 3 of 8, 12,345 requests, RSS 40 MiB".
+    // 0..1 of the stage, and what happens now: "round 3 of 8, RSS 40 MiB (+12 MiB), 12,345 requests".
     std::function<void(double fraction, const std::string& text)> progress;
     // Reports an extension of the run, and why: "8 more rounds: memory grows, ...".
     std::function<void(const std::string& text)> note;

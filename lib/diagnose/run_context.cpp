@@ -27,13 +27,14 @@ void RunContext::progress(double fraction, const std::string& text) const {
 }
 
 void RunContext::show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const {
-    std::string text = fmt::format("round {} of {}, {} requests", round, rounds, format_count(completed));
+    // What it has shown so far comes first: a narrow terminal cuts the rest.
+    std::string text = fmt::format("round {} of {}", round, rounds);
     if (rss > 0) {
         if (first_rss_ == 0 && round > 1) first_rss_ = rss;
         text += fmt::format(", RSS {}", format_bytes(static_cast<double>(rss)));
-        if (first_rss_ > 0)
-            text += fmt::format(" ({} since round 1)", format_signed_bytes(static_cast<double>(rss) - static_cast<double>(first_rss_)));
+        if (first_rss_ > 0) text += fmt::format(" ({})", format_signed_bytes(static_cast<double>(rss) - static_cast<double>(first_rss_)));
     }
+    text += fmt::format(", {} requests", format_count(completed));
     if (const std::lock_guard lock(mutex_); !why_longer_.empty()) text += "; extended because " + why_longer_;
     progress((round - 1 + std::min(round_fraction, 1.0)) / rounds, text);
 }

@@ -20,11 +20,14 @@ class ProgressBar {
   public:
     // The stage that begins fills this share (0..1) of what is left of the bar.
     void begin(double share);
-    // Of a stage that is so far (0..1): how far the whole is.
+    // Of a stage that is so far (0..1): how far the whole is. A stage that falls back has been extended: what is left of
+    // it gets its share of what is left of the bar.
     double at(double fraction);
 
   private:
-    double from_ = 0, to_ = 0, at_ = 0;
+    double share_ = 0;
+    double from_ = 0, to_ = 0, at_ = 0;       // of the bar
+    double first_fraction_ = 0, latest_ = 0;  // of the stage
 };
 
 }  // namespace leakline::report

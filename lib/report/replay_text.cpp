@@ -49,7 +49,7 @@ void add_replay(TerminalText& text, const ReplayStats& stats) {
     if (const std::string values = values_text(stats); !values.empty()) text.field("values", values);
     if (stats.retried != 0)
         text.field("retried", format_count(stats.retried) + (stats.retried == 1 ? " attempt" : " attempts") + " on stale connections" +
-                                   (stats.http2 != 0 ? " or refused streams" : ""));
+                                  (stats.http2 != 0 ? " or refused streams" : ""));
     if (stats.late != 0) text.field("late records", format_count(stats.late) + " were too far out of order for --reorder");
     if (!stats.valid) {
         text.field("INVALID", stats.reasons.empty() ? "no reason was given" : stats.reasons.front());

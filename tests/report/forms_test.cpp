@@ -346,10 +346,13 @@ TEST_CASE("one bar over stages never goes back") {
     ProgressBar bar;
     bar.begin(0.5);
     CHECK(bar.at(0.5) == doctest::Approx(0.25));
-    CHECK(bar.at(0.2) == doctest::Approx(0.25));  // eight rounds more than planned
-    bar.begin(0.8);                               // the first stage was over before its share
-    CHECK(bar.at(0) == doctest::Approx(0.5));
-    CHECK(bar.at(1) == doctest::Approx(0.9));
+    CHECK(bar.at(0.49) == doctest::Approx(0.25));
+    CHECK(bar.at(1) == doctest::Approx(0.5));
+    CHECK(bar.at(0.5) == doctest::Approx(0.5));  // eight rounds more than planned: half of what is left
+    CHECK(bar.at(0.75) == doctest::Approx(0.625));
+    bar.begin(0.8);  // the stage was over before its share
+    CHECK(bar.at(0) == doctest::Approx(0.75));
+    CHECK(bar.at(1) == doctest::Approx(0.95));
     bar.begin(1);
     CHECK(bar.at(1) == 1);
 }

@@ -79,7 +79,7 @@ class RunContext {
     void longer(const std::string& what, const std::string& why);
     // seconds: that it would have taken.
     void no_longer(const std::string& what, double seconds, const std::string& why);
-    // rss 0: not shown.
+    // Shows rss and its growth since round 1; 0: neither.
     void show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const;
     // Starts the service and waits until it is ready; result.target says where it listens.
     Child start(const Launch& launch);
