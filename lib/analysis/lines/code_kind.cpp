@@ -31,9 +31,12 @@ bool is_fetched_rust(std::string_view file) {
     return false;
 }
 
-// Python's own library and installed packages; "<frozen abc>" and "<string>" are no files.
-bool is_python_library(std::string_view file) {
+// Python's own library and installed packages; "<frozen abc>" and "<string>" are no files. module: of native code, which is found by it
+// wherever it was compiled.
+bool is_python_library(std::string_view file, std::string_view module) {
     if (file.starts_with('<')) return true;
+    for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib-dynload/"})
+        if (contains(module, part)) return true;
     if (!file.ends_with(".py")) return false;
     for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib/python2.", "/lib/python3"})
         if (contains(file, part)) return true;
@@ -269,7 +272,7 @@ bool is_user_code(std::string_view file, std::string_view module, std::string_vi
         if (file.starts_with(root)) return false;
     for (std::string_view part : kRuntimeParts)
         if (contains(file, part)) return false;
-    if (is_fetched_rust(file) || is_python_library(file)) return false;
+    if (is_fetched_rust(file) || is_python_library(file, module)) return false;
     for (std::string_view root : {"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/"})
         if (module.starts_with(root) && contains(module, ".so")) return false;
     // What leakline itself preloads (lib/unwind/preload.cpp) names itself so.
