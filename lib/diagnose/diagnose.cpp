@@ -19,6 +19,7 @@
 #include "diagnose/internal/run_context.hpp"
 #include "diagnose/internal/running_service.hpp"
 #include "heap/preflight.hpp"
+#include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
 #include "replay/log.hpp"
 #include "replay/selected_log.hpp"
@@ -148,7 +149,8 @@ void measure(RunContext& context) {
             if (context.options.target.pid != 0) {
                 result.warnings.push_back(
                     fmt::format("the agent took about {:.0f} % of the service's CPU time: --sample-interval {} takes less",
-                                100 * context.recorder_share, format_bytes(8 * static_cast<double>(context.options.allocation_interval))));
+                                100 * context.recorder_share,
+                                format_bytes(8 * static_cast<double>(context.allocation_interval.value_or(heap::kSampleInterval)))));
                 return;
             }
             result.retries.push_back(
