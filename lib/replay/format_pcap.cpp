@@ -116,10 +116,10 @@ void PcapStream::forget_idle() {
 
 std::vector<std::string> PcapStream::warnings() const {
     std::vector<std::string> out;
-    const std::uint64_t others = results_.tls + results_.http2 + results_.others;
+    const std::uint64_t others = results_.tls + results_.others;
     if (others > 0)
-        out.push_back(fmt::format("left out: {} that are not plain HTTP/1: {} TLS, {} HTTP/2, {} others", counted(others, "connection"),
-                                  format_count(results_.tls), format_count(results_.http2), format_count(results_.others)));
+        out.push_back(fmt::format("left out: {} that are not plain HTTP: {} TLS, {} others", counted(others, "connection"),
+                                  format_count(results_.tls), format_count(results_.others)));
     if (results_.cut > 0)
         out.push_back(fmt::format("left out: {} of which the capture has only the beginning", counted(results_.cut, "request")));
     return out;

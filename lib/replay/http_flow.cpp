@@ -96,13 +96,16 @@ void HttpFlow::take_later(FlowResults& results) {
 // The bytes up to the next segment that is there are not in the capture.
 void HttpFlow::skip_gap(FlowResults& results) {
     lose("segments of the connection " + name_ + " are missing in the capture: a request cannot be read", results);
+    if (ignored_) return;
     next_ = later_.begin()->first;
     take_later(results);
 }
 
 // The request under way cannot be read, nor what follows up to a segment that begins one.
 void HttpFlow::lose(std::string reason, FlowResults& results) {
+    if (http2_) reason += ", nor any after it";
     results.lost.push_back(std::move(reason));
+    if (http2_) return ignore();
     stream_.clear();
     searched_ = head_size_ = 0;
     resync_ = true;
@@ -114,10 +117,14 @@ void HttpFlow::append(std::string_view bytes, std::uint64_t size, Nanoseconds at
     if (ignored_) return;
     if (resync_ && !begins_request(bytes)) return;
     resync_ = false;
-    if (stream_.empty()) began_ = at;
-    stream_.append(bytes);
+    if (http2_) {
+        take_http2(bytes, at, results);
+    } else {
+        if (stream_.empty()) began_ = at;
+        stream_.append(bytes);
+    }
     const std::size_t before = stream_.size();
-    parse(results);
+    if (!http2_) parse(results);
     if (!ignored_ && stream_.size() < before && !stream_.empty()) began_ = at;  // the next request came in the same segment
     if (bytes.size() < size && !ignored_)
         lose("packets of the connection " + name_ +
@@ -129,14 +136,22 @@ void HttpFlow::give_up(FlowResults& results) {
     const std::string_view bytes = stream_;
     if (bytes.starts_with("\x16\x03"))
         ++results.tls;
-    else if (bytes.starts_with("PRI * HTTP/2"))
-        ++results.http2;
     else
         ++results.others;
+    ignore();
+}
+
+void HttpFlow::ignore() {
     ignored_ = true;
     std::string().swap(stream_);
     later_.clear();
     later_bytes_ = 0;
+    http2_.reset();
+}
+
+void HttpFlow::take_http2(std::string_view bytes, Nanoseconds at, FlowResults& results) {
+    if (!http2_->take(bytes, at, results.requests))
+        lose("what the client of the connection " + name_ + " sent is not valid HTTP/2: a request cannot be read", results);
 }
 
 void HttpFlow::parse(FlowResults& results) {
@@ -146,7 +161,8 @@ void HttpFlow::parse(FlowResults& results) {
             stream_.erase(0, blank);
             if (stream_.empty()) return;
             if (is_part_of_method(stream_)) return;
-            if (!begins_request(stream_) || stream_.starts_with("PRI * HTTP/2")) return give_up(results);
+            if (!begins_request(stream_)) return give_up(results);
+            if (stream_.starts_with(Http2Reader::kPreface.substr(0, 4))) return begin_http2(results);
             const std::size_t end = stream_.find("\r\n\r\n", searched_ < 3 ? 0 : searched_ - 3);
             if (end == std::string::npos) {
                 searched_ = stream_.size();
@@ -163,6 +179,16 @@ void HttpFlow::parse(FlowResults& results) {
             return stream_.clear();
         }
     }
+}
+
+// No method of HTTP/1 has this name.
+void HttpFlow::begin_http2(FlowResults& results) {
+    constexpr std::string_view kPreface = Http2Reader::kPreface;
+    if (!kPreface.starts_with(std::string_view(stream_).substr(0, kPreface.size()))) return give_up(results);
+    if (stream_.size() < kPreface.size()) return;
+    http2_ = std::make_unique<Http2Reader>(name_);
+    const std::string bytes = std::exchange(stream_, {});
+    take_http2(std::string_view(bytes).substr(kPreface.size()), began_, results);
 }
 
 bool HttpFlow::parse_head() {
@@ -242,6 +268,8 @@ void HttpFlow::emit(std::size_t size, FlowResults& results) {
 void HttpFlow::finish(FlowResults& results) {
     while (!later_.empty() && !ignored_) skip_gap(results);
     if (!stream_.empty() && !ignored_) ++results.cut;
+    if (http2_) results.cut += http2_->unfinished();
+    http2_.reset();
     stream_.clear();
     ignored_ = true;
 }

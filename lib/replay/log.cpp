@@ -89,7 +89,7 @@ constexpr FormatRow kFormats[] = {
     {"w3c", "the W3C's extended format: IIS, AWS CloudFront", looks_like_w3c, open_plain<W3cStream>},
     {"squid", "Squid's native access.log", [](std::string_view prefix) { return looks_like_squid(first_line(prefix)); },
      open_plain<SquidStream>},
-    {"pcap", "captures of network traffic with plain HTTP/1: pcap and pcapng", looks_like_packets, open_plain<PcapStream>},
+    {"pcap", "captures of network traffic with plain HTTP: pcap and pcapng", looks_like_packets, open_plain<PcapStream>},
 };
 
 const FormatRow& row_named(const std::string& name) {

@@ -6,7 +6,9 @@
 #include <random>
 
 #include "base/error.hpp"
+#include "replay/internal/http2_reader.hpp"
 #include "replay/log.hpp"
+#include "support/http2_wire.hpp"
 #include "support/loopback_server.hpp"
 #include "support/replay_log.hpp"
 #include "system/child_process.hpp"
@@ -238,7 +240,7 @@ TEST_CASE("a segment that is not in the capture is a bad line, and reading goes 
     CHECK(found.bad[0].find("are cut in the capture") != std::string::npos);
 }
 
-TEST_CASE("connections that began before the capture, are reused, or are not HTTP/1") {
+TEST_CASE("connections that began before the capture, are reused, or are not HTTP") {
     PacketWriter file;
     const auto of = [](std::uint16_t port, std::uint32_t sequence, const std::string& payload, unsigned flags = kAck) {
         return PacketWriter::Segment{true, sequence, 1, flags, payload, ~std::size_t{0}, port};
@@ -253,7 +255,7 @@ TEST_CASE("connections that began before the capture, are reused, or are not HTT
     file.add(of(1003, 1, "", kSyn));
     file.add(of(1003, 2, std::string("\x16\x03\x01\x02\0\x01", 6)));
     file.add(of(1004, 1, "", kSyn));
-    file.add(of(1004, 2, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+    file.add(of(1004, 2, "SSH-2.0-OpenSSH_9.2p1\r\n"));
     file.add(of(1005, 1, "", kSyn));
     file.add(of(1005, 2, message(4).substr(0, 70)));  // cut by the end of the capture
     file.put_packet("not a packet");
@@ -262,8 +264,69 @@ TEST_CASE("connections that began before the capture, are reused, or are not HTT
     CHECK(found.requests[1].connection == "10.0.0.1:1002>10.0.0.2:80");
     CHECK(found.requests[2].connection == "10.0.0.1:1002>10.0.0.2:80#2");
     CHECK(found.bad.empty());
-    CHECK(found.warnings == std::vector<std::string>{"left out: 2 connections that are not plain HTTP/1: 1 TLS, 1 HTTP/2, 0 others",
+    CHECK(found.warnings == std::vector<std::string>{"left out: 2 connections that are not plain HTTP: 1 TLS, 1 others",
                                                      "left out: 1 request of which the capture has only the beginning"});
+}
+
+TEST_CASE("requests over HTTP/2 are read as they were sent, several at a time on a connection") {
+    std::vector<Request> sent = posts(100);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+        sent[i].body += std::string(i * 397 % 30'000, 'x');
+        sent[i].headers.emplace_back("X-Number", std::to_string(i));
+    }
+    sent[50].headers.emplace_back("X-Large", std::string(40'000, 'v'));  // does not go into one frame
+    const LogFile log(sent);
+    std::string stream(Http2Reader::kPreface);
+    {
+        LoopbackServer server([&](Wire& wire) {
+            Http2Wire http2(wire);
+            http2.read_preface();
+            http2.settings();
+            for (Frame frame; http2.read(frame);) {
+                stream += frame.bytes();
+                if (frame.type == Frame::data) http2.write(Frame::window_update, 0, 0, Frame::number(30'000));
+                if (frame.type == Frame::data && !frame.ends_stream())
+                    http2.write(Frame::window_update, 0, frame.stream, Frame::number(30'000));
+                if (frame.ends_stream()) http2.respond(frame.stream);
+            }
+        });
+        ReplayOptions options = options_for(log, server.url());
+        options.connect.version = http::HttpVersion::http2;
+        options.connections = 1;
+        options.streams = 8;
+        CHECK(run(options).completed == 100);
+    }
+    for (const std::size_t size : {std::size_t{333}, std::size_t{1448}, std::size_t{30'000}}) {
+        PacketWriter file;
+        file.open();
+        file.send(stream, 0, size);
+        const Read found = read(file.text());
+        CHECK(found.bad.empty());
+        CHECK(found.warnings.empty());
+        REQUIRE(found.requests.size() == 100);
+        for (const Request& request : found.requests) {
+            const auto number =
+                std::find_if(request.headers.begin(), request.headers.end(), [](const auto& header) { return header.first == "x-number"; });
+            REQUIRE(number != request.headers.end());
+            const Request& original = sent[static_cast<std::size_t>(std::stoi(number->second))];
+            CHECK(request.method == original.method);
+            CHECK(request.target == original.target);
+            CHECK(request.body == original.body);
+            CHECK(request.headers.front().first == "Host");
+            CHECK(request.connection == "10.0.0.1:40000>10.0.0.2:80");
+        }
+    }
+    // A segment is missing: no header block after it can be decoded.
+    PacketWriter file;
+    file.open();
+    const std::size_t half = stream.size() / 2;
+    file.send(stream.substr(0, half), 0, 1000);
+    file.send(stream, half + 1000, 1000);
+    const Read found = read(file.text());
+    CHECK(found.requests.size() > 20);
+    CHECK(found.requests.size() < 80);
+    REQUIRE(found.bad.size() == 1);
+    CHECK(found.bad[0].find("a request cannot be read, nor any after it") != std::string::npos);
 }
 
 TEST_CASE("a capture that ends within a packet is read up to it") {

@@ -1,7 +1,8 @@
-// Captures of network traffic: the plain HTTP/1 requests in a pcap or pcapng file, each connection a session.
+// Captures of network traffic: the plain HTTP/1 and HTTP/2 requests in a pcap or pcapng file, each connection a session.
 //
 // Segments may be out of order and sent again. Where one is missing in the capture, the request that it is of is a bad line. The time of
-// a request is that of its first segment. Connections that began before the capture are read from their next request on.
+// a request is that of its first segment. Connections that began before the capture are read from their next request on; those of HTTP/2
+// are not, and end at a missing segment: each header block depends on those before it.
 #pragma once
 
 #include <unordered_map>

@@ -1,4 +1,4 @@
-// The requests in one direction of a captured TCP connection: segments put into order, cut into HTTP/1 requests.
+// The requests in one direction of a captured TCP connection: segments put into order, cut into HTTP/1 or HTTP/2 requests.
 //
 // Thread-safety: one object, one thread.
 #pragma once
@@ -6,21 +6,23 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "model/request.hpp"
+#include "replay/internal/http2_reader.hpp"
 #include "replay/internal/tcp_segment.hpp"
 
 namespace leakline::replay {
 
 // What the flows of a capture have in common.
 struct FlowResults {
-    std::deque<Request> requests;                  // whole, in the order of their ends
-    std::deque<std::string> lost;                  // why a request could not be read: segments are missing in the capture
-    std::uint64_t cut = 0;                         // requests whose connection, or the capture, ended within them
-    std::uint64_t tls = 0, http2 = 0, others = 0;  // connections that are not plain HTTP/1
+    std::deque<Request> requests;       // whole, in the order of their ends
+    std::deque<std::string> lost;       // why a request could not be read: segments are missing in the capture
+    std::uint64_t cut = 0;              // requests whose connection, or the capture, ended within them
+    std::uint64_t tls = 0, others = 0;  // connections that are not plain HTTP
 };
 
 class HttpFlow {
@@ -35,7 +37,7 @@ class HttpFlow {
     // The connection, or the capture, has ended.
     void finish(FlowResults& results);
 
-    bool is_idle() const { return stream_.empty() && later_.empty(); }
+    bool is_idle() const { return stream_.empty() && later_.empty() && (!http2_ || http2_->is_idle()); }
     bool has_ended() const { return ended_ && later_.empty(); }
 
     // A method and the blank after it.
@@ -58,6 +60,9 @@ class HttpFlow {
     void skip_gap(FlowResults& results);
     void lose(std::string reason, FlowResults& results);
     void give_up(FlowResults& results);
+    void ignore();
+    void begin_http2(FlowResults& results);
+    void take_http2(std::string_view bytes, Nanoseconds at, FlowResults& results);
     void parse(FlowResults& results);
     bool parse_head();
     std::optional<std::size_t> end_of_body();
@@ -72,6 +77,8 @@ class HttpFlow {
     int waited_ = 0;  // segments since the missing one was acknowledged
     std::map<std::uint64_t, Piece> later_;
     std::size_t later_bytes_ = 0;
+
+    std::unique_ptr<Http2Reader> http2_;  // once the connection has begun with its preface
 
     // Of the request under way.
     std::string stream_;
