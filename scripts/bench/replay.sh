@@ -44,12 +44,14 @@ with open("log.gor", "w") as gor, open("log.jsonl", "w") as jsonl:
                                 "headers": {"Content-Type": "application/json"}, "body": text},
                                separators=(",", ":")) + "\n")
 PY
+pad=$(printf 'x%.0s' $(seq 300))  # with shorter responses nginx takes 20,000 requests over HTTP/2 for a flood, and closes the connection
 cat > nginx.conf <<CONF
 daemon off; master_process off; worker_processes 1; pid $work/nginx.pid; error_log $work/error.log;
 events { worker_connections 4096; }
 http { access_log off; keepalive_requests 100000000; client_body_temp_path $work/b; proxy_temp_path $work/p;
   fastcgi_temp_path $work/f; uwsgi_temp_path $work/u; scgi_temp_path $work/s;
-  server { listen 127.0.0.1:$port; listen 127.0.0.1:$((port + 1)) http2; location / { default_type application/json; return 200 '{"status":"success"}'; } } }
+  server { listen 127.0.0.1:$port; location / { default_type application/json; return 200 '{"status":"success"}'; } }
+  server { listen 127.0.0.1:$((port + 1)) http2; location / { default_type application/json; return 200 '{"pad":"$pad"}'; } } }
 CONF
 "${serve[@]}" nginx -c "$work/nginx.conf" &
 server=$!
