@@ -135,6 +135,7 @@ void BodyReader::walk_call(CXCursor call) {
     }
     if (tree_.is_null(callee)) {
         // Within a template, or through a pointer to a function.
+        note_handed_on(call, "", arguments, true);
         if (!children.empty()) {
             const CXCursor function = tree_.plain(children.front());
             note_indirect(call, tree_.clang.getCursorType(function));
@@ -148,6 +149,7 @@ void BodyReader::walk_call(CXCursor call) {
     const CXCursorKind kind = tree_.kind(callee);
     if (kind == CXCursor_VarDecl || kind == CXCursor_ParmDecl || kind == CXCursor_FieldDecl) {
         if (here().parameters.contains(tree_.id(callee))) here().calls_parameter = true;
+        note_handed_on(call, "", arguments, true);
         note_indirect(call, tree_.clang.getCursorType(callee));
         walk_children(call);
         return;

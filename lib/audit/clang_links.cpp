@@ -55,7 +55,10 @@ void BodyReader::walk_assignment(CXCursor whole, CXCursor left, CXCursor right) 
             here().loaded.insert(on->variable);
     }
     if (on && !is_local(on->variable) && of && is_local(of->variable)) here().paths.handed_on(of->variable, tree_.place(whole));
-    if (on && is_local(on->variable) && on->depth == 0 && tree_.kind(tree_.plain(left)) == CXCursor_DeclRefExpr)
+    // Through a reference the caller gets it, who closes it.
+    const bool own = tree_.kind(tree_.plain(left)) == CXCursor_DeclRefExpr &&
+                     clang.getCursorType(tree_.referenced(tree_.plain(left))).kind != CXType_LValueReference;
+    if (on && is_local(on->variable) && on->depth == 0 && own)
         if (const auto handle = opened_by(value, on->variable)) {
             walk(right);
             here().paths.opened(*handle);

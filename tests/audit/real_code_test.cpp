@@ -96,6 +96,24 @@ TEST_CASE("a callback that a macro stores runs" NEEDS_CLANG) {
     CHECK(only(audit("")).level == Level::warning);
 }
 
+TEST_CASE("a descriptor that goes to the caller through a reference is the caller's" NEEDS_CLANG) {
+    const std::string members = "#include <fcntl.h>\n#include <unistd.h>\nint use(int);\n";
+    CHECK(audit_of(members + "int open_one(int& fd) { fd = open(\"x\", 0); if (fd < 0) return -1; return use(fd); }",
+                   "int fd = -1; open_one(fd); close(fd);")
+              .findings.empty());
+    CHECK(
+        only(audit_of(members + "int open_one() { int fd; fd = open(\"x\", 0); if (fd < 0) return -1; return 0; }", "open_one();")).rule ==
+        AuditFinding::Rule::handle_not_released);
+}
+
+TEST_CASE("a descriptor that is given to a callback is the callback's" NEEDS_CLANG) {
+    const std::string members = "#include <fcntl.h>\n#include <unistd.h>\nstruct Hooks { int (*take)(int); } hooks;\n";
+    const std::string opens = "int open_one() { int fd = open(\"x\", 0); if (fd < 0) return -1; ";
+    CHECK(audit_of(members + opens + "return hooks.take(fd) ? 0 : -1; }", "open_one();").findings.empty());
+    CHECK(only(audit_of(members + opens + "return hooks.take(3) ? 0 : -1; }", "open_one();")).rule ==
+          AuditFinding::Rule::handle_not_released);
+}
+
 TEST_CASE("in Python fields of a dataclass are of each object, other attributes of a class are shared" NEEDS_PYTHON) {
     const auto audit = [](const std::string& value) {
         Project project;
