@@ -9,6 +9,7 @@
 
 #include "analysis/baseline.hpp"
 #include "analysis/growth_gate.hpp"
+#include "audited_cause.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -52,7 +53,7 @@ struct DiagnoseOptions {
     diagnose::Options run;
     TrafficOptions traffic;
     std::string mode = "leaky", warmup = "auto";
-    std::vector<std::string> sources, command;
+    std::vector<std::string> sources, audited, command;
     std::string baseline;
     std::vector<std::string> budgets;
     ExitPolicy exits;
@@ -259,6 +260,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     detail_lines(output, diagnosis.lines);
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
+    add_audited_cause(diagnosis, options.audited, sources, output, stop);
     diagnosis.commit = commit_of(run.target.arguments[0]);
     apply_gates(diagnosis, budgets, baseline, options.baseline);
     output.write(diagnosis);
@@ -335,6 +337,12 @@ Run declare_diagnose(CLI::App& app) {
         ->transform(choice_of<diagnose::Runs>({{"1", diagnose::Runs::one}, {"2", diagnose::Runs::two}}))
         ->type_name("1|2")
         ->default_str("1; 2 with --tracker heaptrack");
+    lines
+        ->add_option("--audit", options->audited,
+                     "Audit this source for the container that grows at the leaking line and the removal that is missing (default: "
+                     "the folder of a Python program)")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
     lines->add_flag("--no-holders", options->no_holders, "Do not stop the recorded process to find the variable that holds what leaks");
     lines->add_option("--recording", run.recording, "Keep the heap recording in this file")->type_name("FILE");
     add_duration(*lines, "--interval", run.sample_interval, "Time between memory samples");

@@ -18,6 +18,7 @@
 #include "audit/internal/rules.hpp"
 #include "audit/internal/sources.hpp"
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"
 #include "system/executables.hpp"
@@ -114,6 +115,11 @@ class SourceLines {
         }
         const auto& lines = at->second.lines;
         return number == 0 || number > lines.size() ? std::string() : std::string(trim(lines[number - 1]));
+    }
+    void fill(AuditFinding& finding) {
+        finding.source = line(finding.declared.file, finding.declared.line);
+        for (AuditFinding::Site& site : finding.growth) site.source = line(site.at.file, site.at.line);
+        for (AuditFinding::Removal& removal : finding.removals) removal.site.source = line(removal.site.at.file, removal.site.at.line);
     }
 
   private:
@@ -243,13 +249,20 @@ Audit run_audit(const AuditOptions& options) {
         for (AuditFinding& finding : rule.find(program)) {
             if (!is_wanted(finding, sources.wanted)) continue;
             doubt_unread(audit.failed, finding, shorten);
-            finding.source = lines.line(finding.declared.file, finding.declared.line);
-            for (AuditFinding::Site& site : finding.growth) site.source = lines.line(site.at.file, site.at.line);
-            for (AuditFinding::Removal& removal : finding.removals)
-                removal.site.source = lines.line(removal.site.at.file, removal.site.at.line);
+            lines.fill(finding);
             Shortening::each(finding, shorten);
             audit.findings.push_back(std::move(finding));
         }
+    for (const CodeLine& place : options.explain) {
+        audit.explained = explain_growth(program, place);
+        if (!audit.explained) continue;
+        lines.fill(*audit.explained);
+        Shortening::each(*audit.explained, shorten);
+        if (!audit.failed.empty())
+            audit.explained->doubts.push_back(
+                fmt::format("{} with errors: what they remove may be missed", counted(audit.failed.size(), "unit")));
+        break;
+    }
     std::sort(audit.findings.begin(), audit.findings.end(), [](const AuditFinding& a, const AuditFinding& b) {
         return std::tie(a.level, a.declared.file, a.declared.line, a.subject, a.rule) <
                std::tie(b.level, b.declared.file, b.declared.line, b.subject, b.rule);

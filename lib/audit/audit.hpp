@@ -23,6 +23,8 @@ struct AuditOptions {
     // Called now and then on the calling thread: what is read, and the share that is done.
     std::function<void(const std::string& what, double done)> progress;
     std::stop_token stop;  // ends the audit between two units
+    // Places where a run has shown growth, or that declare what holds it: Audit::explained names the container and its removals.
+    std::vector<CodeLine> explain;
 };
 
 // Throws Error: no such path, nothing to read there, an unreadable database, libclang or the grammar missing where files of
@@ -36,6 +38,8 @@ std::string default_cache_directory();
 // Findings whose growth is at a line that leaks in a run become errors. report: the lines of a diagnosis; file: its name.
 // Returns how many lines of the report leak and are at no finding.
 std::size_t apply_evidence(Audit& audit, const LineReport& report, const std::string& file);
+// Where the growth of a line may be added to a container: at the line itself, and at the callers that most of it came through.
+std::vector<CodeLine> places_of(const LineGrowth& line);
 // Marks what the baseline and its suppressions accept; today: ISO date, for those that expire.
 void accept_known(Audit& audit, const Baseline& baseline, const std::string& today);
 

@@ -5,27 +5,19 @@
 #include <set>
 
 #include "audit/audit.hpp"
+#include "audit/internal/paths.hpp"
 #include "base/strings.hpp"
 
 namespace leakline::audit {
 
 namespace {
 
-// A file as the debug info has it, and as the audit has it: the same where one ends with the other.
-bool same_file(const std::string& a, const std::string& b) {
-    const std::string& longer = a.size() >= b.size() ? a : b;
-    const std::string& shorter = a.size() >= b.size() ? b : a;
-    if (shorter.empty() || !longer.ends_with(shorter)) return false;
-    return longer.size() == shorter.size() || longer[longer.size() - shorter.size() - 1] == '/';
-}
-
-// The line itself, and the callers that most of its growth came through.
-void places_of(const std::vector<CallerNode>& callers, std::int64_t least, int depth, std::vector<CodeLine>& places) {
+void add_callers(const std::vector<CallerNode>& callers, std::int64_t least, int depth, std::vector<CodeLine>& places) {
     if (depth > 12) return;
     for (const CallerNode& caller : callers)
         if (caller.growth_bytes >= least) {
             places.push_back(caller.at);
-            places_of(caller.callers, least, depth + 1, places);
+            add_callers(caller.callers, least, depth + 1, places);
         }
 }
 
@@ -35,8 +27,7 @@ std::size_t apply_evidence(Audit& audit, const LineReport& report, const std::st
     std::size_t unmatched = 0;
     for (const LineGrowth& line : report.lines) {
         if (!line.leaking) continue;
-        std::vector<CodeLine> places = {line.at};
-        places_of(line.callers, std::max<std::int64_t>(line.growth_bytes / 2, 1), 0, places);
+        const std::vector<CodeLine> places = places_of(line);
         bool matched = false;
         // The innermost place that a finding is at is the one that grows.
         for (std::size_t i = 0; i < places.size() && !matched; ++i)
@@ -58,6 +49,12 @@ std::size_t apply_evidence(Audit& audit, const LineReport& report, const std::st
     std::stable_sort(audit.findings.begin(), audit.findings.end(),
                      [](const AuditFinding& a, const AuditFinding& b) { return a.level < b.level; });
     return unmatched;
+}
+
+std::vector<CodeLine> places_of(const LineGrowth& line) {
+    std::vector<CodeLine> places = {line.at};
+    add_callers(line.callers, std::max<std::int64_t>(line.growth_bytes / 2, 1), 0, places);
+    return places;
 }
 
 void accept_known(Audit& audit, const Baseline& baseline, const std::string& today) {

@@ -56,6 +56,18 @@ std::string finding_message(const AuditFinding& finding) {
     return text;
 }
 
+std::string cause_message(const AuditFinding& finding) {
+    constexpr std::size_t kMaxRemovals = 3;
+    std::string text = fmt::format("{} {}; ", finding.subject, growth_words(finding));
+    if (finding.removals.empty()) return text + "nothing removes from it";
+    for (std::size_t i = 0; i < std::min(finding.removals.size(), kMaxRemovals); ++i) {
+        const AuditFinding::Removal& removal = finding.removals[i];
+        text += fmt::format("{}{} at {}: {}", i == 0 ? "" : "; ", removal.site.what, short_place(removal.site.at), removal.why);
+    }
+    if (finding.removals.size() > kMaxRemovals) text += fmt::format("; and {} more", finding.removals.size() - kMaxRemovals);
+    return text;
+}
+
 std::size_t Audit::open(AuditFinding::Level level) const {
     return static_cast<std::size_t>(std::count_if(
         findings.begin(), findings.end(), [&](const AuditFinding& finding) { return finding.level == level && finding.accepted.empty(); }));

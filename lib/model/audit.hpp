@@ -76,6 +76,8 @@ constexpr std::string_view rule_name(AuditFinding::Rule rule) {
 }
 // One line: "Store::entries_ grows by push_back at store.cpp:31 and nothing removes from it".
 std::string finding_message(const AuditFinding& finding);
+// Of what a run has shown to grow: "entries_ grows by push_back at store.cpp:31; erase at store.cpp:50: forget is never called".
+std::string cause_message(const AuditFinding& finding);
 
 struct Audit {
     struct FailedUnit {
@@ -87,6 +89,9 @@ struct Audit {
     std::uint64_t units = 0, cached = 0, lines = 0;
     std::uint64_t containers = 0;  // looked at: what can hold an object that grows
     std::vector<FailedUnit> failed;
+    // The container that grows at a place that was asked for, whatever removes from it: a removal that counts for the rules did not
+    // run there, or not often enough. Not in reports of an audit.
+    std::optional<AuditFinding> explained;
     std::vector<std::string> warnings;
 
     // Findings of a level that the baseline and suppressions do not accept.

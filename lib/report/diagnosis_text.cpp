@@ -128,6 +128,7 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
     if (summary.top != nullptr) {
         add_top_line(text, *summary.top);
         if (!summary.held_by.empty()) text.field("held by", summary.held_by);
+        if (!summary.audited.empty()) text.field("source", summary.audited);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     if (diagnosis.verdict != Verdict::no_leak) {
@@ -177,6 +178,7 @@ std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options
             text.field("", interval_text(*top.bytes_per_hour_by_time) + " per hour over time through this line, independent of requests");
         if (!summary.top_note.empty()) text.field("", summary.top_note);
         if (!summary.held_by.empty()) text.field("held by", summary.held_by);
+        if (!summary.audited.empty()) text.field("source", summary.audited);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     add_fields(text, "by request", endpoint_words(diagnosis));

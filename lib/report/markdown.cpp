@@ -182,6 +182,7 @@ std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const Rende
         row("growth through it",
             signed_bytes(summary.top->growth_bytes) + ", " + std::string(growth_class_name(summary.top->growth_class)));
         if (!summary.held_by.empty()) row("held by", plain(summary.held_by));
+        if (!summary.audited.empty()) row("source", plain(summary.audited));
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) row(&words == &endpoints.front() ? "by endpoint" : "", plain(words));

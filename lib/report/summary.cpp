@@ -170,6 +170,10 @@ Summary summarize(const Diagnosis& diagnosis) {
     const LineReport& lines = diagnosis.lines;
     summary.top = reported_line(diagnosis);
     if (summary.top != nullptr && diagnosis.held_by) summary.held_by = held_by_text(*diagnosis.held_by);
+    if (summary.top != nullptr && diagnosis.audited) {
+        summary.audited = cause_message(*diagnosis.audited);
+        for (const std::string& doubt : diagnosis.audited->doubts) summary.audited += " (" + doubt + ")";
+    }
     if (summary.top != nullptr) summary.table = table_of(lines, summary.top->at);
     const bool is_headline = lines.headline && summary.top == &lines.headline->line;
     if (is_headline) summary.top_note = headline_note(*lines.headline);

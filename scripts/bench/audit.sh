@@ -24,7 +24,9 @@ def children():
 def run(command):
     """Seconds of CPU and of the clock."""
     cpu, clock = children(), time.monotonic()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode not in (0, 1):  # 1: findings
+        sys.exit(f"{' '.join(command)}: {done.stderr}")
     return children() - cpu, time.monotonic() - clock
 
 

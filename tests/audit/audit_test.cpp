@@ -163,6 +163,48 @@ TEST_CASE("a line that leaked in a run makes its finding an error with what was 
     CHECK(finding_message(audit.findings[0]).ends_with("; measured: +4 KiB grew there in d.json, 64 B per request"));
 }
 
+TEST_CASE("for a line that leaks the container is named, and what became of its removals" NEEDS_CLANG) {
+    const auto explained = [](const std::string& members, const std::string& statement, const CodeLine& at, bool broken = false) {
+        Project project;
+        project.add("service.cpp", service(members, statement));
+        if (broken) project.add("other.cpp", "int x = ;\n");
+        audit::AuditOptions options;
+        options.paths = {project.path("")};
+        options.explain = {{"other", "nowhere.cpp", 1}, at};
+        return audit::run_audit(options).explained;
+    };
+    const CodeLine grown{"on_request", "service.cpp", 8};
+    const auto message = [&](const std::string& forget, const std::string& statement) {
+        const auto cause = explained("std::vector<std::string> kept;\n" + forget, statement, grown);
+        REQUIRE(cause);
+        return cause_message(*cause);
+    };
+    CHECK(message("", "kept.push_back(text);") == "kept grows by push_back at service.cpp:8; nothing removes from it");
+    CHECK(message("void forget() { kept.clear(); }", "kept.push_back(text);") ==
+          "kept grows by push_back at service.cpp:8; clear at service.cpp:6: forget is never called");
+    CHECK(message("void forget() { kept.clear(); }", "kept.push_back(text); if (text.empty()) forget();") ==
+          "kept grows by push_back at service.cpp:8; clear at service.cpp:6: did not run, or not often enough");
+    // By the declaration of what holds it.
+    const auto held = explained("std::vector<std::string> kept;", "kept.push_back(text);", {"", "service.cpp", 5}, true);
+    REQUIRE(held);
+    CHECK(held->subject == "kept");
+    CHECK(held->doubts == std::vector<std::string>{"1 unit with errors: what they remove may be missed"});
+    CHECK(!explained("std::vector<std::string> kept;", "kept.push_back(text);", {"", "service.cpp", 2}));
+}
+
+TEST_CASE("the growth of a line is looked for at the callers that most of it came through") {
+    LineGrowth line;
+    line.at = {"f", "a.cpp", 1};
+    line.growth_bytes = 100;
+    CallerNode most, few;
+    most.at = {"g", "a.cpp", 2};
+    most.growth_bytes = 90;
+    few.at = {"h", "a.cpp", 3};
+    few.growth_bytes = 10;
+    line.callers = {most, few};
+    CHECK(audit::places_of(line) == std::vector<CodeLine>{line.at, most.at});
+}
+
 TEST_CASE("a baseline and a suppression accept, until it expires" NEEDS_CLANG) {
     Audit audit = audit_of("std::vector<std::string> kept;", "kept.push_back(text);");
     const Baseline next = audit::next_baseline(audit, {});

@@ -78,6 +78,11 @@ TEST_CASE("the Flask service of the post-mortem leaks in its first version, and 
     CHECK(holder["element_type"] == "dict");
     CHECK(holder["line"] == line_with(kFlask, "global_event_cache = []"));
     CHECK(leak.out.find("held by          tracking_service.global_event_cache (list, ") != std::string::npos);
+    // The source has removals: those of other versions.
+    REQUIRE(report.contains("audited"));
+    CHECK(report["audited"]["container"] == "global_event_cache");
+    CHECK(report["audited"]["growth"][0]["source"] == "global_event_cache.append(record)");
+    CHECK(leak.out.find("did not run, or not often enough") != std::string::npos);
     for (const char* version : {"deque", "lru", "sweep"}) {
         const Words clock = version == std::string("sweep") ? Words{"--time-scale", "3600"} : Words{};
         const auto [outcome, healthy] = with(version, clock);

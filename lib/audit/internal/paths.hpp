@@ -10,4 +10,12 @@ inline bool is_within(const std::string& path, const std::string& folder) {
     return path == folder || folder == "/" || (path.starts_with(folder) && path[folder.size()] == '/');
 }
 
+// A file as the debug info has it, and as the audit has it: the same where one ends with the other.
+inline bool same_file(const std::string& a, const std::string& b) {
+    const std::string& longer = a.size() >= b.size() ? a : b;
+    const std::string& shorter = a.size() >= b.size() ? b : a;
+    if (shorter.empty() || !longer.ends_with(shorter)) return false;
+    return longer.size() == shorter.size() || longer[longer.size() - shorter.size() - 1] == '/';
+}
+
 }  // namespace leakline::audit

@@ -27,6 +27,10 @@ std::vector<AuditFinding> find_open_handles(const Program& program);
 
 std::span<const RuleRow> rules();
 
+// The container that grows at a place, or is declared there, with all that adds and removes: not a judgement, since a run has
+// shown that it grows. Nothing where no container is known there.
+std::optional<AuditFinding> explain_growth(const Program& program, const CodeLine& place);
+
 // What several rules share.
 AuditFinding::Site site_of(const Program& program, Place at, Name function, const std::string& what);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/diagnosis.hpp"
+#include "report/internal/json_audit_fields.hpp"
 #include "report/internal/json_holder_fields.hpp"
 #include "report/internal/json_line_fields.hpp"
 #include "report/internal/json_replay_fields.hpp"
@@ -183,6 +184,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a.where_any("soak", diagnosis.soak);
     a.where_any("endpoints", diagnosis.endpoints);
     a.where_any("held_by", diagnosis.held_by);
+    a.where_any("audited", diagnosis.audited);
     a.where_any("connections", diagnosis.connections);
     a.where_any("live_objects", diagnosis.collected);
     a("coverage", diagnosis.coverage);
