@@ -129,7 +129,8 @@ std::vector<HtmlTile> tiles_of(const Diagnosis& diagnosis, const Summary& summar
     tiles.push_back(growth_tile(diagnosis));
     if (auto tile = limit_tile(diagnosis, summary)) tiles.push_back(*std::move(tile));
     if (summary.top != nullptr)
-        tiles.push_back({"Leaking line", std::string(file_name(place_text(summary.top->at))),
+        tiles.push_back({diagnosis.verdict == Verdict::leak ? "Leaking line" : "Growing line",
+                         std::string(file_name(place_text(summary.top->at))),
                          fmt::format("in {}", utf8_cut(short_function(summary.top->at.function), 120)), "place"});
     // The verdict states the limit itself if nothing leaks.
     const bool stated = diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis);
@@ -214,7 +215,10 @@ std::string header_of(const Diagnosis& diagnosis, const Summary& summary) {
 
 HtmlSection code_section(const Diagnosis& diagnosis, const Summary& summary, const RenderOptions& options) {
     const bool leaks = summary.top != nullptr;
-    HtmlSection section{"code", leaks ? "Leaking code" : "Code that allocates",
+    HtmlSection section{"code",
+                        !leaks                               ? "Code that allocates"
+                        : diagnosis.verdict == Verdict::leak ? "Leaking code"
+                                                             : "Growing code",
                         html_line_tables(diagnosis.lines, leaks ? summary.table : nullptr, leaks ? &summary.top->at : nullptr, options)};
     section.folded = !leaks;
     if (!leaks) section.gist = counted(diagnosis.lines.tables.size(), "function");

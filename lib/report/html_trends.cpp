@@ -44,7 +44,7 @@ HtmlPage html_trends(const TrendReport& report) {
     for (std::size_t i = 0; i < std::min(items.size(), kMaxPlots); ++i) {
         const TrendReport::Item& item = *items[i];
         plots += fmt::format("<h3 id=\"run{}\">{}</h3>\n<p>{}<br>{}</p>\n<div class=\"scroll\">{}</div>\n", i, xml_text(item.file),
-                             xml_text(slope_text(item.verdict)), xml_text(detectable_text(item.verdict)),
+                             xml_text(slope_text(item.verdict)), "detection limit: " + xml_text(detectable_text(item.verdict)),
                              memory_svg(memory_plot(item.series, item.verdict, 600), std::string(trend_name(item.verdict.verdict))));
     }
     std::vector<std::string> sampled;

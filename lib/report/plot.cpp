@@ -39,7 +39,15 @@ double round_up(double step) {
     return 10 * power;
 }
 
-double unit_of(double value) { return value >= 86400 ? 86400 : value >= 3600 ? 3600 : value >= 60 ? 60 : 1; }
+// The smallest of the steps that people read times in.
+double time_step(double rough) {
+    static constexpr double kSteps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400};
+    constexpr double kDay = 86400;
+    if (rough < 1) return round_up(rough);
+    for (const double step : kSteps)
+        if (step >= rough * (1 - 1e-9)) return step;
+    return kDay * round_up(rough / kDay);
+}
 
 }  // namespace
 
@@ -90,15 +98,13 @@ std::vector<double> ticks(double low, double high, int count, Scale scale) {
     std::vector<double> out;
     if (!(high > low) || !std::isfinite(low) || !std::isfinite(high) || count < 1) return {low};
     const double rough = (high - low) / count;
-    const double unit = unit_of(rough);
     if (scale == Scale::bytes) {
         // Powers of two are round in every binary unit: 64 MiB, 128 MiB, 192 MiB.
         const double step = std::max(std::exp2(std::ceil(std::log2(rough) - 1e-9)), 1.0);
         for (double value = std::ceil(low / step) * step; value <= high && out.size() < 100; value += step) out.push_back(value);
         return out;
     }
-    double step = unit * round_up(rough / unit);
-    if (unit >= 60 && unit < 86400 && step == unit * 20) step = unit * (unit == 60 ? 15 : 12);
+    const double step = time_step(rough);
     for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9 && out.size() < 100; value += step)
         out.push_back(value == 0 ? 0 : value);
     return out;

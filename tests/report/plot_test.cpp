@@ -37,6 +37,8 @@ TEST_CASE("ticks are round in the unit people read them in") {
     CHECK(ticks(0, 600 * kMiB, 6, Scale::bytes) == std::vector<double>{0, 128 * kMiB, 256 * kMiB, 384 * kMiB, 512 * kMiB});
     CHECK(ticks(1000, 1010, 4, Scale::bytes) == std::vector<double>{1000, 1004, 1008});
     CHECK(ticks(0, 3600, 4, Scale::seconds) == std::vector<double>{0, 900, 1800, 2700, 3600});
+    CHECK(ticks(0, 200, 8, Scale::seconds) == std::vector<double>{0, 30, 60, 90, 120, 150, 180});
+    CHECK(ticks(0, 10 * 86400, 5, Scale::seconds) == std::vector<double>{0, 2 * 86400, 4 * 86400, 6 * 86400, 8 * 86400, 10 * 86400});
     CHECK(ticks(5, 5, 4, Scale::bytes) == std::vector<double>{5});
     CHECK(ticks(0, std::numeric_limits<double>::infinity(), 4, Scale::bytes).size() == 1);
     CHECK(tick_text(90, Scale::seconds) == "1.5 min");

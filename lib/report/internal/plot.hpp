@@ -20,8 +20,8 @@ struct Point {
 // O(n).
 std::vector<Point> thin(const std::vector<double>& xs, const std::vector<double>& ys, std::size_t count);
 
-// Round values within [low, high], at most about count of them. Bytes: multiples of a power of two; seconds: of 1, 2 or 5
-// times a power of ten of s, min, h, d.
+// Round values within [low, high], at most about count of them. Bytes: multiples of a power of two; seconds: of
+// 15 min, 2 h and others that people read times in.
 enum class Scale { bytes, seconds };
 std::vector<double> ticks(double low, double high, int count, Scale scale);
 std::string tick_text(double value, Scale scale);
