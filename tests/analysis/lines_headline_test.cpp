@@ -287,6 +287,11 @@ TEST_CASE("an interpreter's own lines are no user code, and the report says what
         const TraceId own = at("fast_append", "src/fast.c", 33, extension.c_str(), main);
         CHECK(headline_of(report_of(builder, {{list, 4, 10, 0}, {own, 800, 1000, 0}})) == "src/fast.c:33");
     }
+    SUBCASE("or call an extension, where the recording has the line of Python that does") {
+        const TraceId line = builder.node(builder.ip({{"do_POST", "/srv/server.py", 12}}, ""), {});
+        const TraceId own = at("fast_append", "src/fast.c", 33, extension.c_str(), line);
+        CHECK(headline_of(report_of(builder, {{list, 4, 10, 0}, {own, 800, 1000, 0}})) == "/srv/server.py:12");
+    }
 }
 
 TEST_CASE("a native service that is called like an interpreter stays native") {

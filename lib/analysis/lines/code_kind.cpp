@@ -31,15 +31,19 @@ bool is_fetched_rust(std::string_view file) {
     return false;
 }
 
-// Python's own library and installed packages; "<frozen abc>" and "<string>" are no files. module: of native code, which is found by it
-// wherever it was compiled.
-bool is_python_library(std::string_view file, std::string_view module) {
+// Python's own library and installed packages; "<frozen abc>" and "<string>" are no files.
+bool is_python_library(std::string_view file) {
     if (file.starts_with('<')) return true;
-    for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib-dynload/"})
-        if (contains(module, part)) return true;
     if (!file.ends_with(".py")) return false;
     for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib/python2.", "/lib/python3"})
         if (contains(file, part)) return true;
+    return false;
+}
+
+// An extension of Python's own or one that was installed, wherever it was compiled.
+bool is_python_extension(std::string_view module) {
+    for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib-dynload/"})
+        if (contains(module, part)) return true;
     return false;
 }
 
@@ -272,7 +276,7 @@ bool is_user_code(std::string_view file, std::string_view module, std::string_vi
         if (file.starts_with(root)) return false;
     for (std::string_view part : kRuntimeParts)
         if (contains(file, part)) return false;
-    if (is_fetched_rust(file) || is_python_library(file, module)) return false;
+    if (is_fetched_rust(file) || is_python_library(file)) return false;
     for (std::string_view root : {"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/"})
         if (module.starts_with(root) && contains(module, ".so")) return false;
     // What leakline itself preloads (lib/unwind/preload.cpp) names itself so.
@@ -318,9 +322,12 @@ bool is_copying_member(std::string_view function) {
 std::map<std::uint32_t, Runtime> runtime_modules(const HeapProfile& profile) {
     std::map<std::uint32_t, Runtime> found;
     std::set<std::uint32_t> seen;
+    // Where Python's own lines are known, they are the user's, and not those of the extensions that they call.
+    const bool python = has_python_lines(profile);
     for (const InstructionPointer& ip : profile.ips) {
         if (!seen.insert(ip.module.value).second) continue;
         const std::string& path = profile.string(ip.module);
+        if (python && is_python_extension(path)) found.emplace(ip.module.value, Runtime::python);
         const Runtime runtime = runtime_of_module(path);
         if (runtime == Runtime::native) continue;
         // A service may have the name of a program (`node`): its functions decide.

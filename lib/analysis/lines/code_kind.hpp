@@ -43,7 +43,8 @@ bool is_copying_member(std::string_view function);
 //    distinct callers, at least half of all, most of whose blocks are freed again. What only keeps (Cache::insert) is none.
 std::vector<CodeKind> kinds_of_code(const HeapProfile& profile);
 
-// The modules of the recording (StringId's value) that are a language's runtime: libjvm.so, Python's program.
+// The modules of the recording (StringId's value) that are a language's runtime: libjvm.so, Python's program; where lines of Python are
+// known, also its installed extensions.
 std::map<std::uint32_t, Runtime> runtime_modules(const HeapProfile& profile);
 // The runtime of the recorded program by its executable and its libraries; native where its functions do not bear it out.
 Runtime runtime_of(const HeapProfile& profile);
