@@ -143,9 +143,9 @@ void apply_gates(Diagnosis& diagnosis, const std::vector<analysis::EndpointBudge
     diagnosis.accepted = diagnosis.accepted && std::all_of(diagnosis.gates.begin(), diagnosis.gates.end(), passed);
 }
 
-// Of the repository that the service is built in, else of the one that it is started in.
-std::string commit_of(const std::string& program) {
-    for (const std::string& file : {find_executable(program).value_or(""), std::string("./")}) {
+// Of the repository that the service is built in, else of the one that it is started in (nothing of a service that runs already).
+std::string commit_of(const std::string& program, bool starts) {
+    for (const std::string& file : {find_executable(program).value_or(""), std::string(starts ? "./" : "")}) {
         const std::size_t folder = file.rfind('/');
         if (folder == std::string::npos) continue;
         if (std::string commit = report::head_commit(report::repository_root(file.substr(0, folder + 1))); !commit.empty()) return commit;
@@ -211,7 +211,8 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
-    sources.search_parents(attaches ? executable_of(run.target.pid) : find_executable(run.target.arguments[0]).value_or(""));
+    const std::string program = attaches ? executable_of(run.target.pid) : run.target.arguments[0];
+    sources.search_parents(find_executable(program).value_or(""));
     if (command.empty() && !attaches) sources.search_parents(installed_file("lib"));  // trackd's sources
     std::vector<analysis::EndpointBudget> budgets;
     for (const std::string& text : options.budgets) budgets.push_back(endpoint_budget(text));
@@ -261,7 +262,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     sources.fill(diagnosis.lines);
     detail_sources(output, sources);
     add_audited_cause(diagnosis, options.audited, sources, output, stop);
-    diagnosis.commit = commit_of(run.target.arguments[0]);
+    diagnosis.commit = commit_of(program, !attaches);
     apply_gates(diagnosis, budgets, baseline, options.baseline);
     output.write(diagnosis);
     return exit_code(diagnosis, options.exits, output);

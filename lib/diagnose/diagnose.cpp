@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <utility>
 
 #include "analysis/coverage.hpp"
@@ -284,13 +285,19 @@ void run_longer_where_undecided(RunContext& context, const std::vector<std::stri
 
 namespace {
 
+// The path of a running program's file; its link in /proc where the file was replaced, or is in another mount namespace.
+std::string program_of(const TargetSpec& target) {
+    const std::string link = fmt::format("/proc/{}/exe", target.pid);
+    std::error_code error;
+    return std::filesystem::equivalent(link, target.arguments[0], error) ? target.arguments[0] : link;
+}
+
 // Whether the program's lines can be recorded; else it is judged by memory alone.
 void check_lines(RunContext& context) {
     const TargetSpec& target = context.options.target;
     try {
         // Of a running process, only the language matters: whether the agent can be attached is seen when it is.
-        heap::Preflight preflight =
-            heap::check_program(target.pid != 0 ? std::vector{fmt::format("/proc/{}/exe", target.pid)} : target.arguments);
+        heap::Preflight preflight = heap::check_program(target.pid != 0 ? std::vector{program_of(target)} : target.arguments);
         if (preflight.wrapper) context.follow.emplace();
         take_preflight(context, std::move(preflight));
     } catch (const heap::NotRecordable& reason) {

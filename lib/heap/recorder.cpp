@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <thread>
 
 #include "agent/segment.hpp"
 #include "base/error.hpp"
@@ -92,6 +94,27 @@ class DeferredFile {
     Descriptor descriptor_;
 };
 
+// Keeps agents going while others are attached, which may take seconds: each leaves its process 5 s after the last beat.
+class AttachBeats {
+  public:
+    void add(AttachedSegment& segment) {
+        const std::lock_guard lock(mutex_);
+        segments_.push_back(&segment);
+    }
+
+  private:
+    void run(const std::stop_token& stop) {
+        do {
+            const std::lock_guard lock(mutex_);
+            for (AttachedSegment* segment : segments_) segment->beat();
+        } while (sleep_for(stop, std::chrono::milliseconds(500)));
+    }
+
+    std::mutex mutex_;
+    std::vector<AttachedSegment*> segments_;  // guarded by mutex_; of the caller, who must not use them meanwhile
+    std::jthread thread_{[this](const std::stop_token& stop) { run(stop); }};
+};
+
 }  // namespace
 
 struct Recorder::State {
@@ -120,6 +143,8 @@ struct Recorder::State {
     std::string interpreter;                  // heaptrack's, which names addresses
 
     ~State() {
+        if (collector <= 0)  // it has not begun: nobody else asks them
+            for (const AttachedProcess& process : attached) process.attached.segment->ask_to_leave();
         child.reset();
         control.close();
         reap_collector();
@@ -301,11 +326,13 @@ void Recorder::State::attach() {
     program = executable_of(options.attach_to);
     open_output();
     const Bytes interval = options.sample_interval.value_or(kSampleInterval);
+    std::optional<AttachBeats> beats(std::in_place);
     attached.push_back({options.attach_to, attach_agent(options.attach_to, interval, options.stop)});
+    beats->add(*attached.back().attached.segment);
     for (const int pid : options.attach_also) {
         try {
             attached.push_back({pid, attach_agent(pid, interval, options.stop)});
-            for (AttachedProcess& other : attached) other.attached.segment->beat();
+            beats->add(*attached.back().attached.segment);
         } catch (const Error& reason) {
             if (options.stop.stop_requested()) throw;
             if (!read_stat(pid)) continue;
@@ -321,6 +348,7 @@ void Recorder::State::attach() {
             "leakline record --tracker agent -- CMD records both",
             process.pid, file_name(allocator)));
     }
+    beats.reset();  // its thread must not be in the process that is forked
     const Descriptor other_end = open_control();
     CollectorOptions collect = collector_options(other_end.get());
     for (const AttachedProcess& process : attached) collect.attached.push_back({process.pid, process.attached.segment->file()});

@@ -92,7 +92,8 @@ TEST_CASE("a running service is diagnosed with its line, and goes on without the
     const TemporaryDirectory folder;
     Service service = start_trackd({"--mode", "leaky"}, folder);
     const std::size_t threads = thread_ids(service.pid()).size();
-    const auto [outcome, report] = service.diagnose({"--traffic", kTraffic, "--rounds", "5", "--min-round", "200ms"});
+    const auto [outcome, report] =
+        service.diagnose({"--traffic", kTraffic, "--rounds", "8", "--min-round", "200ms", "--sample-interval", "8KiB"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
     CHECK(report["verdict"] == "leak");
@@ -108,7 +109,8 @@ TEST_CASE("a cache that was full before the attach is no leak") {
     Service service = start_trackd({"--mode", "bounded", "--capacity", "5000"}, folder);
     const std::string url = "http://127.0.0.1:" + std::string(trim(read_file(folder.path() + "/port")));
     REQUIRE(run_binary("leakline", {"replay", kTraffic, "--target", url, "--pace", "max", "--rounds", "8"}).code == 0);
-    const auto [outcome, report] = service.diagnose({"--traffic", kTraffic, "--rounds", "5", "--min-round", "200ms"});
+    const auto [outcome, report] =
+        service.diagnose({"--traffic", kTraffic, "--rounds", "8", "--min-round", "200ms", "--sample-interval", "8KiB"});
     INFO(outcome.out << outcome.err);
     CHECK(report["verdict"] != "leak");
     CHECK(outcome.code != 1);
@@ -165,7 +167,8 @@ TEST_CASE("all workers of a pre-fork server are attached to; one of them alone i
     CHECK(refused.err.find("is also that of process " + std::to_string(workers[1])) != std::string::npos);
     CHECK(refused.err.find("give the parent of all: --pid " + std::to_string(service.pid())) != std::string::npos);
 
-    const auto [outcome, report] = service.diagnose({"--traffic", log, "--rounds", "5", "--min-round", "200ms"});
+    const auto [outcome, report] =
+        service.diagnose({"--traffic", log, "--rounds", "7", "--min-round", "100ms", "--sample-interval", "8KiB", "--no-holders"});
     INFO(outcome.out << outcome.err);
     CHECK(outcome.code == 1);
     CHECK(report["verdict"] == "leak");
