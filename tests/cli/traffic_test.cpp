@@ -52,7 +52,7 @@ std::string write_log(const TemporaryDirectory& directory, bool reads = false) {
 const std::vector<std::string> kOnlyLeaks = {"--still-filling", "leak"};
 
 Diagnosed diagnose(const std::string& log, const std::string& mode, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> options = {"--rounds", "6", "--min-round", "100ms", "--quiet-time", "50ms"};
+    std::vector<std::string> options = {"--rounds", "6", "--min-round", "100ms", "--quiet-time", "50ms", "--full"};
     options.insert(options.end(), more.begin(), more.end());
     return diagnose_service(log, options, {TRAFFIC_SERVICE, "{port}", mode});
 }
