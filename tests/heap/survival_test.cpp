@@ -244,6 +244,7 @@ TEST_CASE("a service that ignores SIGTERM is killed after the grace time") {
 
 TEST_CASE("200,000 distinct (size, stack) pairs, which kill heaptrack's interpreter, are recorded") {
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = {kSubject, "pairs", "200000"};
     options.command.standard_output = Command::Stream::null;
     heap::Recorder recorder = heap::Recorder::start(options);
