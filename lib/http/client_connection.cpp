@@ -15,14 +15,14 @@ constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
 constexpr std::uint32_t kPeerHasClosed = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 constexpr std::size_t kKept = 64 * 1024;  // the memory of a huge request is freed after it
 
-}  // namespace
-
 void release(std::string& text) {
     if (text.capacity() > kKept)
         std::string().swap(text);
     else
         text.clear();
 }
+
+}  // namespace
 
 Connection::Connection(ConnectionSettings& settings, ConnectionOwner& owner, EventLoop& loop, std::span<Exchange> slots)
     : settings_(settings), owner_(owner), loop_(loop), slots_(slots) {}
@@ -106,7 +106,7 @@ void Connection::ready() {
     std::vector<Exchange*> waiting;
     for (Exchange& exchange : slots_)
         if (carries(exchange)) waiting.push_back(&exchange);
-    // The oldest first: requests that another connection has refused would else be the last on each.
+    // The oldest first: otherwise a request that was refused on another connection would be the last on every one.
     std::sort(waiting.begin(), waiting.end(), [](const Exchange* a, const Exchange* b) { return a->started() < b->started(); });
     if (!waiting.empty()) ++waiting.front()->done.opened;
     const EventLoop::Id opened = watched_;
@@ -120,8 +120,7 @@ void Connection::refuse(std::string reason, std::string hint) {
     owner_.pause(slots_.front().lane);
     for (Exchange& exchange : slots_) {
         if (!carries(exchange)) continue;
-        exchange.done.status = 0;
-        exchange.done.failure = Failure::connect;
+        exchange.set_failure(Failure::connect);
         finish(exchange);
     }
 }
@@ -177,8 +176,7 @@ void Connection::on_events(std::uint32_t events) {
 void Connection::rearm() { loop_.rearm(watched_, socket_.descriptor(), kEvents); }
 
 void Connection::fail(Exchange& exchange, Failure failure) {
-    exchange.done.status = 0;
-    exchange.done.failure = failure;
+    exchange.set_failure(failure);
     if (state_ == State::open) {
         protocol_->give_up(exchange, failure == Failure::timeout);
         if (carries(exchange)) finish(exchange);

@@ -24,7 +24,7 @@ Nanoseconds steady_now() { return std::chrono::steady_clock::now().time_since_ep
 struct ClientPool::Implementation : ConnectionOwner {
     struct Pause {
         Nanoseconds until{};
-        int lane = 0;                   // whose slots are idle then
+        int lane = 0;                   // its slots are idle again then
         Connection* retries = nullptr;  // or the connection that tries again then
     };
     // The slots of a connection, and the connection that takes their requests.
@@ -59,20 +59,21 @@ struct ClientPool::Implementation : ConnectionOwner {
         return std::make_unique<Connection>(settings, *this, loop, slots_of(lane));
     }
 
-    Lane& lane_of(const Exchange& exchange) { return lanes[static_cast<std::size_t>(exchange.lane)]; }
-    bool is_idle(const Exchange& exchange) const { return !exchange.busy && !lanes[static_cast<std::size_t>(exchange.lane)].paused; }
+    Exchange& slot(int number) { return slots[static_cast<std::size_t>(number)]; }
+    Lane& lane(int number) { return lanes[static_cast<std::size_t>(number)]; }
+    bool is_idle(const Exchange& exchange) { return !exchange.busy && !lane(exchange.lane).paused; }
 
     void send(Exchange& exchange, const Send& request) {
         exchange.begin(request);
         started(exchange);
-        Lane& lane = lane_of(exchange);
-        if (request.reconnect) renew(lane);
-        send_on(lane, exchange, request.bytes);
+        if (request.reconnect) renew(lane(exchange.lane));
+        send_on_lane(exchange, request.bytes);
     }
 
-    void send_on(Lane& lane, Exchange& exchange, std::string_view bytes) {
-        if (lane.connection->is_ending()) renew(lane);
-        lane.connection->send(exchange, bytes);
+    void send_on_lane(Exchange& exchange, std::string_view bytes) {
+        Lane& used = lane(exchange.lane);
+        if (used.connection->is_ending()) renew(used);
+        used.connection->send(exchange, bytes);
     }
 
     // The lane's next request is sent on a new connection.
@@ -108,16 +109,16 @@ struct ClientPool::Implementation : ConnectionOwner {
         listener.on_idle(exchange.slot);
     }
 
-    void send_again(Exchange& exchange) override { send_on(lane_of(exchange), exchange, exchange.copy); }
+    void send_again(Exchange& exchange) override { send_on_lane(exchange, exchange.copy); }
 
     void flush_later(Connection& connection) override {
         if (std::exchange(connection.flush_is_due, true)) return;
         unflushed.push_back(&connection);
     }
 
-    void pause(int lane) override {
-        lanes[static_cast<std::size_t>(lane)].paused = true;
-        pauses.push_back({steady_now() + Connection::kPause, lane, nullptr});
+    void pause(int number) override {
+        lane(number).paused = true;
+        pauses.push_back({steady_now() + Connection::kPause, number, nullptr});
         set_timer();
     }
 
@@ -144,9 +145,9 @@ struct ClientPool::Implementation : ConnectionOwner {
 
     void end_pause(const Pause& pause) {
         if (pause.retries != nullptr) return pause.retries->retry();
-        Lane& lane = lanes[static_cast<std::size_t>(pause.lane)];
-        lane.paused = false;
-        for (Exchange& exchange : slots_of(lane)) idle(exchange);
+        Lane& paused = lane(pause.lane);
+        paused.paused = false;
+        for (Exchange& exchange : slots_of(paused)) idle(exchange);
     }
 
     void flush() {
@@ -211,7 +212,7 @@ struct ClientPool::Implementation : ConnectionOwner {
     std::vector<Connection*> unflushed;
     std::vector<Exchange> slots;
     std::vector<Lane> lanes;
-    std::vector<std::unique_ptr<Connection>> ending;  // whose lanes have another, with requests in progress
+    std::vector<std::unique_ptr<Connection>> ending;  // replaced in their lanes, with requests in progress
     Exchange *oldest = nullptr, *newest = nullptr;    // requests in progress, by start
     int busy_count = 0;
     // The last used is on top, so that few connections are used. Entries that are busy again are dropped when found.
@@ -224,10 +225,10 @@ ClientPool::ClientPool(const Url& target, const PoolOptions& options, Listener& 
 ClientPool::~ClientPool() = default;
 
 int ClientPool::slots() const { return static_cast<int>(implementation_->slots.size()); }
-int ClientPool::connection_of(int slot) const { return implementation_->slots[static_cast<std::size_t>(slot)].lane; }
+int ClientPool::connection_of(int slot) const { return implementation_->slot(slot).lane; }
 int ClientPool::busy() const { return implementation_->busy_count; }
 
-bool ClientPool::is_idle(int slot) const { return implementation_->is_idle(implementation_->slots[static_cast<std::size_t>(slot)]); }
+bool ClientPool::is_idle(int slot) const { return implementation_->is_idle(implementation_->slot(slot)); }
 
 int ClientPool::find_idle() const {
     std::vector<Exchange*>& stack = implementation_->idle_stack;
@@ -239,14 +240,12 @@ int ClientPool::find_idle() const {
 }
 
 int ClientPool::find_idle(int connection) const {
-    for (const Exchange& exchange : implementation_->slots_of(implementation_->lanes[static_cast<std::size_t>(connection)]))
+    for (const Exchange& exchange : implementation_->slots_of(implementation_->lane(connection)))
         if (implementation_->is_idle(exchange)) return exchange.slot;
     return -1;
 }
 
-void ClientPool::send(int slot, const Send& request) {
-    implementation_->send(implementation_->slots[static_cast<std::size_t>(slot)], request);
-}
+void ClientPool::send(int slot, const Send& request) { implementation_->send(implementation_->slot(slot), request); }
 
 void ClientPool::run_one() { implementation_->turn(EventLoop::Wait::yes); }
 void ClientPool::poll() { implementation_->turn(EventLoop::Wait::no); }

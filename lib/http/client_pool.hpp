@@ -1,6 +1,6 @@
 // Keep-alive connections to one target, over HTTP/1.1 or HTTP/2. A slot carries one pre-serialized request at a time: over HTTP/1.1 a
 // connection has one slot, over HTTP/2 one for each stream. All work is done on the thread that runs the pool. Responses are
-// parsed, and discarded but for those that are asked for.
+// parsed, and discarded unless Send asks for them.
 //
 // The pool handles connecting and reconnecting, TLS, interim responses, HEAD/204/304, chunked and close-delimited bodies,
 // a deadline for each request, servers that close idle connections, and of HTTP/2: flow control, limits of concurrent streams,

@@ -8,8 +8,7 @@ namespace leakline::http {
 
 namespace {
 
-// Full buffers that are read from one connection before the others get their turn.
-constexpr int kHttp1ReadsPerTurn = 16;
+constexpr std::string_view kHttp2Only = "the target speaks HTTP/2 only; --http2 sends it";
 
 bool is_closed(int error) { return error == EPIPE || error == ECONNRESET; }
 
@@ -42,7 +41,7 @@ class Http1Protocol final : public ClientProtocol {
         const EventLoop::Id reading = connection_.watched();
         const std::span<char> buffer = connection_.buffer();
         ClientSocket& socket = connection_.socket();
-        for (int reads = 0; reads < kHttp1ReadsPerTurn; ++reads) {
+        for (int reads = 0; reads < Connection::kReadsPerTurn; ++reads) {
             const Transfer got = socket.receive(buffer);
             if (got.error == EAGAIN) return;
             if (got.count == 0) return ended(got.error);
@@ -53,7 +52,7 @@ class Http1Protocol final : public ClientProtocol {
                 case ResponseReader::Step::more:
                     if (got.count < buffer.size()) socket.acknowledge();
                     break;
-                case ResponseReader::Step::malformed: return malformed(first && is_http2_frame(bytes));
+                case ResponseReader::Step::malformed: return fail(Failure::malformed, first && is_http2_frame(bytes) ? kHttp2Only : "");
                 case ResponseReader::Step::whole:
                     over(!exchange_->close_after && response_.reusable() && !connection_.is_writing() && !write_broken_ &&
                          !peer_has_closed);
@@ -72,11 +71,6 @@ class Http1Protocol final : public ClientProtocol {
     // SETTINGS, which a server of HTTP/2 begins with: three bytes of length, type 4, no flags, stream 0.
     static bool is_http2_frame(std::string_view bytes) {
         return bytes.size() >= 9 && bytes[0] == 0 && bytes[3] == 4 && bytes.substr(4, 5) == std::string_view("\0\0\0\0\0", 5);
-    }
-
-    void malformed(bool speaks_http2) {
-        if (speaks_http2) exchange_->done.reason = "the target speaks HTTP/2 only; --http2 sends it";
-        fail(Failure::malformed);
     }
 
     void write_failed(int error) {
@@ -107,10 +101,9 @@ class Http1Protocol final : public ClientProtocol {
         connection_.send_again(exchange);
     }
 
-    void fail(Failure failure) {
+    void fail(Failure failure, std::string_view reason = {}) {
         Exchange& exchange = *exchange_;
-        exchange.done.status = 0;
-        exchange.done.failure = failure;
+        exchange.set_failure(failure, reason);
         connection_.close();
         connection_.finish(exchange);
     }

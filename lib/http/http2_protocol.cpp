@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "http/internal/client_connection.hpp"
 #include "http/internal/http2_request.hpp"
@@ -19,15 +20,12 @@ namespace leakline::http {
 
 namespace {
 
-constexpr int kHttp2ReadsPerTurn = 16;
 // What is received is discarded at once: no need to hold the target back.
 constexpr std::int32_t kWindow = 1 << 30;
 // Bytes that are put together before they are written.
 constexpr std::size_t kWriteAtOnce = 64 * 1024;
 // A request that the target refuses, without having looked at it, is sent at most this often.
 constexpr std::uint32_t kMaxAttempts = 4;
-
-std::string_view view(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
 
 class Http2Protocol final : public ClientProtocol {
   public:
@@ -65,10 +63,7 @@ class Http2Protocol final : public ClientProtocol {
         exchange.done.grpc_status = -1;
         exchange.done.http2 = true;
         if (KeptResponse* kept = exchange.kept_response()) kept->clear();
-        if (!request_.read(exchange.copy, connection_.socket().has_tls() ? "https" : "http")) {
-            exchange.done.failure = Failure::malformed;
-            return connection_.finish(exchange);
-        }
+        if (!request_.read(exchange.copy, connection_.socket().has_tls() ? "https" : "http")) return fail(exchange, Failure::malformed, {});
         exchange.body = request_.body;
         exchange.done.is_grpc = request_.is_grpc;
         nghttp2_data_provider data{};
@@ -92,7 +87,7 @@ class Http2Protocol final : public ClientProtocol {
     void on_readable(bool peer_has_closed) override {
         const EventLoop::Id reading = connection_.watched();
         const std::span<char> buffer = connection_.buffer();
-        for (int reads = 0; reads < kHttp2ReadsPerTurn; ++reads) {
+        for (int reads = 0; reads < Connection::kReadsPerTurn; ++reads) {
             const Transfer got = connection_.socket().receive(buffer);
             if (got.error == EAGAIN) return;
             if (got.count == 0) return lost(got.error);
@@ -195,7 +190,7 @@ class Http2Protocol final : public ClientProtocol {
     static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
                          std::size_t value_size, std::uint8_t, void* data) {
         Exchange* exchange = self(data).headers_of_;
-        return exchange == nullptr ? 0 : self(data).take_field(*exchange, view(name, name_size), view(value, value_size));
+        return exchange == nullptr ? 0 : self(data).take_field(*exchange, text_of(name, name_size), text_of(value, value_size));
     }
 
     int take_field(Exchange& exchange, std::string_view name, std::string_view value) {
@@ -222,7 +217,7 @@ class Http2Protocol final : public ClientProtocol {
     static int on_data(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* bytes, std::size_t size, void* data) {
         Exchange* exchange = self(data).exchange_of(stream);
         if (exchange == nullptr) return 0;
-        if (KeptResponse* kept = exchange->kept_response()) kept->add_body(view(bytes, size));
+        if (KeptResponse* kept = exchange->kept_response()) kept->add_body(text_of(bytes, size));
         return 0;
     }
 
@@ -275,7 +270,7 @@ class Http2Protocol final : public ClientProtocol {
     // nghttp2 ends the connection: why the target's frames are invalid.
     void take_own_goaway(const nghttp2_goaway& goaway) {
         if (goaway.error_code == NGHTTP2_NO_ERROR || !invalid_.empty()) return;
-        const std::string_view text = view(goaway.opaque_data, goaway.opaque_data_len);
+        const std::string_view text = text_of(goaway.opaque_data, goaway.opaque_data_len);
         invalid_ = text.empty() ? nghttp2_http2_strerror(goaway.error_code) : printable(text);
     }
 
@@ -287,7 +282,7 @@ class Http2Protocol final : public ClientProtocol {
         return 0;
     }
 
-    // All that happened
+    // Results
 
     void finished(Exchange& exchange) {
         exchange.stream = 0;
@@ -301,7 +296,7 @@ class Http2Protocol final : public ClientProtocol {
             const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
             if (size < 0) return false;
             if (size == 0) break;
-            outgoing_.append(view(bytes, static_cast<std::size_t>(size)));
+            outgoing_.append(text_of(bytes, static_cast<std::size_t>(size)));
         }
         return true;
     }
@@ -339,7 +334,9 @@ class Http2Protocol final : public ClientProtocol {
         const bool stale = end != nullptr && !end->goaway && exchange.reused && exchange.idempotent && !exchange.answered &&
                            !exchange.reset_by_target && exchange.done.attempts == 1;
         if (valid && (stale || (refused && exchange.done.attempts < kMaxAttempts))) return connection_.send_again(exchange);
-        if (exchange.headers_too_large) return fail(exchange, Failure::malformed, "its headers are larger than 256 KiB");
+        if (exchange.headers_too_large)
+            return fail(exchange, Failure::malformed,
+                        "its headers are larger than " + format_bytes(static_cast<double>(connection_.settings().options.max_header)));
         if (exchange.reset_by_target || (refused && valid))
             return fail(exchange, Failure::reset,
                         std::string(refused ? "the target refused the stream (" : "the target reset the stream (") +
@@ -354,9 +351,7 @@ class Http2Protocol final : public ClientProtocol {
     }
 
     void fail(Exchange& exchange, Failure failure, std::string_view reason) {
-        exchange.done.status = 0;
-        exchange.done.failure = failure;
-        exchange.done.reason = reason;
+        exchange.set_failure(failure, reason);
         connection_.finish(exchange);
     }
 

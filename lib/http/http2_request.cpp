@@ -17,8 +17,6 @@ nghttp2_nv field_of(std::string_view name, std::string_view value) {
     return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
-std::string_view text_of(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
-
 bool is_forbidden(std::string_view name) {
     switch (name.size()) {
         case 2: return name == "te";

@@ -50,19 +50,20 @@ std::string percent_decoded(std::string_view text) {
     return out;
 }
 
-std::string percent_encoded(std::string_view text) {
+void append_percent_encoded(std::string& out, char c) {
     constexpr char kHex[] = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+}
+
+std::string percent_encoded(std::string_view text) {
     std::string out;
     for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
         const bool plain = is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.' || c == '~';
-        if (plain) {
+        if (plain)
             out += c;
-        } else {
-            out += '%';
-            out += kHex[byte >> 4];
-            out += kHex[byte & 15];
-        }
+        else
+            append_percent_encoded(out, c);
     }
     return out;
 }

@@ -37,6 +37,8 @@ std::string_view reason_phrase(int status);
 
 // Decodes %XX (and leaves '+' alone, as in a path). A '%' without two hex digits stands for itself.
 std::string percent_decoded(std::string_view text);
+// Appends %XX.
+void append_percent_encoded(std::string& out, char c);
 // All but RFC 3986's unreserved characters as %XX.
 std::string percent_encoded(std::string_view text);
 

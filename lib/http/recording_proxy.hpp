@@ -26,8 +26,9 @@ struct ProxyOptions {
     Url target;
     std::size_t max_connections = 256;                  // further ones get a 503
     std::size_t max_kept_body = std::size_t{16} << 20;  // bytes; a larger request body is forwarded but not recorded
-    std::size_t body_budget =
-        std::size_t{64} << 20;  // of all bodies in memory at a time; one above it is forwarded but not recorded (of a response, all of it)
+    // Bytes of all bodies in memory at a time; a body above it is forwarded but not recorded. A response with such a body is not
+    // recorded at all.
+    std::size_t body_budget = std::size_t{64} << 20;
     std::uint32_t max_header = 64 * 1024;
     Nanoseconds idle = std::chrono::seconds(60);  // without a byte in either direction, a connection is closed
     ConnectOptions connect;

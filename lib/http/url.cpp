@@ -5,6 +5,7 @@
 #include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "http/message.hpp"
 
 namespace leakline::http {
 
@@ -21,12 +22,10 @@ std::string encode_target(std::string_view text) {
     if (text.empty() || text.front() != '/') target = "/";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte > 0x20 && byte < 0x7f) {
+        if (byte > 0x20 && byte < 0x7f)
             target += c;
-        } else {
-            constexpr char kHex[] = "0123456789ABCDEF";
-            target += {'%', kHex[byte >> 4], kHex[byte & 15]};
-        }
+        else
+            append_percent_encoded(target, c);
     }
     return target;
 }

@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
+#include "http/message.hpp"
 #include "model/request_jsonl.hpp"
 #include "replay/internal/method.hpp"
 #include "replay/internal/quoted_field.hpp"
@@ -43,15 +44,12 @@ bool is_percent_encoded(std::string_view text) { return text.find('%') != text.n
 // Encodes for application/x-www-form-urlencoded.
 void append_form_encoded(std::string& out, std::string_view text) {
     for (const char c : text) {
-        const bool plain = is_plain(c);
-        constexpr char kHex[] = "0123456789ABCDEF";
-        const auto byte = static_cast<unsigned char>(c);
-        if (plain)
+        if (is_plain(c))
             out += c;
         else if (c == ' ')
             out += '+';
         else
-            out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+            http::append_percent_encoded(out, c);
     }
 }
 

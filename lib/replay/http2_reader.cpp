@@ -2,23 +2,18 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include <algorithm>
 #include <new>
+#include <utility>
+
+#include "replay/internal/octets.hpp"
 
 namespace leakline::replay {
 
 namespace {
 
 constexpr std::size_t kFrameHead = 9;
-constexpr std::uint8_t kEndStream = 1, kEndHeaders = 4, kPadded = 8, kPriority = 32;
 // Of the table of fields: as large as a server may have allowed. The client says which size it uses.
 constexpr std::size_t kMaxTable = std::size_t{1} << 20;
-
-std::uint32_t big_endian(std::string_view bytes) {
-    std::uint32_t value = 0;
-    for (const char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
-    return value;
-}
 
 nghttp2_hd_inflater* make_inflater() {
     nghttp2_hd_inflater* inflater = nullptr;
@@ -29,9 +24,9 @@ nghttp2_hd_inflater* make_inflater() {
 
 // Takes the padding away. False if it is larger than the payload.
 bool remove_padding(std::uint8_t flags, std::string_view& payload) {
-    if ((flags & kPadded) == 0) return true;
+    if ((flags & NGHTTP2_FLAG_PADDED) == 0) return true;
     if (payload.empty()) return false;
-    const std::size_t padding = static_cast<unsigned char>(payload.front());
+    const std::size_t padding = octet(payload, 0);
     payload.remove_prefix(1);
     if (padding > payload.size()) return false;
     payload.remove_suffix(padding);
@@ -47,10 +42,9 @@ bool Http2Reader::take(std::string_view bytes, Nanoseconds at, std::deque<Reques
     pending_.append(bytes);
     std::string_view rest = pending_;
     while (rest.size() >= kFrameHead) {
-        const std::size_t size = big_endian(rest.substr(0, 3));
+        const std::size_t size = std::size_t{octet(rest, 0)} << 16 | big16(rest, 1);
         if (rest.size() < kFrameHead + size) break;
-        Frame frame{static_cast<std::uint8_t>(rest[3]), static_cast<std::uint8_t>(rest[4]), big_endian(rest.substr(5, 4)) & 0x7fffffff,
-                    rest.substr(kFrameHead, size)};
+        const Frame frame{octet(rest, 3), octet(rest, 4), big32(rest, 5) & 0x7fffffff, rest.substr(kFrameHead, size)};
         if (!take_frame(frame, at, out)) return false;
         rest.remove_prefix(kFrameHead + size);
     }
@@ -63,16 +57,16 @@ bool Http2Reader::take_frame(Frame frame, Nanoseconds at, std::deque<Request>& o
     switch (frame.type) {
         case NGHTTP2_HEADERS:
             if (frame.stream == 0 || !remove_padding(frame.flags, frame.payload)) return false;
-            if ((frame.flags & kPriority) != 0) {
+            if ((frame.flags & NGHTTP2_FLAG_PRIORITY) != 0) {
                 if (frame.payload.size() < 5) return false;
                 frame.payload.remove_prefix(5);
             }
             block_stream_ = frame.stream;
-            block_ends_stream_ = (frame.flags & kEndStream) != 0;
-            return take_block(frame.payload, (frame.flags & kEndHeaders) != 0, at, out);
+            block_ends_stream_ = (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+            return take_block(frame.payload, (frame.flags & NGHTTP2_FLAG_END_HEADERS) != 0, at, out);
         case NGHTTP2_CONTINUATION:
             if (block_stream_ == 0) return false;
-            return take_block(frame.payload, (frame.flags & kEndHeaders) != 0, at, out);
+            return take_block(frame.payload, (frame.flags & NGHTTP2_FLAG_END_HEADERS) != 0, at, out);
         case NGHTTP2_DATA: {
             if (!remove_padding(frame.flags, frame.payload)) return false;
             const auto stream = streams_.find(frame.stream);
@@ -80,7 +74,7 @@ bool Http2Reader::take_frame(Frame frame, Nanoseconds at, std::deque<Request>& o
             body_bytes_ += frame.payload.size();
             if (body_bytes_ > kMaxBodies) return false;
             stream->second.body.append(frame.payload);
-            if ((frame.flags & kEndStream) != 0) end(frame.stream, out);
+            if ((frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) end(frame.stream, out);
             return true;
         }
         case NGHTTP2_RST_STREAM:
@@ -113,8 +107,6 @@ bool Http2Reader::take_block(std::string_view block, bool ends_headers, Nanoseco
 }
 
 bool Http2Reader::decode(Request& request) {
-    request.method.clear();
-    request.target.clear();
     std::size_t size = 0;
     auto* bytes = reinterpret_cast<std::uint8_t*>(block_.data());
     std::size_t left = block_.size();

@@ -122,10 +122,10 @@ void HttpFlow::append(std::string_view bytes, std::uint64_t size, Nanoseconds at
     } else {
         if (stream_.empty()) began_ = at;
         stream_.append(bytes);
+        const std::size_t before = stream_.size();
+        parse(results);
+        if (!ignored_ && stream_.size() < before && !stream_.empty()) began_ = at;  // the next request came in the same segment
     }
-    const std::size_t before = stream_.size();
-    if (!http2_) parse(results);
-    if (!ignored_ && stream_.size() < before && !stream_.empty()) began_ = at;  // the next request came in the same segment
     if (bytes.size() < size && !ignored_)
         lose("packets of the connection " + name_ +
                  " are cut in the capture: a request cannot be read (tcpdump -s 0 captures whole packets)",

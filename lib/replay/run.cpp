@@ -227,8 +227,8 @@ class Run : http::ClientPool::Listener {
         }
     }
 
-    // Requests that have to go over one connection and find it busy wait in a queue. A queue has the number of a slot: the only one
-    // that takes its requests where they are sent one after the other, else the first of a connection, all of whose slots do.
+    // Requests that must go over a certain connection wait in a queue while it is busy. Where they are sent one after the other, each
+    // slot has a queue of its number; otherwise each connection has one, with the number of its first slot.
     int queue_of(int slot) const { return one_by_one_ ? slot : slot - slot % options_.streams; }
     int idle_slot(int queue) const {
         if (!one_by_one_) return pool_.find_idle(pool_.connection_of(queue));

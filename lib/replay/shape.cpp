@@ -215,8 +215,8 @@ bool Shape::has_allowed_path(std::string_view target) {
 std::vector<std::string> Shape::warnings(std::string_view left_out) const {
     std::vector<std::string> out;
     if (without_body_ > 0)
-        out.push_back(fmt::format("{}: {} had a body that the log does not have (--allow-empty-body sends such requests without)", left_out,
-                                  without_body_ == 1 ? "1 request that" : format_count(without_body_) + " requests that"));
+        out.push_back(fmt::format("{}: {} that had a body that the log does not have (--allow-empty-body sends such requests without)",
+                                  left_out, counted(without_body_, "request")));
     if (websockets_ > 0)
         out.push_back(fmt::format("{}: {} a WebSocket, which cannot be replayed", left_out,
                                   counted(websockets_, "request") + (websockets_ == 1 ? " that opens" : " that open")));

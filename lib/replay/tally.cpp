@@ -82,7 +82,7 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     if (request.recorded_status == 0) ++uncompared_;
     if (is_refusal(status, request.recorded_status) && !accepted) {
         ++refused_;
-        ++refusals_[is_grpc ? kGrpc + result.grpc_status : status];
+        ++refusals_[{is_grpc, is_grpc ? result.grpc_status : status}];
     }
     if (expect_ && !accepted) ++stats_.unexpected;
     ++statuses_[static_cast<std::size_t>(std::clamp(result.status, 0, 999))];
@@ -95,18 +95,19 @@ int Tally::most_refused() const {
     const auto most =
         std::max_element(refusals_.begin(), refusals_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     if (most == refusals_.end()) return 0;
-    return most->first < kGrpc - 1 ? most->first : http_status_of_grpc(most->first - kGrpc);
+    return most->first.is_grpc ? http_status_of_grpc(most->first.status) : most->first.status;
 }
 
 std::string Tally::refused_statuses() const {
     constexpr std::size_t kShown = 3;
-    std::vector<std::pair<std::uint64_t, int>> ranking;
-    for (const auto& [status, count] : refusals_) ranking.emplace_back(count, status);
-    std::sort(ranking.begin(), ranking.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::vector<std::pair<Refusal, std::uint64_t>> ranking(refusals_.begin(), refusals_.end());
+    std::sort(ranking.begin(), ranking.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
     std::string text;
-    for (std::size_t i = 0; i < ranking.size() && i < kShown; ++i)
-        text += (text.empty() ? "" : ", ") + format_count(ranking[i].first) + " x " +
-                (ranking[i].second < kGrpc - 1 ? std::to_string(ranking[i].second) : "gRPC " + grpc_status_name(ranking[i].second - kGrpc));
+    for (std::size_t i = 0; i < ranking.size() && i < kShown; ++i) {
+        const auto& [refusal, count] = ranking[i];
+        text += (text.empty() ? "" : ", ") + format_count(count) + " x " +
+                (refusal.is_grpc ? "gRPC " + grpc_status_name(refusal.status) : std::to_string(refusal.status));
+    }
     return ranking.size() > kShown ? text + ", ..." : text;
 }
 

@@ -1,16 +1,12 @@
-// What must hold of a heap profile, whatever bytes it was read from. A violation ends the process, which is how a
-// fuzzer learns of it.
+// What must hold of a heap profile, whatever bytes it was read from.
 #pragma once
 
 #include <cstdlib>
 
 #include "model/heap.hpp"
+#include "require.hpp"
 
 namespace leakline::fuzz {
-
-inline void require(bool condition) {
-    if (!condition) std::abort();
-}
 
 inline void check_profile(const HeapProfile& profile) {
     const auto string_ok = [&](StringId id) { return id.value <= profile.strings.size(); };

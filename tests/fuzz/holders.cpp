@@ -2,7 +2,6 @@
 // lost, and all of it ends.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -12,6 +11,7 @@
 #include "holders/internal/graph.hpp"
 #include "holders/internal/memory_image.hpp"
 #include "holders/internal/roots.hpp"
+#include "require.hpp"
 #include "system/mappings.hpp"
 
 namespace {
@@ -19,9 +19,7 @@ namespace {
 using namespace leakline;
 using namespace leakline::holders;
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using leakline::fuzz::require;
 
 constexpr std::uint64_t kLibrary = 0x7f0000000000, kHeap = 0x550000000000, kMapped = 0x7e0000000000;
 constexpr std::uint64_t kLibrarySize = 0x2000;

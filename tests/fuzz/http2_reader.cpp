@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
+
+#include "require.hpp"
 
 namespace {
 
 using namespace leakline;
 
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+using leakline::fuzz::require;
 
 struct Result {
     std::deque<Request> requests;

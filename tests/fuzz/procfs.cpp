@@ -1,20 +1,18 @@
 // What the kernel, and a JVM, print about memory, in any bytes: records that are within bounds, or nothing.
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "memory/cgroup.hpp"
 #include "memory/jvm.hpp"
 #include "memory/resource_kinds.hpp"
+#include "require.hpp"
 #include "system/find_process.hpp"
 #include "system/procfs.hpp"
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using leakline::fuzz::require;
 
 }  // namespace
 

@@ -1,17 +1,15 @@
 // A Prometheus answer in any bytes: columns of equal length with finite values, or a reason.
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "memory/internal/prometheus_answer.hpp"
 #include "memory/prometheus.hpp"
+#include "require.hpp"
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using leakline::fuzz::require;
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 // Any bytes as a request log: the first chooses the format (bit 6: and the second the envelope), the rest is the file. What a parser gives is serialized,
 // and comes back from the native format as it was.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "base/error.hpp"
@@ -13,6 +12,7 @@
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
 #include "replay/wire.hpp"
+#include "require.hpp"
 #include "system/byte_source.hpp"
 
 namespace {
@@ -20,9 +20,7 @@ namespace {
 using namespace leakline;
 using namespace leakline::replay;
 
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+using leakline::fuzz::require;
 
 void check_round_trip(const Request& request) {
     std::string line;

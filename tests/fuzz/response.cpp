@@ -4,11 +4,11 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "http/internal/ordinary_head.hpp"
 #include "http/internal/response_reader.hpp"
+#include "require.hpp"
 
 namespace {
 
@@ -17,9 +17,7 @@ using Step = ResponseReader::Step;
 
 constexpr std::size_t kMaxHeader = 4096;
 
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+using leakline::fuzz::require;
 
 void check_head(std::string_view bytes) {
     const auto head = ordinary_head(bytes);

@@ -3,22 +3,20 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "replay/internal/session_values.hpp"
 #include "replay/wire.hpp"
+#include "require.hpp"
 
 namespace {
 
 using namespace leakline;
 using namespace leakline::replay;
 
-void require(bool holds) {
-    if (!holds) std::abort();
-}
+using leakline::fuzz::require;
 
 std::pair<std::string, std::string> field_of(std::string_view line) {
     const std::size_t colon = std::min(line.find(':'), line.size());

@@ -12,10 +12,10 @@
 #include "http/recording_proxy.hpp"
 #include "support/certificates.hpp"
 #include "support/free_port.hpp"
+#include "support/installed.hpp"
 #include "support/loopback_server.hpp"
 #include "support/replay_log.hpp"
 #include "system/child_process.hpp"
-#include "system/executables.hpp"
 
 using namespace leakline;
 using namespace leakline::test;
@@ -73,12 +73,6 @@ class Nginx {
     std::optional<Child> child_;
 };
 
-bool has_nginx() {
-    if (find_executable("nginx")) return true;
-    MESSAGE("nginx is not installed (scripts/setup.sh installs it): not tested");
-    return false;
-}
-
 // What is thrown when a replay with these options begins.
 std::string refusal(const replay::ReplayOptions& options) {
     try {
@@ -93,7 +87,7 @@ std::string refusal(const replay::ReplayOptions& options) {
 }  // namespace
 
 TEST_CASE("nginx answers a client with its certificate, and knows the host that was asked for") {
-    if (!has_nginx()) return;
+    if (!is_installed("nginx")) return;
     const ClientFiles files;
     const Nginx nginx(files);
     http::ClientOptions options;
@@ -125,7 +119,7 @@ TEST_CASE("nginx answers a client with its certificate, and knows the host that 
 }
 
 TEST_CASE("nginx refuses each request without a certificate or with a stranger's, and the result says what to do") {
-    if (!has_nginx()) return;
+    if (!is_installed("nginx")) return;
     const ClientFiles files;
     const Nginx nginx(files);
     const LogFile log(posts(20));

@@ -11,21 +11,15 @@
 #include "base/error.hpp"
 #include "support/certificates.hpp"
 #include "support/free_port.hpp"
+#include "support/installed.hpp"
 #include "support/replay_log.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
-#include "system/executables.hpp"
 
 using namespace leakline;
 using namespace leakline::test;
 
 namespace {
-
-bool is_installed(const char* program, const char* what) {
-    if (find_executable(program)) return true;
-    MESSAGE(what << " is not installed (scripts/setup.sh installs it): not tested");
-    return false;
-}
 
 Child started(std::vector<std::string> words, const std::string& output) {
     Command command;
@@ -87,7 +81,7 @@ struct Http2Nginx : Certificates {
 }  // namespace
 
 TEST_CASE("nghttpd answers over HTTP/2 by prior knowledge, bodies of any size included") {
-    if (!is_installed("nghttpd", "nghttpd")) return;
+    if (!is_installed("nghttpd")) return;
     const TemporaryDirectory directory;
     std::ofstream(directory.path() + "/file") << std::string(200'000, 'x');
     const int port = free_port();
@@ -117,7 +111,7 @@ TEST_CASE("nghttpd answers over HTTP/2 by prior knowledge, bodies of any size in
 }
 
 TEST_CASE("nginx: HTTP/2 by prior knowledge, by ALPN where it is offered, and not where it is not") {
-    if (!is_installed("nginx", "nginx")) return;
+    if (!is_installed("nginx")) return;
     const Http2Nginx nginx;
     const LogFile one(gets(1, "/")), log(gets(200, "/a?b=c"));
     using http::HttpVersion;

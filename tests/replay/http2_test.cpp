@@ -1,4 +1,4 @@
-// HTTP/2 against servers that keep to the protocol in the least, or do not: whatever they do, every request is accounted for.
+// HTTP/2 against minimal servers, and servers that violate the protocol: every request is accounted for.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kRequests = 40;
 
-// A server whose connections begin as they should, and then do this.
+// A server that reads the preface and sends its SETTINGS, then calls the handler.
 class Http2Server {
   public:
     using Handler = std::function<void(Http2Wire&)>;

@@ -16,8 +16,8 @@
 #include "base/quantities.hpp"
 #include "http/client.hpp"
 #include "replay/log.hpp"
+#include "support/installed.hpp"
 #include "system/child_process.hpp"
-#include "system/executables.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -106,10 +106,7 @@ void check_log(const std::string& path, Bodies bodies, Nanoseconds begin, Nanose
 }  // namespace
 
 TEST_CASE("nginx's combined and JSON logs are read back as what was sent, bodies byte by byte") {
-    if (!find_executable("nginx")) {
-        MESSAGE("nginx is not installed (scripts/setup.sh installs it): not tested");
-        return;
-    }
+    if (!test::is_installed("nginx")) return;
     const TemporaryDirectory directory;
     const std::string at = directory.path();
     ::chmod(at.c_str(), 0755);  // nginx's worker is another user when root starts it
@@ -143,10 +140,7 @@ TEST_CASE("nginx's combined and JSON logs are read back as what was sent, bodies
 }
 
 TEST_CASE("Apache's combined log is read back as what was sent") {
-    if (!find_executable("apache2")) {
-        MESSAGE("apache2 is not installed (scripts/setup.sh installs it): not tested");
-        return;
-    }
+    if (!test::is_installed("apache2")) return;
     const TemporaryDirectory directory;
     const std::string at = directory.path(), modules = "/usr/lib/apache2/modules/";
     // Apache wants a port by number: one that was free a moment ago.

@@ -1,4 +1,4 @@
-// HTTP/2 frames by hand, for servers of tests that misbehave.
+// HTTP/2 frames written by hand, for test servers that misbehave.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ class Wire {
     // A whole request (head, and as much body as its Content-Length says, or chunks to the last, as they stand); empty at
     // the end of the connection.
     std::string read_request();
-    // So many bytes; empty at the end of the connection.
+    // Exactly size bytes; empty at the end of the connection.
     std::string read(std::size_t size);
     // What comes, to the end of this text; empty at the end of the connection.
     std::string read_until(const std::string& text);

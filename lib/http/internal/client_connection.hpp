@@ -43,7 +43,7 @@ class ConnectionOwner {
     virtual void pause(int lane) = 0;
     // Calls retry() then.
     virtual void retry_later(Connection& connection) = 0;
-    // What the pool still wants to do with the connection is not to be done.
+    // The connection is destroyed: drops its pending flush() and retry().
     virtual void forget(Connection& connection) = 0;
     virtual void connect_failed(std::string reason, std::string hint) = 0;
 };
@@ -63,7 +63,6 @@ class Connection final : EventLoop::Watcher {
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    bool is_open() const { return socket_.is_open(); }
     bool is_busy() const { return in_progress_ > 0; }
     bool is_ending() const { return ending_; }  // takes no more requests
 
@@ -79,6 +78,8 @@ class Connection final : EventLoop::Watcher {
 
     // For the protocol.
 
+    // Full buffers that are read from one connection before the others get their turn.
+    static constexpr int kReadsPerTurn = 16;
     struct Written {
         int error = 0;
         bool nothing = false;  // nothing was written before the error
@@ -100,11 +101,11 @@ class Connection final : EventLoop::Watcher {
     void end() { ending_ = true; }
     // It carries the exchange no longer: finish() or send_again() follows.
     void detach(Exchange& exchange);
-    // Reports the exchange with its done as it is; its end is set here. The next request may be sent before it returns.
+    // Sets the end time and reports the exchange; the rest of its done must be set. The next request may be sent before it returns.
     void finish(Exchange& exchange);
     // Sends the exchange once more, over the connection that is then the lane's.
     void send_again(Exchange& exchange);
-    // All that it carries fails for want of a connection, and the lane pauses.
+    // Fails all exchanges that it carries with Failure::connect, and pauses the lane.
     void refuse(std::string reason, std::string hint);
 
   private:
@@ -134,8 +135,5 @@ class Connection final : EventLoop::Watcher {
     std::string outgoing_;   // the part that the socket did not accept at once
     std::size_t taken_ = 0;  // of outgoing_
 };
-
-// Frees the memory of a huge text.
-void release(std::string& text);
 
 }  // namespace leakline::http

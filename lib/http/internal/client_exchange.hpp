@@ -52,6 +52,12 @@ struct Exchange {
         done.token = request.token;
         done.started = steady_now();
     }
+    // reason: in words, empty if it says no more than failure; must stay valid until the exchange is reported.
+    void set_failure(Failure failure, std::string_view reason = {}) {
+        done.status = 0;
+        done.failure = failure;
+        done.reason = reason;
+    }
 };
 
 }  // namespace leakline::http

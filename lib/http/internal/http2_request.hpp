@@ -3,11 +3,15 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace leakline::http {
+
+// Bytes of nghttp2 as text.
+inline std::string_view text_of(const std::uint8_t* bytes, std::size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
 
 struct Http2Request {
     std::vector<nghttp2_nv> fields;  // views into the request, and of constants

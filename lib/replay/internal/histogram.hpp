@@ -32,7 +32,7 @@ class Histogram {
 
     // "7 1200 2 1 3 40 1": the bits, then for each bucket that is not empty, how far it is from the one before, and its count.
     std::string text() const;
-    // Adds the histogram of such a summary, exactly but for the mean, which is rounded, and the deviation. False, and nothing is added, if it has none of
+    // Adds the histogram of such a summary, exactly except for the mean, which is rounded, and the deviation. False, and nothing is added, if it has none of
     // the same bits, or one that contradicts its count.
     bool merge_text(const LatencySummary& summary);
     // The bits of a text; 0 if it is none.

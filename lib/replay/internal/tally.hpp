@@ -3,6 +3,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,7 +49,11 @@ class Tally {
     ReplayStats stats(const std::vector<std::string>& path_names) const;
 
   private:
-    static constexpr int kGrpc = 1000;
+    struct Refusal {
+        bool is_grpc = false;
+        int status = 0;  // gRPC's code where is_grpc
+        auto operator<=>(const Refusal&) const = default;
+    };
 
     struct Path {
         std::uint64_t sent = 0, completed = 0, errors = 0;
@@ -62,7 +67,7 @@ class Tally {
     ReplayStats stats_;
     std::uint64_t failed_ = 0, uncompared_ = 0, refused_ = 0;
     std::array<std::uint64_t, 1000> statuses_{};
-    std::map<int, std::uint64_t> refusals_;  // by status; gRPC's from kGrpc on
+    std::map<Refusal, std::uint64_t> refusals_;
     Histogram latency_, service_, lag_;
     // Of the round: requests of which a byte was written, the first and the last of these times.
     std::uint64_t written_ = 0;
