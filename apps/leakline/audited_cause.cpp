@@ -36,7 +36,7 @@ void add_audited_cause(Diagnosis& diagnosis, const std::vector<std::string>& pat
     }
     output.end_progress();
     if (asked && !diagnosis.audited)
-        output.note(fmt::format("{}:{}: the audit of the source knows no container that grows there", line->at.file, line->at.line));
+        output.note(fmt::format("{}:{}: the audit of the source found no container that grows there", line->at.file, line->at.line));
 }
 
 }  // namespace leakline::cli

@@ -1,4 +1,4 @@
-// What the source says of a line that leaks in a run: the container that grows there, and the removal that is missing.
+// The cause of a line that leaks in a run, from an audit of the source: the container that grows there, and the removal that is missing.
 #pragma once
 
 #include <stop_token>
@@ -11,8 +11,8 @@
 
 namespace leakline::cli {
 
-// Fills diagnosis.audited where a line leaks. paths: the source to audit; empty: that of a Python program is found and read, which
-// takes a second, that of others is not. An audit that fails is a note: the diagnosis stands without it.
+// Fills diagnosis.audited if a line leaks. paths: the source to audit, of which errors are thrown. Empty: the folder of the line if it is
+// Python, which takes a second; an error is then only a detail, as the diagnosis is complete without the audit.
 void add_audited_cause(Diagnosis& diagnosis, const std::vector<std::string>& paths, report::SourceText& sources, Output& output,
                        const std::stop_token& stop);
 

@@ -12,6 +12,7 @@
 #include "audited_cause.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "base/stage_progress.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
 #include "choice.hpp"
@@ -30,7 +31,6 @@
 #include "reference_service.hpp"
 #include "replay/traffic_generator.hpp"
 #include "report/baseline_file.hpp"
-#include "report/progress.hpp"
 #include "report/repository_paths.hpp"
 #include "report/source_text.hpp"
 #include "system/byte_source.hpp"
@@ -186,7 +186,7 @@ void refuse_with_pid(const DiagnoseOptions& options) {
                     "leakline diagnose --pid 1234 --traffic LOG, or leakline diagnose --traffic LOG -- CMD ARG...");
     if (!target.setup.empty()) refuse("--setup", "nothing is started");
     if (!target.cleanup.empty()) refuse("--cleanup", "nothing is started");
-    if (!target.stub_logs.empty()) refuse("--stub", "the service knows already what it calls");
+    if (!target.stub_logs.empty()) refuse("--stub", "the addresses that the service calls are set when it starts");
     if (options.soak) refuse("--soak", "it starts the service twice");
     if (options.clock.scale() || options.clock.start != "now") refuse("--clock and --time-scale", "the service has its clock already");
     if (options.run.tracker == heap::RecordWith::heaptrack) refuse("--tracker", "heaptrack must be loaded at the start");
@@ -241,7 +241,7 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.target.warn = [&](const std::string& text) { output.warn(text); };
     diagnose::Observer observer;
     std::string stage;
-    report::ProgressBar bar;
+    StageProgress bar;
     observer.stage = [&](const std::string& name, double share) {
         stage = name;
         output.detail(name);

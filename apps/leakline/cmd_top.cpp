@@ -19,6 +19,7 @@
 #include "output.hpp"
 #include "process_option.hpp"
 #include "quantity_options.hpp"
+#include "redrawn_block.hpp"
 #include "report/source_text.hpp"
 #include "system/clock.hpp"
 #include "system/descendants.hpp"
@@ -79,7 +80,8 @@ class Keys {
     termios before_{};
 };
 
-heap::Recorder start(const TopOptions& chosen, const std::stop_token& stop) {
+// beside: children that are attached to with it.
+heap::Recorder start(const TopOptions& chosen, const std::vector<int>& beside, const std::stop_token& stop) {
     constexpr const char* kForms = "leakline top --pid 1234, or leakline top -- CMD ARG...";
     if (chosen.pid == 0 && chosen.command.empty()) throw Error(ErrorKind::usage, "leakline top", "no process to watch", kForms);
     if (chosen.pid != 0 && !chosen.command.empty())
@@ -89,7 +91,7 @@ heap::Recorder start(const TopOptions& chosen, const std::stop_token& stop) {
     options.sample_interval = chosen.sample_interval;
     options.mark_interval = std::chrono::hours(24 * 365);  // each view sets a mark
     options.attach_to = chosen.pid;
-    if (chosen.pid != 0) options.attach_also = descendants_of(chosen.pid);
+    options.attach_also = beside;
     options.command.arguments = chosen.command;
     // Standard output is for the view.
     options.command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
@@ -103,7 +105,8 @@ class Top {
         : chosen_(chosen),
           messages_(messages),
           stop_(interruption.stop),
-          recorder_(start(chosen, interruption.stop)),
+          beside_(chosen.pid != 0 ? descendants_of(chosen.pid) : std::vector<int>()),
+          recorder_(start(chosen, beside_, interruption.stop)),
           terminal_(detect_terminal(STDOUT_FILENO)),
           order_(chosen.order),
           sources_(chosen.sources) {
@@ -185,7 +188,8 @@ class Top {
             if (line.growth_bytes != 0) figures_.lately[line.at] = line.growth_bytes;
     }
     void read_processes(int pid) {
-        figures_.process = fmt::format("{} (pid {})", printable(read_stat(pid) ? read_stat(pid)->comm : "?"), pid);
+        const auto first = read_stat(pid);
+        figures_.process = fmt::format("{} (pid {})", printable(first ? first->comm : "?"), pid);
         figures_.pids.clear();
         Bytes resident = 0;
         for (const auto& [recorded, own] : recorder_.own_memory()) {
@@ -196,19 +200,10 @@ class Top {
         }
         if (resident > 0) figures_.resident = resident;
         figures_.unseen = recorder_.warnings();
-        const std::vector<int> known = recorder_.attached_to();
-        if (known.empty()) return;
+        if (chosen_.pid == 0) return;  // all children of a program that was started are recorded
         std::uint64_t later = 0;
-        for (const int child : descendants_of(pid)) {
-            const bool is_known = std::find(known.begin(), known.end(), child) != known.end();
-            later += is_known || warned_of(child) ? 0 : 1;
-        }
+        for (const int child : descendants_of(pid)) later += std::find(beside_.begin(), beside_.end(), child) == beside_.end() ? 1 : 0;
         if (later > 0) figures_.unseen.push_back(fmt::format("{} that started after the attach", counted(later, "process")));
-    }
-    bool warned_of(int pid) const {
-        const std::string begin = fmt::format("process {} ", pid);
-        return std::any_of(recorder_.warnings().begin(), recorder_.warnings().end(),
-                           [&](const std::string& warning) { return warning.starts_with(begin); });
     }
 
     void show(bool with_keys) {
@@ -219,17 +214,11 @@ class Top {
         constexpr std::size_t kOther = 6;                     // lines that are not of the table
         const Terminal now = detect_terminal(STDOUT_FILENO);  // anew: windows are resized
         const auto room = static_cast<std::size_t>(std::max(now.height - 1, static_cast<int>(kOther) + 2));
-        std::vector<std::string> lines =
-            top_view(figures_, order_, static_cast<std::size_t>(chosen_.lines), static_cast<std::size_t>(std::max(now.width, 2) - 1));
-        const std::string help = fmt::format("q: quit, s: sort (by {})", order_name(order_));
-        if (lines.size() + 1 > room) lines.resize(room - 1);  // what scrolls away cannot be redrawn
-        if (with_keys) lines.push_back(help);
-        std::string text = erase();
-        for (const std::string& line : lines) text += line + "\n";
-        drawn_ = lines.size();
-        write_standard_output(text);
+        std::vector<std::string> lines = top_view(figures_, order_, static_cast<std::size_t>(chosen_.lines), redrawn_width(now));
+        if (lines.size() + 1 > room) lines.resize(room - 1);
+        if (with_keys) lines.push_back(fmt::format("q: quit, s: sort (by {})", order_name(order_)));
+        block_.draw(lines);
     }
-    std::string erase() const { return drawn_ > 0 ? fmt::format("\x1b[{}A\r\x1b[J", drawn_) : std::string(); }
 
     // The last table, whole. The agent leaves before: what is printed may wait for its reader.
     void finish() {
@@ -245,21 +234,19 @@ class Top {
         if (chosen_.json) return show(false);
         constexpr std::size_t kPipeWidth = 200;
         const Terminal now = detect_terminal(STDOUT_FILENO);
-        const std::size_t width = now.interactive ? static_cast<std::size_t>(std::max(now.width, 2) - 1) : kPipeWidth;
-        std::string text = erase();
-        for (const std::string& line : top_view(figures_, order_, static_cast<std::size_t>(chosen_.lines), width)) text += line + "\n";
-        write_standard_output(text);
+        block_.draw(top_view(figures_, order_, static_cast<std::size_t>(chosen_.lines), now.interactive ? redrawn_width(now) : kPipeWidth));
     }
 
     const TopOptions& chosen_;
     Messages& messages_;
     const StopDescriptor stop_;
+    const std::vector<int> beside_;  // children at the attach: recorded, or warned of
     heap::Recorder recorder_;
     const Terminal terminal_;
     TopOrder order_;
     report::SourceText sources_;
     TopFigures figures_;
-    std::size_t drawn_ = 0;  // lines on the screen
+    RedrawnBlock block_;
 };
 
 }  // namespace

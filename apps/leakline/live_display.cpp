@@ -73,29 +73,23 @@ std::optional<Bytes> LiveDisplay::known_limit(const Subject& subject) {
 }
 
 void LiveDisplay::draw() {
-    std::string out;
     if (!terminal_.interactive) {
+        std::string out;
         for (const auto& [key, view] : views_) out += view.line() + "\n";
         return write_standard_output(out);
     }
     const Terminal now = detect_terminal(STDOUT_FILENO);  // anew: windows are resized
-    const auto width = static_cast<std::size_t>(std::max(now.width, 2) - 1);
-    const auto room = static_cast<std::size_t>(std::max(now.height - 2, 4));  // what scrolls away cannot be redrawn
-    if (drawn_ > 0) out += fmt::format("\x1b[{}A\r\x1b[J", drawn_);
-    std::size_t lines = 0, shown = 0;
+    const auto room = static_cast<std::size_t>(std::max(now.height - 2, 4));
+    std::vector<std::string> lines;
+    std::size_t shown = 0;
     for (const auto& [key, view] : views_) {
-        const std::vector<std::string> block = view.block(width, utf8_);
-        if (shown > 0 && lines + block.size() > room) break;
-        for (const std::string& line : block) out += line + "\n";
-        lines += block.size();
+        const std::vector<std::string> block = view.block(redrawn_width(now), utf8_);
+        if (shown > 0 && lines.size() + block.size() > room) break;
+        lines.insert(lines.end(), block.begin(), block.end());
         ++shown;
     }
-    if (shown < views_.size()) {
-        out += fmt::format("and {} more\n", views_.size() - shown);
-        ++lines;
-    }
-    drawn_ = static_cast<int>(lines);
-    write_standard_output(out);
+    if (shown < views_.size()) lines.push_back(fmt::format("and {} more", views_.size() - shown));
+    block_.draw(lines);
 }
 
 }  // namespace leakline::cli

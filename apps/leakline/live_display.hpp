@@ -15,6 +15,7 @@
 #include "memory/source.hpp"
 #include "memory/tick_schedule.hpp"
 #include "messages.hpp"
+#include "redrawn_block.hpp"
 #include "sample_view.hpp"
 
 namespace leakline::cli {
@@ -46,7 +47,7 @@ class LiveDisplay {
     std::map<Key, SampleView> views_;
     std::set<Key> alive_;  // sampled since the last tick
     std::map<int, std::optional<Bytes>> limits_;
-    int drawn_ = 0;
+    RedrawnBlock block_;
 };
 
 }  // namespace leakline::cli

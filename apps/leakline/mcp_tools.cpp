@@ -23,7 +23,7 @@ constexpr ToolRow kTools[] = {
     {"audit", "Audit source code for leaks", false},
 };
 
-// The form of the results is the server's, and its messages are no one's to read.
+// The server sets the format of the results, and messages are not returned.
 constexpr std::string_view kLeftOut[] = {"help", "format", "color", "quiet", "verbose"};
 
 bool is_left_out(const std::string& name) { return std::find(std::begin(kLeftOut), std::end(kLeftOut), name) != std::end(kLeftOut); }

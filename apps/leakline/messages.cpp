@@ -93,17 +93,15 @@ void Messages::progress(std::string_view stage, std::string_view what, std::opti
     if (!progress_lines_ && (!terminal_.interactive || verbosity_ == Verbosity::quiet)) return;
     const Nanoseconds now = system_clock().monotonic();
     const std::lock_guard lock(mutex_);
-    if (stage_ != stage) {
+    const bool first = stage_ != stage;
+    if (first) {
         stage_ = stage;
         stage_began_ = now;
         furthest_ = 0;
     }
-    // An estimate of what is left may grow; the bar stays.
+    // The bar never goes back, even if the estimate of what is left grows.
     if (fraction) fraction = furthest_ = std::max(furthest_, *fraction);
-    const bool first = now == stage_began_;
-    if (!first && (progress_lines_ ? now - last_drawn_ < kNextLine : line_shown_ && now - last_drawn_ < kRedraw)) {
-        return;
-    }
+    if (!first && (progress_lines_ ? now - last_drawn_ < kNextLine : line_shown_ && now - last_drawn_ < kRedraw)) return;
     last_drawn_ = now;
     if (progress_lines_) {
         const std::string share = fraction ? fmt::format(" ({:.0f} %)", *fraction * 100) : "";

@@ -7,6 +7,7 @@
 
 #include "analysis/trend/trend.hpp"
 #include "base/quantities.hpp"
+#include "base/utf8.hpp"
 
 namespace leakline::cli {
 
@@ -27,8 +28,7 @@ std::string per_hour(double bytes) { return format_signed_bytes(bytes) + "/h"; }
 std::string cut_to(std::string line, std::size_t width) {
     std::size_t characters = 0;
     for (std::size_t i = 0; i < line.size(); ++i) {
-        const bool begins = (static_cast<unsigned char>(line[i]) & 0xC0) != 0x80;  // of UTF-8
-        if (begins && characters++ == width) {
+        if (!is_utf8_continuation(line[i]) && characters++ == width) {
             line.resize(i);
             break;
         }

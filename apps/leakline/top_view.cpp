@@ -9,7 +9,6 @@
 
 #include "base/json_text.hpp"
 #include "base/strings.hpp"
-#include "model/words.hpp"
 #include "sample_view.hpp"
 
 namespace leakline::cli {
@@ -17,7 +16,6 @@ namespace leakline::cli {
 namespace {
 
 constexpr std::array<std::string_view, 4> kOrderNames = {"growth", "last-minute", "blocks", "calls"};
-constexpr double kHalfWidth = 1.96;       // of a 95 % interval, in standard errors
 constexpr std::size_t kWholePaths = 120;  // columns from which whole paths are shown
 
 std::string per_minute(double bytes, Nanoseconds time) {
@@ -29,6 +27,8 @@ std::int64_t grown_lately(const TopFigures& figures, const LineGrowth& line) {
     const auto lately = figures.lately.find(line.at);
     return lately != figures.lately.end() ? lately->second : 0;
 }
+
+std::string signed_count(std::int64_t count) { return (count < 0 ? "-" : "+") + format_count(static_cast<std::uint64_t>(std::abs(count))); }
 
 std::int64_t new_blocks(const LineGrowth& line) { return line.live_last_blocks - line.live_first_blocks; }
 
@@ -58,7 +58,7 @@ std::string name_of(const CodeLine& at, bool whole_path) {
 }
 
 std::string error_text(const std::optional<double>& standard_error) {
-    return standard_error ? fmt::format(" +- {}", format_bytes(kHalfWidth * *standard_error)) : std::string();
+    return standard_error ? fmt::format(" +- {}", format_bytes(kNormal95 * *standard_error)) : std::string();
 }
 
 std::string head(const TopFigures& figures) {
@@ -74,9 +74,9 @@ std::string totals(const TopFigures& figures) {
     const double growth = static_cast<double>(accounting.live_delta_bytes);
     std::int64_t blocks = 0;
     for (const LineGrowth& line : figures.all.lines) blocks += new_blocks(line);
-    std::string text = fmt::format("live heap {}{} since then, {} per minute, {} blocks", format_signed_bytes(growth),
-                                   error_text(accounting.live_delta_error_bytes), per_minute(growth, figures.recorded),
-                                   (blocks < 0 ? "-" : "+") + format_count(static_cast<std::uint64_t>(std::abs(blocks))));
+    std::string text =
+        fmt::format("live heap {}{} since then, {} per minute, {} blocks", format_signed_bytes(growth),
+                    error_text(accounting.live_delta_error_bytes), per_minute(growth, figures.recorded), signed_count(blocks));
     if (figures.resident) text += fmt::format("; RSS {}", format_bytes(static_cast<double>(*figures.resident)));
     return text;
 }
@@ -102,12 +102,10 @@ std::vector<std::string> top_view(const TopFigures& figures, TopOrder order, std
     const std::vector<const LineGrowth*> lines = ranked(figures, order, most);
     for (const LineGrowth* line : lines) {
         const auto growth = static_cast<double>(line->growth_bytes);
-        const std::int64_t blocks = new_blocks(*line);
-        text.push_back(fmt::format("{:>10} {:>10} {:>10} {:>9} {:>9}  {}", format_signed_bytes(growth),
-                                   per_minute(growth, figures.recorded),
-                                   figures.lately_span ? format_signed_bytes(static_cast<double>(grown_lately(figures, *line))) : "-",
-                                   (blocks < 0 ? "-" : "+") + format_count(static_cast<std::uint64_t>(std::abs(blocks))),
-                                   format_count(line->allocations), name_of(line->at, width >= kWholePaths)));
+        text.push_back(
+            fmt::format("{:>10} {:>10} {:>10} {:>9} {:>9}  {}", format_signed_bytes(growth), per_minute(growth, figures.recorded),
+                        figures.lately_span ? format_signed_bytes(static_cast<double>(grown_lately(figures, *line))) : "-",
+                        signed_count(new_blocks(*line)), format_count(line->allocations), name_of(line->at, width >= kWholePaths)));
         if (!line->source.empty()) text.push_back(fmt::format("{:>54}{}", "", printable(trim(line->source))));
     }
     if (lines.empty()) text.emplace_back("  no line has grown so far");

@@ -1,4 +1,4 @@
-// Waits for the end of a command that serves until a time is over or it is stopped.
+// Waits until the duration of a command that serves is over, or it is stopped.
 //
 // Thread-safety: one thread.
 #pragma once

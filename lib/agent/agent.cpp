@@ -158,7 +158,7 @@ bool make_fork_marker() {
     return true;
 }
 
-// Of the beginning of a text, which then begins behind it.
+// Reads the number at the start of text, and moves text behind it.
 std::uint64_t read_number(const char*& text) {
     std::uint64_t number = 0;
     for (; *text >= '0' && *text <= '9'; ++text) number = number * 10 + static_cast<std::uint64_t>(*text - '0');

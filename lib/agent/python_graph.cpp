@@ -1,6 +1,5 @@
 #include "agent/internal/python_graph.hpp"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <sys/mman.h>
 

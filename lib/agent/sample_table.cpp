@@ -105,7 +105,7 @@ bool SampleTable::remove(std::uint64_t address, SampledBlock& block) {
     return true;
 }
 
-// Looked at every thousand samples: over it if they came faster than the cheap rate, and from too large a share of the allocations.
+// Checked every 1,024 samples: over the budget if they came faster than the cheap rate, and from too large a share of the allocations.
 bool SampleTable::is_over(const SampleBudget& budget) {
     constexpr std::uint64_t kLookedAt = 1024;
     constexpr std::uint64_t kCheapPerSecond = 2000;  // a thousandth of a processor
@@ -126,7 +126,8 @@ void SampleTable::thin_when_needed(std::uint64_t& random, const SampleBudget& bu
     const std::uint32_t capacity = header.sizes.samples;
     const std::uint64_t interval = SamplingState::unpacked(header.sampling.load(kRelaxed)).interval;
     const bool nearly_full = live_ >= capacity / 4 * 3;
-    if (!((interval < SampleBudget::kLargest && is_over(budget)) || nearly_full) || interval * 2 > SamplingState::kLargestInterval) return;
+    const bool over = interval < SampleBudget::kLargest && is_over(budget);
+    if ((!over && !nearly_full) || interval * 2 > SamplingState::kLargestInterval) return;
     SamplingState state{interval * 2, 0};
     header.sampling.store(state.packed(), std::memory_order_release);
     std::uint64_t total = 0;

@@ -131,10 +131,9 @@ class SourceLines {
 };
 
 // In a unit with errors, calls and removals beside the growth may have been missed.
-void doubt_unread(const std::vector<Audit::FailedUnit>& failed, AuditFinding& finding, const Shortening& shorten) {
+void doubt_unread(const std::vector<Audit::FailedUnit>& failed, AuditFinding& finding) {
     for (const AuditFinding::Site& site : finding.growth) {
-        std::string file = site.at.file;
-        shorten(file);
+        const std::string& file = site.at.file;
         if (std::none_of(failed.begin(), failed.end(), [&](const auto& unit) { return unit.file == file; })) continue;
         finding.doubts.push_back(fmt::format("{} has errors: what else it does may be missed", file_name(file)));
         finding.level = AuditFinding::Level::note;
@@ -248,9 +247,9 @@ Audit run_audit(const AuditOptions& options) {
     for (const RuleRow& rule : rules())
         for (AuditFinding& finding : rule.find(program)) {
             if (!is_wanted(finding, sources.wanted)) continue;
-            doubt_unread(audit.failed, finding, shorten);
             lines.fill(finding);
             Shortening::each(finding, shorten);
+            doubt_unread(audit.failed, finding);
             audit.findings.push_back(std::move(finding));
         }
     for (const CodeLine& place : options.explain) {

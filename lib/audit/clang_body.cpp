@@ -118,7 +118,7 @@ void BodyReader::walk(CXCursor cursor) {
         case CXCursor_CallExpr: walk_call(cursor); break;
         case CXCursor_BinaryOperator: {
             const ClangTree::Children sides = tree_.children(cursor);
-            if (sides.size() == 2 && tree_.is_assignment(cursor))
+            if (sides.size() == 2 && tree_.is_assignment(cursor, sides[0], sides[1]))
                 walk_assignment(cursor, sides[0], sides[1]);
             else
                 walk_children(cursor);

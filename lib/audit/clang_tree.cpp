@@ -177,17 +177,15 @@ std::string ClangTree::binary_operator(CXCursor expression) const {
     return found.size() > 3 ? std::string() : found;
 }
 
-bool ClangTree::is_assignment(CXCursor binary) const {
-    const Children sides = children(binary);
-    if (sides.size() != 2) return false;
+bool ClangTree::is_assignment(CXCursor binary, CXCursor left, CXCursor right) const {
     if (const std::string op = binary_operator(binary); !op.empty()) return op == "=";
     // The text of a macro does not show it. Of two pointers a comparison gives a number, a sum does not exist, and what stands
     // before a comma is a call or an assignment.
     const auto is_pointer = [&](CXCursor cursor) { return clang.getCanonicalType(clang.getCursorType(cursor)).kind == CXType_Pointer; };
-    const CXCursorKind left = kind(plain(sides[0]));
-    const bool place = left == CXCursor_DeclRefExpr || left == CXCursor_MemberRefExpr || left == CXCursor_ArraySubscriptExpr ||
-                       left == CXCursor_UnaryOperator;
-    return place && is_pointer(binary) && is_pointer(sides[0]) && is_pointer(sides[1]);
+    const CXCursorKind form = kind(plain(left));
+    const bool place = form == CXCursor_DeclRefExpr || form == CXCursor_MemberRefExpr || form == CXCursor_ArraySubscriptExpr ||
+                       form == CXCursor_UnaryOperator;
+    return place && is_pointer(binary) && is_pointer(left) && is_pointer(right);
 }
 
 std::string ClangTree::unary_operator(CXCursor expression) const {

@@ -1,6 +1,5 @@
-// The other way round: a run has shown that memory grows at a place, and the program says which container that is.
+// From a run to the source: memory grew at a place, and the facts of the program name the container that grows there.
 #include <algorithm>
-#include <map>
 
 #include "audit/internal/paths.hpp"
 #include "audit/internal/rules.hpp"

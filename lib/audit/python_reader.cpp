@@ -101,9 +101,9 @@ void PythonModule::collect_import(PythonNode statement) {
         std::size_t dots = 0;
         while (dots < from.size() && from[dots] == '.') ++dots;
         if (dots != 0) {
+            std::string package = module_;
             // A package's __init__.py is in the package itself.
-            std::string package = path_.ends_with("/__init__.py") ? module_ + ".x" : module_;
-            for (std::size_t i = 0; i < dots; ++i)
+            for (std::size_t i = path_.ends_with("/__init__.py") ? 1 : 0; i < dots; ++i)
                 package = package.rfind('.') == package.npos ? "" : package.substr(0, package.rfind('.'));
             from = package + (package.empty() || dots == from.size() ? "" : ".") + from.substr(dots);
         }
@@ -152,10 +152,11 @@ void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const 
         const PythonNode left = node.field("left");
         if (left.is("attribute") && left.field("object").text() == self && node.field("right")) {
             PythonValue value = value_of(node.field("right"));
-            auto& known = scope.attributes[std::string(left.field("attribute").text())];
+            const std::string attribute(left.field("attribute").text());
+            PythonValue& known = scope.attributes[attribute];
             if (known.kind == PythonValue::Kind::unknown || value.grows() || value.kind == PythonValue::Kind::bounded) known = value;
-            scope.shared.erase(std::string(left.field("attribute").text()));
-            scope.set_by[std::string(left.field("attribute").text())].insert(method);
+            scope.shared.erase(attribute);
+            scope.set_by[attribute].insert(method);
         }
     }
     for (const PythonNode& child : node.children())
@@ -174,8 +175,8 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
             const PythonNode assignment = statement.first();
             if (!assignment.is("assignment") || !assignment.field("left").is("identifier")) continue;
             const std::string attribute(assignment.field("left").text());
-            scope.attributes[attribute] = value_of(assignment.field("right"));
             const PythonNode value = assignment.field("right");
+            scope.attributes[attribute] = value_of(value);
             if (!value) continue;
             scope.set_by[attribute].insert("");
             // A dataclass's field(default_factory=...) is of each object.

@@ -118,13 +118,13 @@ std::vector<std::string> sources_in_unity(const ClangUnit& unit) {
     return files;
 }
 
-// The standard of C++ that the build's own files ask for: "CMAKE_CXX_STANDARD 20", "-std=c++20", "cpp_std=c++20". Of newer
-// ones many libraries do not compile with an older clang.
+// The standard of C++ that the build's own files ask for: "CMAKE_CXX_STANDARD 20", "-std=c++20", "cpp_std=c++20". Many
+// libraries do not compile with an older clang in a newer one.
 std::string cpp_standard_of(const std::string& root) {
     constexpr std::string_view kDefault = "17";
     static constexpr std::array<std::string_view, 8> files = {"CMakeLists.txt", "meson.build", "Makefile",     "makefile",
                                                               "GNUmakefile",    "Makefile.am", "configure.ac", "SConstruct"};
-    static constexpr std::array<std::string_view, 5> marks = {"CMAKE_CXX_STANDARD ", "-std=c++", "-std=gnu++", "std=c++", "std=gnu++"};
+    static constexpr std::array<std::string_view, 3> marks = {"CMAKE_CXX_STANDARD ", "std=c++", "std=gnu++"};
     std::string found;
     std::error_code error;
     for (const std::string_view name : files) {

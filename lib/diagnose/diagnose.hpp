@@ -1,5 +1,5 @@
-// The whole diagnosis: starts a service (or attaches to one that runs: Options::target.pid) and replays its traffic in rounds, twice. The first run has no recorder and measures
-// the memory that the service really takes; the second runs under the recorder, for the lines that allocate it.
+// The whole diagnosis: starts a service, or attaches to one that runs (Options::target.pid), and replays its traffic in rounds. The agent
+// records the lines that allocate while memory is measured; with heaptrack's tracker, a second run has the lines.
 #pragma once
 
 #include <functional>

@@ -1,11 +1,11 @@
 #include "diagnose/internal/part_trials.hpp"
 
 #include <algorithm>
-#include <atomic>
 
 #include "analysis/verdict/verdict.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "base/stage_progress.hpp"
 #include "diagnose/internal/run_context.hpp"
 #include "replay/selected_log.hpp"
 #include "system/clock.hpp"
@@ -48,14 +48,12 @@ std::optional<Diagnosis> PartTrials::diagnose(const Part& part, std::uint64_t re
     run.rounds.replay = std::move(traffic);
     run.traffic_name = name;
     run.per_kind = endpoints == Endpoints::measured;
-    // Two runs of the service, of which each tells how far it is by itself.
-    std::atomic<bool> second_run{false};
     Observer observer;
-    observer.stage = [&](const std::string& stage, double) { second_run = second_run || stage == "recorded run"; };
-    if (observer_.progress)
-        observer.progress = [&](double fraction, const std::string& text) {
-            observer_.progress((fraction + (second_run ? 1 : 0)) / 2, text);
-        };
+    StageProgress progress;
+    if (observer_.progress) {
+        observer.stage = [&](const std::string&, double share) { progress.begin(share); };
+        observer.progress = [&](double fraction, const std::string& text) { observer_.progress(progress.at(fraction), text); };
+    }
     const Nanoseconds began = system_clock().monotonic();
     Diagnosis diagnosis = diagnose::diagnose(run, observer);
     if (options_.run.stop().stop_requested()) return std::nullopt;

@@ -83,13 +83,14 @@ void refuse_shared_port(int pid, const std::vector<int>& processes, std::uint16_
                                              : std::string("give the process that answers there, or stop the other one"));
 }
 
-}  // namespace
-
+// The process and its descendants at this moment, itself first.
 std::vector<int> processes_of(int pid) {
     std::vector<int> processes = descendants_of(pid);
     processes.insert(processes.begin(), pid);
     return processes;
 }
+
+}  // namespace
 
 void describe_running(TargetSpec& spec) {
     const ServiceHandle service(spec.pid);

@@ -72,7 +72,7 @@ class AgentCollector {
             } catch (const Error& error) {
                 if (!recording_) throw;
                 warnings_.push_back(fmt::format("process {} is not recorded: {}", process.pid, error.what()));
-                attached->detach({});
+                attached->ask_to_leave();
             }
         }
     }

@@ -218,8 +218,8 @@ class AnswerReader {
 
     PythonHolders& found_;
     std::optional<PythonHolder> current_;
-    std::vector<Variable> variables_;
-    Sources sources_;                          // of the current holder
+    std::vector<Variable> variables_;  // of the current holder
+    Sources sources_;
     std::vector<LineBytes>* lines_ = nullptr;  // where frames go
 };
 

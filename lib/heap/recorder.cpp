@@ -115,6 +115,12 @@ class AttachBeats {
     std::jthread thread_{[this](const std::stop_token& stop) { run(stop); }};
 };
 
+// For agent::kAgentVariable. A sample costs as much as a few blocks of work: one in a hundred of them is about 1 % of the CPU time.
+std::string sampling_of(const RecordOptions& options) {
+    constexpr int kFirstInterval = 2, kBlocks = 100;
+    return options.sample_interval ? fmt::format("{}", *options.sample_interval) : fmt::format("{}/{}", kFirstInterval, kBlocks);
+}
+
 }  // namespace
 
 struct Recorder::State {
@@ -143,7 +149,7 @@ struct Recorder::State {
     std::string interpreter;                  // heaptrack's, which names addresses
 
     ~State() {
-        if (collector <= 0)  // it has not begun: nobody else asks them
+        if (collector <= 0)  // no collector that would do it
             for (const AttachedProcess& process : attached) process.attached.segment->ask_to_leave();
         child.reset();
         control.close();
@@ -292,12 +298,6 @@ void Recorder::State::start_with_tracker(const std::string& allocator, const std
         command.environment.emplace_back("LD_PRELOAD", preload);
         command.environment.emplace_back("DUMP_HEAPTRACK_OUTPUT", paths.stream);
     }
-}
-
-// For agent::kAgentVariable. A sample costs as much as a few blocks of work: one in a hundred of them is about 1 % of the CPU time.
-std::string sampling_of(const RecordOptions& options) {
-    constexpr int kFirstInterval = 2, kBlocks = 100;
-    return options.sample_interval ? fmt::format("{}", *options.sample_interval) : fmt::format("{}/{}", kFirstInterval, kBlocks);
 }
 
 void Recorder::State::start_with_agent(const std::string& allocator, const std::string& preloaded, Command& command) {
@@ -497,7 +497,7 @@ PythonHolders Recorder::python_holders(Nanoseconds patience) {
 void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
     const Nanoseconds now = system_clock().monotonic();
-    if (state_->agent || !state_->attached.empty() || now < state_->next_look) return;  // the agent records them; an attached one none
+    if (state_->agent || !state_->attached.empty() || now < state_->next_look) return;  // the agent records them, an attached agent none
     state_->next_look = now + kGap;
     const int recorded = pid();
     if (recorded == 0) return;

@@ -26,14 +26,14 @@ enum class Children {
     each,  // and separately: the stacks of each process begin with a frame of its name
 };
 
-// What records a program where nobody says it: the agent, if this machine can run it.
+// What records a program unless an option chooses: the agent, if this machine can run it.
 RecordWith default_tracker();
 
 inline constexpr Bytes kSampleInterval = Bytes{64} << 10;
 
 struct RecordOptions {
     std::optional<RecordWith> with;  // nothing: default_tracker(), or heaptrack where keep_raw asks for its stream
-    // Of the agent: mean bytes between samples; 1: every block; nothing: so many samples as cost about 1 % of the CPU time (every block
+    // Of the agent: mean bytes between samples; 1: every block; nothing: as many samples as cost about 1 % of the CPU time (every block
     // of a program that allocates few). In Python and in an attached process nothing means kSampleInterval.
     std::optional<Bytes> sample_interval;
     Children children = Children::sum;  // of the agent
@@ -74,7 +74,7 @@ class Recorder {
     bool running();
     // Of processes that were attached to: those that the agent is in (the first: attach_to).
     std::vector<int> attached_to() const;
-    // How long the one thread stood still that the agent was attached by; the longest, of several processes.
+    // How long the thread that the agent was attached by was stopped; of several processes, the longest.
     Nanoseconds stopped() const;
     RecordWith tracker() const;  // what records it
     // Warnings before it runs: no debug info, its own malloc, ...

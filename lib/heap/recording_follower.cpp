@@ -20,7 +20,7 @@ namespace leakline::heap {
 namespace {
 
 // newer also has what older changed.
-void merge_into(HeapMark& newer, HeapMark&& older) {
+void merge_into(HeapMark& newer, const HeapMark& older) {
     std::vector<HeapMark::Change> changes;
     changes.reserve(newer.changes.size() + older.changes.size());
     const auto before = [](const HeapMark::Change& a, const HeapMark::Change& b) { return a.trace.value < b.trace.value; };
@@ -31,7 +31,7 @@ void merge_into(HeapMark& newer, HeapMark&& older) {
 }
 
 // The part of a feed that begins with an address.
-SymbolFeed feed_from(const SymbolFeed& feed, std::size_t address, std::size_t name) {
+SymbolFeed feed_from(const SymbolFeed& feed, std::size_t address) {
     SymbolFeed part;
     part.heaptrack_version = feed.heaptrack_version;
     part.format = feed.format;
@@ -42,9 +42,9 @@ SymbolFeed feed_from(const SymbolFeed& feed, std::size_t address, std::size_t na
         if (table.first_ip <= first) part.modules.clear();  // each table replaces the one before
         part.modules.push_back({table.first_ip - std::min(table.first_ip, first), table.lines});
     }
-    for (std::size_t i = name; i < feed.named.size(); ++i) {
-        if (feed.named[i].ip.value <= first) continue;
-        part.named.push_back(feed.named[i]);
+    for (const SymbolFeed::Named& named : feed.named) {
+        if (named.ip.value <= first) continue;
+        part.named.push_back(named);
         part.named.back().ip.value -= first;
     }
     return part;
@@ -56,7 +56,7 @@ SymbolFeed feed_from(const SymbolFeed& feed, std::size_t address, std::size_t na
 void RecordingFollower::begin_anew() {
     offset_ = 0;
     content_ = std::make_unique<Content>();
-    named_addresses_ = named_functions_ = 0;
+    named_addresses_ = 0;
 }
 
 // The whole frames that were added, decompressed; empty if there are none.
@@ -102,7 +102,7 @@ bool RecordingFollower::apply(const std::string& content) {
     return true;
 }
 
-// Whenever there are three of which the middle one is old, or close to the one before it, that goes.
+// A mark between two others is merged into the later one if it is old, or close to the earlier one.
 void RecordingFollower::merge_marks() {
     std::vector<HeapMark>& marks = content_->profile.marks;
     for (std::size_t i = 1; i + 1 < marks.size();) {
@@ -111,7 +111,7 @@ void RecordingFollower::merge_marks() {
             ++i;
             continue;
         }
-        merge_into(marks[i + 1], std::move(marks[i]));
+        merge_into(marks[i + 1], marks[i]);
         marks.erase(marks.begin() + static_cast<std::ptrdiff_t>(i));
     }
 }
@@ -120,7 +120,7 @@ void RecordingFollower::name_new() {
     HeapProfile& profile = content_->profile;
     const SymbolFeed& feed = content_->builder.symbols();
     if (named_addresses_ >= feed.addresses.size()) return;
-    const Symbols symbols = find_symbols(feed_from(feed, named_addresses_, named_functions_), interpreter_);
+    const Symbols symbols = find_symbols(feed_from(feed, named_addresses_), interpreter_);
     const auto first_string = static_cast<std::uint32_t>(profile.strings.size());
     const auto first_frame = static_cast<std::uint32_t>(profile.frames.size());
     const auto shifted = [&](StringId id) { return id ? StringId{id.value + first_string} : id; };
@@ -139,7 +139,6 @@ void RecordingFollower::name_new() {
     profile.named_here = true;
     if (!symbols.problem.empty() && named_addresses_ == 0) profile.warnings.push_back(symbols.problem);
     named_addresses_ = feed.addresses.size();
-    named_functions_ = feed.named.size();
 }
 
 const HeapProfile& RecordingFollower::read() {

@@ -11,11 +11,10 @@ double Proportion::value() const {
 }
 
 Interval Proportion::interval() const {
-    constexpr double kZ = 1.96;  // 95 %
     if (total == 0) return {value(), 0, 1};
-    const double n = static_cast<double>(total), p = value(), z2 = kZ * kZ;
+    const double n = static_cast<double>(total), p = value(), z2 = kNormal95 * kNormal95;
     const double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
-    const double half = kZ * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
+    const double half = kNormal95 * std::sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
     return {p, std::max(0., middle - half), std::min(1., middle + half)};
 }
 

@@ -21,6 +21,9 @@ struct Series {
     double duration() const { return seconds.empty() ? 0 : seconds.back() - seconds.front(); }
 };
 
+// Standard errors to either side of the mean within which 95 % of a normal distribution lie.
+inline constexpr double kNormal95 = 1.96;
+
 // An estimate with the bounds of its 95 % interval; low or high may be infinite.
 struct Interval {
     double estimate = 0, low = 0, high = 0;

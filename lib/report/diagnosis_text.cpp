@@ -1,11 +1,10 @@
 // A diagnosis for a terminal. By default what fits on a screen: the verdict, its key figures, the table of the function at
-// fault. In full: all evidence, and the verdict once more at the end, where the eye is when it has scrolled by.
+// fault. In full: all evidence, and the verdict again at the end, which is in view when the rest has scrolled away.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/quantities.hpp"
-#include "base/strings.hpp"
 #include "report/internal/line_table.hpp"
 #include "report/internal/lines_text.hpp"
 #include "report/internal/plot.hpp"
@@ -60,11 +59,6 @@ void add_fields(TerminalText& text, std::string_view label, const std::vector<st
 
 void add_verdict(TerminalText& text, const Diagnosis& diagnosis, const Summary& summary) {
     text.paragraph(summary.verdict, verdict_color(diagnosis.verdict), ": " + summary.reason);
-}
-
-void add_top_line(TerminalText& text, const LineGrowth& top) {
-    text.field("top line", line_and_function(top.at));
-    if (const std::string_view source = trim(top.source); !source.empty()) text.field("", source, Color::bold);
 }
 
 void add_gates(TerminalText& text, const Diagnosis& diagnosis) {

@@ -22,8 +22,8 @@ void add_detection_limit(TerminalText& text, const GateReport& gate) {
     if (!gate.detectable_bytes_per_request) return text.field("detection limit", detectable_text(gate.run.trend));
     std::string words = format_bytes(*gate.detectable_bytes_per_request) + " per request";
     if (gate.detectable_bytes_per_hour)
-        words += fmt::format(": {} per hour, {} per day at the log's rate of {} requests/s", format_bytes(*gate.detectable_bytes_per_hour),
-                             format_bytes(*gate.detectable_bytes_per_hour * 24), plain_rate(*gate.run.requests_per_second));
+        words += fmt::format(": {} per hour, {} per day {}", format_bytes(*gate.detectable_bytes_per_hour),
+                             format_bytes(*gate.detectable_bytes_per_hour * 24), log_rate_text(*gate.run.requests_per_second));
     text.field("detection limit", words);
     if (gate.hours_to_limit)
         text.field("smaller leaks",

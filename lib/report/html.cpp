@@ -7,7 +7,6 @@
 #include "report/internal/html_page.hpp"
 #include "report/internal/renderers.hpp"
 #include "report/internal/summary.hpp"
-#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

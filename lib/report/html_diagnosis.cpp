@@ -120,7 +120,7 @@ std::optional<HtmlTile> limit_tile(const Diagnosis& diagnosis, const Summary& su
     }
     if (diagnosis.verdict != Verdict::leak || !diagnosis.projected_bytes_per_hour || !diagnosis.requests_per_second) return std::nullopt;
     return HtmlTile{"Growth per day", format_bytes(diagnosis.projected_bytes_per_hour->estimate * 24),
-                    fmt::format("at the log's rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))};
+                    log_rate_text(*diagnosis.requests_per_second)};
 }
 
 std::vector<HtmlTile> tiles_of(const Diagnosis& diagnosis, const Summary& summary) {
@@ -159,7 +159,7 @@ class Facts {
     std::string out_;
 };
 
-// What a reader has to know who reads nothing else.
+// For readers who do not open the rest.
 std::string key_facts(const Diagnosis& diagnosis, const Summary& summary) {
     Facts facts;
     facts.add("Held by", html_cut(summary.held_by));
@@ -242,10 +242,9 @@ HtmlSection projection_section(const Diagnosis& diagnosis) {
     HtmlSection section{"projection", "Time to the limit", ""};
     const auto& hours = diagnosis.trend.time_to_limit_h;
     if (!diagnosis.memory_limit || !hours || diagnosis.verdict == Verdict::invalid || diagnosis.series.value.empty()) return section;
-    const std::string chart = projection_svg(
-        diagnosis.series.value.back(), static_cast<double>(*diagnosis.memory_limit), *hours,
-        diagnosis.requests_per_second ? fmt::format("at the log's rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
-                                      : "at the rate of the run");
+    const std::string chart =
+        projection_svg(diagnosis.series.value.back(), static_cast<double>(*diagnosis.memory_limit), *hours,
+                       diagnosis.requests_per_second ? log_rate_text(*diagnosis.requests_per_second) : "at the rate of the run");
     if (!chart.empty()) section.body = "<div class=\"scroll\">" + chart + "</div>\n";
     return section;
 }

@@ -10,7 +10,6 @@
 #include "model/words.hpp"
 #include "report/internal/html_page.hpp"
 #include "report/internal/path_tree.hpp"
-#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 
@@ -99,8 +98,8 @@ class CallTree {
     std::size_t rows_ = 0;
 };
 
-std::string folded_tree(const std::string& summary, std::string rows, bool open) {
-    return fmt::format("<details class=\"tree\"{}><summary>{}</summary>\n{}</details>\n", open ? " open" : "", summary, rows);
+std::string folded_tree(const std::string& summary, const std::string& rows) {
+    return fmt::format("<details class=\"tree\"><summary>{}</summary>\n{}</details>\n", summary, rows);
 }
 
 }  // namespace
@@ -124,14 +123,14 @@ std::string html_call_tree(const LineReport& report) {
         tree.add(of_line);
         out += folded_tree(fmt::format("Callers of <code>{}</code> <span class=\"note\">from the line outwards, {}</span>",
                                        html_cut(file_name(place_text(line.at))), format_signed_bytes(bytes)),
-                           tree.take(), false);
+                           tree.take());
         ++shown;
     }
     CallTree tree(root.after);
     tree.add(root);
     return out + folded_tree(fmt::format("Calls from the entry points <span class=\"note\">down to the lines, {}</span>",
                                          format_signed_bytes(root.after)),
-                             tree.take(), false);
+                             tree.take());
 }
 
 }  // namespace leakline::report

@@ -9,7 +9,6 @@
 #include "base/strings.hpp"
 #include "report/internal/html_page.hpp"
 #include "report/internal/summary.hpp"
-#include "report/internal/xml.hpp"
 
 namespace leakline::report {
 

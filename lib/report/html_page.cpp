@@ -32,7 +32,7 @@ constexpr std::pair<const char*, const char*> kGlossary[] = {
      "memory that was freed but not returned to the system, and into the rest"},
     {"Budget", "growth that is tolerated; a gate fails if growth is not shown to be below it"},
     {"Container doubling", "one block that is replaced by one of twice its size when it is full, as of a vector"},
-    {"Detection limit", "the smallest growth that this run could have told from none; a smaller leak would not have been seen"},
+    {"Detection limit", "the smallest growth that this run can detect; a smaller leak would not be found"},
     {"Filling then flat", "grew, then held its level: a cache that reached its bound"},
     {"Growth", "live bytes at the end minus live bytes after warm-up"},
     {"Interval", "figures in parentheses: the range that holds the true value in 95 of 100 such runs"},

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -21,6 +20,14 @@ namespace {
 constexpr std::size_t kLongestText = 2000;  // of one source line: a minified file must not make the page unusable
 
 std::string signed_bytes(std::int64_t bytes) { return format_signed_bytes(static_cast<double>(bytes)); }
+
+// Of a line of the table; 0 if none grows.
+double largest_increment(const LineTable& table) {
+    double largest = 0;
+    for (const LineTable::Row& row : table.rows)
+        if (row.cells) largest = std::max(largest, row.cells->increment_bytes);
+    return largest;
+}
 
 // The rows of a table that are shown at once: those with figures, the line at fault and what surrounds them; all of a table
 // that is not long.
@@ -96,18 +103,8 @@ std::string program_name(std::string_view command) {
     return std::string(first);
 }
 
-bool shows_growth(const LineTable& table, const RenderOptions& options) {
-    const std::string nothing = memory_cell(0, options.unit, options.precision);
-    return std::any_of(table.rows.begin(), table.rows.end(), [&](const LineTable::Row& row) {
-        return row.cells && row.cells->increment_bytes > 0 &&
-               memory_cell(row.cells->increment_bytes, options.unit, options.precision) != nothing;
-    });
-}
-
 std::string html_line_table(const LineTable& table, const RenderOptions& options, const CodeLine* at) {
-    double largest = 0;
-    for (const LineTable::Row& row : table.rows)
-        if (row.cells) largest = std::max(largest, row.cells->increment_bytes);
+    const double largest = largest_increment(table);
     const std::vector<bool> near = near_cells(table, at);
     std::string out = fmt::format(
         "<p class=\"note\">Filename: <code>{}</code></p>\n<div "
@@ -134,15 +131,15 @@ std::string html_line_table(const LineTable& table, const RenderOptions& options
 
 std::string html_line_tables(const LineReport& report, const LineTable* first, const CodeLine* at, const RenderOptions& options) {
     std::string out;
+    const auto cell = [&](double bytes) { return memory_cell(bytes, options.unit, options.precision); };
+    const auto is_printed = [&](double bytes) { return cell(bytes) != cell(0); };
     const auto heading = [](const LineTable& table) { return fmt::format("<code>{}</code>", html_cut(short_function(table.function))); };
     if (first != nullptr) out += fmt::format("<h3>{}</h3>\n", heading(*first)) + html_line_table(*first, options, at);
     for (const LineTable& table : report.tables) {
         if (&table == first) continue;
-        double largest = 0;
-        for (const LineTable::Row& row : table.rows)
-            if (row.cells) largest = std::max(largest, row.cells->increment_bytes);
+        const double largest = largest_increment(table);
         out += fmt::format("<details><summary>{} <span class=\"note\">{}</span></summary>\n{}</details>\n", heading(table),
-                           shows_growth(table, options) ? "up to " + format_signed_bytes(largest) + " at a line" : "no growth",
+                           is_printed(largest) ? "up to " + format_signed_bytes(largest) + " at a line" : "no growth",
                            html_line_table(table, options));
     }
     return out;

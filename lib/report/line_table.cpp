@@ -86,16 +86,9 @@ std::string line_table(const LineTable& table, const RenderOptions& options) {
     if (options.strict) return out;
 
     out.pop_back();
-    for (const std::string& line : line_table_footer(table.origin)) {
-        if (!options.fold) {
-            out += "  " + line + "\n";
-            continue;
-        }
-        TerminalText text(options);
-        text.item("  ", line);
-        out += text.take();
-    }
-    return out;
+    TerminalText footer(options);
+    for (const std::string& line : line_table_footer(table.origin)) footer.item("  ", line);
+    return out + footer.take();
 }
 
 std::string paint(std::string_view text, Color color, const RenderOptions& options) {

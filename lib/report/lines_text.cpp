@@ -32,8 +32,7 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
 // The line to examine first.
 void add_headline(TerminalText& text, const HeadlineLine& headline) {
     const LineGrowth& line = headline.line;
-    text.field("top line", line_and_function(line.at));
-    if (const std::string_view source = trim(line.source); !source.empty()) text.field("", source, Color::bold);
+    add_top_line(text, line);
     std::string growth = growth_text(line.growth_bytes, line.growth_error_bytes) + " through it";
     if (line.bytes_per_request)
         growth += ", " + interval_text(*line.bytes_per_request) + " per request";
@@ -51,6 +50,11 @@ std::string completeness_words(const std::string& name) {
 }
 
 }  // namespace
+
+void add_top_line(TerminalText& text, const LineGrowth& line) {
+    text.field("top line", line_and_function(line.at));
+    if (const std::string_view source = trim(line.source); !source.empty()) text.field("", source, Color::bold);
+}
 
 void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
     const std::size_t shown = std::min(lines.size(), text.options().top);

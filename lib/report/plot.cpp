@@ -11,11 +11,10 @@ namespace leakline::report {
 
 namespace {
 
-// The limit is drawn if memory reaches at least this share of it; otherwise it would flatten the
-// curve.
-constexpr double kMinSpan = 0.02;  // of the level; report.js has the same constants
-// An axis begins at zero where the curve then still has this share of the height; else it is cropped, and says so.
+constexpr double kMinSpan = 0.02;  // of an axis, as a share of the level; report.js has the same constant
+// An axis begins at zero if the curve then still has this share of the height; else it is cropped, and the chart says so. The same.
 constexpr double kLeastHeight = 0.25;
+// The limit is drawn if memory reaches at least this share of it; otherwise it would flatten the curve.
 constexpr double kNearLimit = 0.25;
 
 // The value at x of a line with this slope (per second) through the curve from there on: the median, so that
@@ -48,6 +47,9 @@ double time_step(double rough) {
         if (step >= rough * (1 - 1e-9)) return step;
     return kDay * round_up(rough / kDay);
 }
+
+// Powers of two are round in every binary unit: 64 MiB, 128 MiB, 192 MiB.
+double byte_step(double rough) { return std::max(std::exp2(std::ceil(std::log2(rough) - 1e-9)), 1.0); }
 
 }  // namespace
 
@@ -98,13 +100,7 @@ std::vector<double> ticks(double low, double high, int count, Scale scale) {
     std::vector<double> out;
     if (!(high > low) || !std::isfinite(low) || !std::isfinite(high) || count < 1) return {low};
     const double rough = (high - low) / count;
-    if (scale == Scale::bytes) {
-        // Powers of two are round in every binary unit: 64 MiB, 128 MiB, 192 MiB.
-        const double step = std::max(std::exp2(std::ceil(std::log2(rough) - 1e-9)), 1.0);
-        for (double value = std::ceil(low / step) * step; value <= high && out.size() < 100; value += step) out.push_back(value);
-        return out;
-    }
-    const double step = time_step(rough);
+    const double step = scale == Scale::bytes ? byte_step(rough) : time_step(rough);
     for (double value = std::ceil(low / step) * step; value <= high + step * 1e-9 && out.size() < 100; value += step)
         out.push_back(value == 0 ? 0 : value);
     return out;

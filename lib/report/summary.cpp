@@ -46,7 +46,7 @@ std::string limit_text(const Diagnosis& diagnosis) {
     if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not reached";
     if (!diagnosis.trend.time_to_limit_h) return limit + ": time to the limit is unknown";
     const std::string at = diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
-                               ? fmt::format(" at the log's rate of {} requests/s", plain_rate(*diagnosis.requests_per_second))
+                               ? " " + log_rate_text(*diagnosis.requests_per_second)
                                : "";
     const Interval& hours = *diagnosis.trend.time_to_limit_h;
     return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
@@ -60,8 +60,11 @@ bool has_slope(const TrendVerdict& trend) {
 
 }  // namespace
 
-std::string plain_rate(double rate) {
-    return rate < 999.5 || rate > 1e15 ? fmt::format("{:.3g}", rate) : format_count(static_cast<std::uint64_t>(std::llround(rate)));
+std::string log_rate_text(double rate) {
+    // Three digits, or all digits before the point: no powers of ten.
+    return fmt::format("at the log's rate of {} requests/s", rate < 999.5 || rate > 1e15
+                                                                 ? fmt::format("{:.3g}", rate)
+                                                                 : format_count(static_cast<std::uint64_t>(std::llround(rate))));
 }
 
 std::string interval_text(const Interval& bytes) {
@@ -128,8 +131,8 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis) {
     if (split.bytes_per_hour_by_time) text += fmt::format(" and {} per hour over time", interval_text(*split.bytes_per_hour_by_time));
     text += whose;
     if (diagnosis.projected_bytes_per_hour && diagnosis.requests_per_second)
-        text += fmt::format(": {} per hour at the log's rate of {} requests/s", interval_text(*diagnosis.projected_bytes_per_hour),
-                            plain_rate(*diagnosis.requests_per_second));
+        text += fmt::format(": {} per hour {}", interval_text(*diagnosis.projected_bytes_per_hour),
+                            log_rate_text(*diagnosis.requests_per_second));
     return text + whole;
 }
 
@@ -210,8 +213,7 @@ std::vector<std::string> endpoint_words(const Diagnosis& diagnosis) {
 }
 
 std::string error_text(const std::optional<double>& standard_error) {
-    constexpr double kHalfInterval = 1.96;  // of the normal distribution, 95 %
-    return standard_error ? "+- " + format_bytes(kHalfInterval * *standard_error) : std::string();
+    return standard_error ? "+- " + format_bytes(kNormal95 * *standard_error) : std::string();
 }
 
 std::string growth_text(std::int64_t bytes, const std::optional<double>& standard_error) {

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "base/quantities.hpp"
-#include "base/strings.hpp"
 #include "report/internal/comparison_text.hpp"
 #include "report/internal/history_text.hpp"
 #include "report/internal/lines_text.hpp"

@@ -48,7 +48,7 @@ class DescendantTracker {
     std::vector<int> found_;
 };
 
-// Those of a process at this moment, itself not among them.
+// The descendants of a process at this moment, without itself.
 std::vector<int> descendants_of(int root, const SystemRoots& roots = {});
 
 }  // namespace leakline

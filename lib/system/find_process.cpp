@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
@@ -48,7 +49,9 @@ bool is_named(int pid, const std::string& name, const SystemRoots& roots) {
     return arguments && file_name(std::string_view(*arguments).substr(0, arguments->find('\0'))) == name;
 }
 
-bool holds_one_of(int pid, const std::vector<std::uint64_t>& inodes, const SystemRoots& roots, bool& hidden) {
+// Whether wanted(inode) is true for a socket that the process has open; ends at the first.
+template <class Wanted>
+bool has_socket(int pid, const SystemRoots& roots, bool& hidden, const Wanted& wanted) {
     std::error_code error;
     auto entry = fs::directory_iterator(roots.proc + "/" + std::to_string(pid) + "/fd", error);
     hidden = hidden || error == std::errc::permission_denied;
@@ -57,9 +60,17 @@ bool holds_one_of(int pid, const std::vector<std::uint64_t>& inodes, const Syste
         if (!target.starts_with("socket:[")) continue;
         std::uint64_t inode = 0;
         std::from_chars(target.data() + 8, target.data() + target.size(), inode);
-        if (std::find(inodes.begin(), inodes.end(), inode) != inodes.end()) return true;
+        if (wanted(inode)) return true;
     }
     return false;
+}
+
+std::vector<int> owners_of(const std::vector<std::uint64_t>& inodes, const SystemRoots& roots, bool& hidden) {
+    const auto is_one = [&](std::uint64_t inode) { return std::find(inodes.begin(), inodes.end(), inode) != inodes.end(); };
+    std::vector<int> owners;
+    for (const int pid : all_pids(roots))
+        if (has_socket(pid, roots, hidden, is_one)) owners.push_back(pid);
+    return owners;
 }
 
 std::vector<std::uint64_t> inodes_on_port(std::uint16_t port, const SystemRoots& roots) {
@@ -132,14 +143,19 @@ std::vector<ListeningSocket> listening_sockets(const std::vector<int>& pids, con
     std::vector<ListeningSocket> found;
     if (pids.empty()) return found;
     bool hidden = false;
+    std::set<std::uint64_t> held;
+    const auto note = [&](std::uint64_t inode) {
+        held.insert(inode);
+        return false;
+    };
+    for (const int pid : pids) has_socket(pid, roots, hidden, note);
     for (const char* table : {"/net/tcp", "/net/tcp6"}) {
         const auto text = read_small_file(roots.proc + "/" + std::to_string(pids.front()) + table);
         for (ListeningSocket& socket : parse_listening(text.value_or(""))) {
             const bool known = std::any_of(found.begin(), found.end(), [&](const ListeningSocket& other) {
                 return other.port == socket.port && other.address == socket.address;
             });
-            if (!known && std::any_of(pids.begin(), pids.end(), [&](int pid) { return holds_one_of(pid, {socket.inode}, roots, hidden); }))
-                found.push_back(std::move(socket));
+            if (!known && held.contains(socket.inode)) found.push_back(std::move(socket));
         }
     }
     return found;
@@ -147,12 +163,8 @@ std::vector<ListeningSocket> listening_sockets(const std::vector<int>& pids, con
 
 std::vector<int> owners_of_port(std::uint16_t port, const SystemRoots& roots) {
     const std::vector<std::uint64_t> inodes = inodes_on_port(port, roots);
-    std::vector<int> owners;
     bool hidden = false;
-    if (inodes.empty()) return owners;
-    for (const int pid : all_pids(roots))
-        if (holds_one_of(pid, inodes, roots, hidden)) owners.push_back(pid);
-    return owners;
+    return inodes.empty() ? std::vector<int>() : owners_of(inodes, roots, hidden);
 }
 
 std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots) {
@@ -163,9 +175,8 @@ std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots)
                     "ss -ltnp shows what listens; a container has ports of its own, use --container");
     bool hidden = false;
     std::map<int, int> parent_of;  // of the owners
-    for (const int pid : all_pids(roots))
-        if (holds_one_of(pid, inodes, roots, hidden))
-            if (const auto stat = read_stat(pid, roots)) parent_of.emplace(pid, stat->parent);
+    for (const int pid : owners_of(inodes, roots, hidden))
+        if (const auto stat = read_stat(pid, roots)) parent_of.emplace(pid, stat->parent);
     if (parent_of.empty())
         throw Error(ErrorKind::system, where, hidden ? "its owner is another user's process" : "its owner cannot be seen from here",
                     "run as root or as that user, or give --pid");

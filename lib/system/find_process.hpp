@@ -21,7 +21,7 @@ std::vector<int> processes_named(const std::string& name, const SystemRoots& roo
 // Error{input} where nothing listens there, Error{system} where its owner may not be seen.
 std::vector<int> processes_on_port(std::uint16_t port, const SystemRoots& roots = {});
 
-// All processes that do, not only the topmost; none where nothing listens or it may not be seen.
+// All processes that listen there, not only the topmost; none where nothing listens or it may not be seen.
 std::vector<int> owners_of_port(std::uint16_t port, const SystemRoots& roots = {});
 
 // A TCP socket that accepts connections.

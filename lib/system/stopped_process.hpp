@@ -1,7 +1,7 @@
 // Another process, with all of its threads stopped for as long as this object lives.
 //
 // By ptrace and not by SIGSTOP: the kernel lets the threads go when the thread that stopped them ends, however that happens, SIGKILL
-// included. A process that somebody else has stopped stays stopped afterwards. As after any stop, a thread that waits in
+// included. A process that something else has stopped stays stopped afterwards. As after any stop, a thread that waits in
 // epoll_wait, nanosleep and a few others can see EINTR (signal(7)).
 //
 // Thread-safety: made, used and destroyed by one thread: only the one that attached may ask. That thread should end soon

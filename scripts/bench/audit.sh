@@ -111,7 +111,7 @@ for language, (head, part, begin, call, end) in PARTS.items():
     file = os.path.join(work, "unit." + language)
     with open(file, "w") as out:
         out.write(text)
-    # Interleaved; the least of each is what the machine's other work disturbed least.
+    # Interleaved; the minimum of each is the run that other work disturbed least.
     times = [(run(audit(file, "--no-cache"))[0], run([*CHECKS[language], file])[0]) for _ in range(5)]
     ours, theirs = (min(column) for column in zip(*times))
     print(f"== {text.count(chr(10))} lines of .{language}: {ours:.2f} s of CPU (goal <= 2); {CHECKS[language][0].split('/')[-1]} "

@@ -168,10 +168,7 @@ TEST_CASE("for a line that leaks the container is named, and what became of its 
         Project project;
         project.add("service.cpp", service(members, statement));
         if (broken) project.add("other.cpp", "int x = ;\n");
-        audit::AuditOptions options;
-        options.paths = {project.path("")};
-        options.explain = {{"other", "nowhere.cpp", 1}, at};
-        return audit::run_audit(options).explained;
+        return project.audit(false, {{"other", "nowhere.cpp", 1}, at}).explained;
     };
     const CodeLine grown{"on_request", "service.cpp", 8};
     const auto message = [&](const std::string& forget, const std::string& statement) {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "audit/audit.hpp"
 #include "system/temporary_directory.hpp"
@@ -22,11 +24,12 @@ class Project {
         std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
         std::ofstream(path(name)) << text;
     }
-    Audit audit(bool cache = false) const {
+    Audit audit(bool cache = false, std::vector<CodeLine> explain = {}) const {
         audit::AuditOptions options;
         options.paths = {directory_.path()};
         if (cache) options.cache_directory = directory_.path() + "/.cache";
         options.jobs = 1;
+        options.explain = std::move(explain);
         return audit::run_audit(options);
     }
     std::string path(const std::string& name) const { return directory_.path() + "/" + name; }

@@ -1,4 +1,4 @@
-// Rules that were learned from services of others: what was wrong there, beside what has to be found.
+// Rules learned from the services of other projects: false findings that they gave, beside what has to be found.
 #include <doctest/doctest.h>
 
 #include <string>

@@ -1,6 +1,5 @@
 // record --pid, top and diagnose --pid, as a user calls them: the process goes on afterwards, without the agent.
 #include <doctest/doctest.h>
-#include <signal.h>
 
 #include <filesystem>
 #include <fstream>

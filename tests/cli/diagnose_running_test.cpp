@@ -6,14 +6,13 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "base/strings.hpp"
 #include "support/binary.hpp"
+#include "support/comes_true.hpp"
 #include "support/free_port.hpp"
 #include "support/get_log.hpp"
 #include "system/child_process.hpp"
-#include "system/executables.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 #include "system/tracing.hpp"
@@ -27,16 +26,6 @@ namespace {
 using Words = std::vector<std::string>;
 
 const std::string kTraffic = std::string(LEAKLINE_TESTDATA) + "/logs/track_small.jsonl";
-
-// Within 20 s.
-template <class Condition>
-bool comes_true(Condition condition) {
-    for (int i = 0; i < 2000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-}
 
 // No thread of it is the agent's or stands still for a tracer.
 bool is_left_alone(int pid) {

@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "heap/internal/running_program.hpp"
+#include "support/comes_true.hpp"
 #include "system/child_process.hpp"
 #include "system/proc_file.hpp"
 #include "system/tracing.hpp"
@@ -64,16 +64,6 @@ inline bool is_as_before(int pid) {
         if (stat->state == 't' || stat->state == 'T' || stat->comm == "leakline-agent") return false;
     }
     return pointers_to_agent(pid) == 0;
-}
-
-// Within 20 s.
-template <class Condition>
-bool comes_true(Condition condition) {
-    for (int i = 0; i < 2000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
 }
 
 // A program that is asked by lines on its standard input.

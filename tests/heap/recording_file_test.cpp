@@ -100,6 +100,9 @@ void check_same_marks(const HeapProfile& read, const HeapProfile& expected) {
     }
 }
 
+// A record, as it stands in the file: at most 127 bytes.
+std::string record(char tag, const std::string& payload) { return tag + std::string(1, static_cast<char>(payload.size())) + payload; }
+
 }  // namespace
 
 TEST_CASE("a recording comes back as it was written") {
@@ -193,9 +196,6 @@ TEST_CASE("a recording that is followed while it is written has the same live by
 }
 
 TEST_CASE("a recording that is cut off has the names of what is no code") {
-    const auto record = [](char tag, const std::string& payload) {
-        return tag + std::string(1, static_cast<char>(payload.size())) + payload;
-    };
     std::string name{1, 2};
     for (const char* text : {"handle", "/app.py"}) heap::put_string(name, text);
     heap::put_varint(name, 7);
@@ -213,9 +213,6 @@ TEST_CASE("a recording that is cut off has the names of what is no code") {
 }
 
 TEST_CASE("names that come twice do not lead behind the frames that there are") {
-    const auto record = [](char tag, const std::string& payload) {
-        return tag + std::string(1, static_cast<char>(payload.size())) + payload;
-    };
     const std::string once = record('F', {2, 0, 0, 0, 3, 0, 0, 1, 0, 0, 2, 0, 0, 3});
     const std::string again = record('F', {2, 0, 0, 0, 0});
     const std::string records = record('I', {2, 2, 2}) + record('T', {1, 1, 0}) + once + again;

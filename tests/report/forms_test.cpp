@@ -80,7 +80,7 @@ TEST_CASE("a diagnosis in short fits on a screen, keeps to its width and breaks 
     RenderOptions full;
     const std::string text = render("text", diagnosis, full);
     const std::string verdict = text.substr(0, text.find("\n\n") + 1);
-    CHECK(text.ends_with("\n\n" + verdict));  // where the eye is when it has scrolled by
+    CHECK(text.ends_with("\n\n" + verdict));  // in view when the rest has scrolled away
 }
 
 TEST_CASE("text says under the top line what holds the leak") {
@@ -340,21 +340,6 @@ TEST_CASE("a progress line says what, how far and how long still, within the wid
     CHECK(progress_line("waiting", std::nullopt, 2500ms, 100) == "waiting  2s");
     CHECK(progress_line("a very long description of it", 1.0, 1s, 40) == "a very lon  [####################] 100 %");
     CHECK(progress_line("x", 2.0, 1s, 5) == "x");
-}
-
-TEST_CASE("one bar over stages never goes back") {
-    ProgressBar bar;
-    bar.begin(0.5);
-    CHECK(bar.at(0.5) == doctest::Approx(0.25));
-    CHECK(bar.at(0.49) == doctest::Approx(0.25));
-    CHECK(bar.at(1) == doctest::Approx(0.5));
-    CHECK(bar.at(0.5) == doctest::Approx(0.5));  // eight rounds more than planned: half of what is left
-    CHECK(bar.at(0.75) == doctest::Approx(0.625));
-    bar.begin(0.8);  // the stage was over before its share
-    CHECK(bar.at(0) == doctest::Approx(0.75));
-    CHECK(bar.at(1) == doctest::Approx(0.95));
-    bar.begin(1);
-    CHECK(bar.at(1) == 1);
 }
 
 TEST_CASE("hours are said in units that people use") {

@@ -14,7 +14,7 @@ namespace leakline::agent {
 
 extern AddressFilter address_filter __attribute__((visibility("hidden")));
 
-// Of the machine: a clock that a preloaded library may scale is not asked.
+// The time of the machine, not that of a preloaded library that scales clocks.
 std::uint64_t now_ns(clockid_t clock);
 
 // Called when the bytes to the next sample are used up. Returns whether to sample this block, and draws the next distance.

@@ -18,7 +18,7 @@ struct SampledBlock {
 // How many blocks may be sampled.
 struct SampleBudget {
     static constexpr std::uint64_t kFree = 16'384;  // the first samples, which a short program may consist of
-    // Of the interval: large blocks are sampled for certain, which a larger one would not make cheaper but vague.
+    // The budget enlarges the interval no further: large blocks would become vague, and hardly cheaper.
     static constexpr std::uint64_t kLargest = std::uint64_t{64} << 10;
     std::uint32_t one_block_in;  // allocations for each sample; 0: no limit
     std::uint64_t now_ns;        // CLOCK_MONOTONIC
@@ -55,7 +55,7 @@ class SampleTable {
     std::uint32_t free_ = 0;  // index + 1 of the first free entry
     std::uint32_t live_ = 0;
     std::uint64_t last_number_ = 0;
-    // When the budget was last looked at; checked_ns_ 0: not yet.
+    // When the budget was last checked; checked_ns_ 0: not yet.
     std::uint64_t checked_ns_ = 0, checked_samples_ = 0, checked_calls_ = 0;
 };
 

@@ -32,8 +32,9 @@ constexpr Frame kNamelessFrame{};
 
 class Sites {
   public:
-    Sites(const HeapProfile& profile, const LineOptions& options)
-        : profile_(profile), options_(options), runtimes_(runtime_modules(profile)), kinds_(kinds_of_code(profile)) {}
+    // kinds: of the profile's frames.
+    Sites(const HeapProfile& profile, const LineOptions& options, const std::vector<CodeKind>& kinds)
+        : profile_(profile), options_(options), runtimes_(runtime_modules(profile)), kinds_(kinds) {}
 
     // The innermost frame of an instruction pointer that the wanted kind of place takes; kNameless, kNoSite.
     std::uint32_t frame_of(const InstructionPointer& ip, Place wanted) const {
@@ -110,7 +111,7 @@ class Sites {
     const HeapProfile& profile_;
     const LineOptions& options_;
     const std::map<std::uint32_t, Runtime> runtimes_;
-    const std::vector<CodeKind> kinds_;  // of each frame
+    const std::vector<CodeKind>& kinds_;
     std::map<Key, std::uint32_t> index_;
     std::unordered_map<std::uint64_t, std::uint32_t> site_of_frame_;
     std::unordered_map<std::uint32_t, std::string> normal_;
@@ -126,6 +127,7 @@ namespace {
 TraceAttribution attribute_to_processes(const HeapProfile& profile) {
     const std::size_t trace_count = profile.traces.size();
     TraceAttribution result;
+    result.kind_of_frame = kinds_of_code(profile);
     result.site_of_trace.assign(trace_count, kNoSite);
     result.line_of_trace.assign(trace_count, 0);
     result.frame_of_trace.assign(trace_count, kNoSite);
@@ -156,7 +158,9 @@ TraceAttribution attribute_to_processes(const HeapProfile& profile) {
 
 TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options) {
     if (options.by == GroupBy::process) return attribute_to_processes(profile);
-    Sites sites(profile, options);
+    TraceAttribution result;
+    result.kind_of_frame = kinds_of_code(profile);
+    Sites sites(profile, options, result.kind_of_frame);
     const std::size_t ip_count = profile.ips.size(), trace_count = profile.traces.size();
     const bool self = options.attribution == Attribution::self;
     struct Found {
@@ -177,7 +181,6 @@ TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions&
 
     // A trace's answer is its own place, unless its parent's is a better one. Parents come first, so one pass does.
     std::vector<Found> of_trace(trace_count);
-    TraceAttribution result;
     result.site_of_trace.assign(trace_count, kNoSite);
     result.line_of_trace.assign(trace_count, 0);
     result.frame_of_trace.assign(trace_count, kNoSite);

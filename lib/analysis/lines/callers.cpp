@@ -1,7 +1,5 @@
 #include "analysis/lines/internal/callers.hpp"
 
-#include "analysis/lines/code_kind.hpp"
-
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -18,12 +16,13 @@ constexpr std::uint32_t kNamesNothing = kNoSite;
 // for each: a recording has millions of stacks of a few thousand different frames.
 class CallLines {
   public:
-    explicit CallLines(const HeapProfile& profile)
-        : profile_(profile), runtimes_(runtime_modules(profile)), line_of_frame_(profile.frames.size(), kUnseen) {}
+    // kinds: of the profile's frames.
+    CallLines(const HeapProfile& profile, const std::vector<CodeKind>& kinds)
+        : profile_(profile), kinds_(kinds), line_of_frame_(profile.frames.size(), kUnseen) {}
 
-    std::uint32_t number_of(std::size_t frame_index, StringId module) {
+    std::uint32_t number_of(std::size_t frame_index) {
         std::uint32_t& number = line_of_frame_[frame_index];
-        if (number == kUnseen) number = find(profile_.frames[frame_index], module);
+        if (number == kUnseen) number = find(frame_index);
         return number;
     }
     const CodeLine& operator[](std::uint32_t number) const { return lines_[number]; }
@@ -32,20 +31,20 @@ class CallLines {
   private:
     static constexpr std::uint32_t kUnseen = kNamesNothing - 1;
 
-    std::uint32_t find(const Frame& frame, StringId module) {
+    std::uint32_t find(std::size_t frame_index) {
+        const Frame& frame = profile_.frames[frame_index];
         if (frame.function.value == 0 && frame.file.value == 0) return kNamesNothing;
         const auto [place, fresh] =
             numbers_.try_emplace({frame.function, frame.file, frame.line}, static_cast<std::uint32_t>(lines_.size()));
         if (fresh) {
-            const std::string &function = profile_.string(frame.function), &file = profile_.string(frame.file);
-            lines_.push_back({function, normal_path(file), frame.line});
-            library_.push_back(runtimes_.contains(module.value) || !is_user_code(file, profile_.string(module), function));
+            lines_.push_back({profile_.string(frame.function), normal_path(profile_.string(frame.file)), frame.line});
+            library_.push_back(kinds_[frame_index] == CodeKind::library);
         }
         return place->second;
     }
 
     const HeapProfile& profile_;
-    const std::map<std::uint32_t, Runtime> runtimes_;
+    const std::vector<CodeKind>& kinds_;
     std::vector<std::uint32_t> line_of_frame_;
     std::map<std::tuple<StringId, StringId, std::uint32_t>, std::uint32_t> numbers_;
     std::vector<CodeLine> lines_;
@@ -62,7 +61,7 @@ void callers_path(const HeapProfile& profile, TraceId node, std::uint32_t frame,
             const InstructionPointer& ip = profile.ips[trace.ip.value - 1];
             const std::size_t end = std::min<std::size_t>(profile.frames.size(), std::size_t{ip.first_frame} + ip.frame_count);
             for (std::size_t i = std::max<std::size_t>(begin, ip.first_frame); i < end; ++i)
-                if (const std::uint32_t number = lines.number_of(i, ip.module); number != kNamesNothing) path.push_back(number);
+                if (const std::uint32_t number = lines.number_of(i); number != kNamesNothing) path.push_back(number);
         }
         begin = 0;
         node = trace.parent.value < node.value ? trace.parent : TraceId{};
@@ -113,7 +112,7 @@ class CallerTree {
 std::vector<std::vector<CallerNode>> callers_of(const HeapProfile& profile, const TraceAttribution& attribution,
                                                 const std::vector<bool>& wanted, std::span<const TraceGrowth> growth) {
     std::vector<CallerTree> trees(attribution.sites.size());
-    CallLines lines(profile);
+    CallLines lines(profile, attribution.kind_of_frame);
     std::vector<std::uint32_t> path;
     for (std::size_t t = 0; t < growth.size(); ++t) {
         const std::uint32_t site = attribution.site_of_trace[t];

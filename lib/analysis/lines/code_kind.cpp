@@ -31,21 +31,16 @@ bool is_fetched_rust(std::string_view file) {
     return false;
 }
 
+bool is_python_package(std::string_view path) { return contains(path, "/site-packages/") || contains(path, "/dist-packages/"); }
+
 // Python's own library and installed packages; "<frozen abc>" and "<string>" are no files.
 bool is_python_library(std::string_view file) {
     if (file.starts_with('<')) return true;
-    if (!file.ends_with(".py")) return false;
-    for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib/python2.", "/lib/python3"})
-        if (contains(file, part)) return true;
-    return false;
+    return file.ends_with(".py") && (is_python_package(file) || contains(file, "/lib/python2.") || contains(file, "/lib/python3"));
 }
 
 // An extension of Python's own or one that was installed, wherever it was compiled.
-bool is_python_extension(std::string_view module) {
-    for (std::string_view part : {"/site-packages/", "/dist-packages/", "/lib-dynload/"})
-        if (contains(module, part)) return true;
-    return false;
-}
+bool is_python_extension(std::string_view module) { return is_python_package(module) || contains(module, "/lib-dynload/"); }
 
 // Code of a standard library that was compiled into the program without lines: a template's or a generic's.
 bool is_library_function(std::string_view function) {

@@ -180,7 +180,7 @@ class Chooser {
 std::optional<HeadlineLine> find_headline(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution,
                                           const Histories& histories, const Judge& judge, std::span<const JudgedLine> lines) {
     const std::vector<bool> counted = counted_sites(lines, attribution.sites.size());
-    UserLines user(profile);
+    UserLines user(profile, attribution.kind_of_frame);
     const auto choice = Chooser(user, attribution, histories, lines, counted).choose();
     if (!choice) return std::nullopt;
 
@@ -191,6 +191,7 @@ std::optional<HeadlineLine> find_headline(const HeapProfile& profile, const Wind
     one.line_of_trace.assign(profile.traces.size(), user[choice->line].line);
     one.frame_of_trace.assign(profile.traces.size(), kNoSite);
     one.node_of_trace.assign(profile.traces.size(), {});
+    one.kind_of_frame = attribution.kind_of_frame;
     std::vector<bool> inside(attribution.sites.size());
     HeadlineLine headline;
     for (std::size_t t = 0; t < profile.traces.size(); ++t) {

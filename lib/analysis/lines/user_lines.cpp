@@ -51,11 +51,8 @@ Insertion insertion_of(std::string_view function, std::string_view file) {
     return node ? Insertion::node : Insertion::block;
 }
 
-UserLines::UserLines(const HeapProfile& profile)
-    : profile_(profile),
-      kinds_(kinds_of_code(profile)),
-      of_frame_(profile.frames.size(), kNoSite),
-      insertion_of_frame_(profile.frames.size(), kUnknown) {
+UserLines::UserLines(const HeapProfile& profile, const std::vector<CodeKind>& kinds)
+    : profile_(profile), kinds_(kinds), of_frame_(profile.frames.size(), kNoSite), insertion_of_frame_(profile.frames.size(), kUnknown) {
     std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> index;
     for (std::size_t i = 0; i < profile.frames.size(); ++i) {
         const Frame& frame = profile.frames[i];

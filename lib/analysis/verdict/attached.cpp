@@ -1,5 +1,5 @@
 // Lines of a process that ran before it was recorded: frees of blocks that are older than the recording are not seen, so what replaces them,
-// as in a cache that is full, looks like growth. Malloc's own figures, or memory as a whole, tell the two apart.
+// as in a cache that is full, looks like growth. Malloc's own figures, or memory as a whole, show which it is.
 #include <fmt/format.h>
 
 #include <algorithm>

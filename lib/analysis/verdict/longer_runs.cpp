@@ -14,8 +14,6 @@ namespace {
 constexpr double kWantedRequests = 200'000;
 // Standard error of a leaking line's growth, as a share of it, that a recording of samples may leave.
 constexpr double kPrecise = 0.05;
-// Of a normal distribution, to either side.
-constexpr double k95 = 1.96;
 // The growth that is asked for, and the estimate of when it is reached, have some room.
 constexpr double kRoom = 1.15;
 
@@ -109,13 +107,14 @@ std::optional<LongerRun> finer_recording(const Evidence& evidence) {
         if (line.follows != Follows::unknown && error <= kPrecise * static_cast<double>(line.growth_bytes)) return std::nullopt;
         return LongerRun{recorded_requests(evidence),
                          fmt::format("the growth of {}, {} +- {}, is known from few samples", short_place(line.at),
-                                     format_bytes(static_cast<double>(line.growth_bytes)), format_bytes(k95 * error)),
+                                     format_bytes(static_cast<double>(line.growth_bytes)), format_bytes(kNormal95 * error)),
                          true};
     }
-    // With a budget it is memory that decides; and what memory is judged to be would not change.
+    // With a budget it is memory that decides.
+    if (evidence.max_growth || !facts.memory_grows()) return std::nullopt;
     Evidence judged = evidence;
     take_small_growth(judged);
-    if (evidence.max_growth || !facts.memory_grows() || does_not_grow(judged.trend.verdict)) return std::nullopt;
+    if (does_not_grow(judged.trend.verdict)) return std::nullopt;
     return LongerRun{recorded_requests(evidence),
                      fmt::format("memory grows and no line does, in a recording of one block for each {} allocated",
                                  format_bytes(static_cast<double>(evidence.lines.totals.sampling->interval))),

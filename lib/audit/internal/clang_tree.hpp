@@ -49,8 +49,8 @@ class ClangTree {
     // The operator of a binary, compound or unary expression: "=", "+=", "<", "++", "*"; "" where a macro hides it.
     std::string binary_operator(CXCursor expression) const;
     std::string unary_operator(CXCursor expression) const;
-    // Whether it assigns: also within a macro, where its type is that of a pointer.
-    bool is_assignment(CXCursor binary) const;
+    // Whether it assigns: also within a macro, where its type is that of a pointer. left, right: its children.
+    bool is_assignment(CXCursor binary, CXCursor left, CXCursor right) const;
     // The text from the start of one cursor to the start of another in it: "for (;;) ".
     std::string text_before(CXCursor outer, CXCursor inner) const;
     std::string source(CXCursor cursor) const;

@@ -73,7 +73,7 @@ struct Operation {
     Name key = kNoName;                          // text of the key in the source
     bool few_keys = false;                       // the key is a literal or of a type with few values
     std::optional<std::uint32_t> key_parameter;  // the key is this parameter of the function
-    bool first_value = false;                    // replace: nothing but this function sets it, the constructor neither
+    bool first_value = false;                    // replace: no other function sets it, nor does the constructor
 };
 
 // The value of `to` is computed from `from`. Both are variables, "function#result", "function#index" for parameters, or kInput.

@@ -58,7 +58,7 @@ class Program {
     Runs runs(Name function, std::uint32_t loop) const;  // in a loop of it
     // The same, where callees that are only guessed by a method's name count, too.
     bool may_run_repeatedly(Name function, std::uint32_t loop) const;
-    // Whether a thread of this code's own runs it: beside what fills containers, for as long as it likes.
+    // Whether a thread that this code starts runs it: at the same time as what fills containers, and for any time.
     bool runs_in_thread(Name function) const { return in_thread_.contains(function); }
     // Whether a loop that waits never ends: no break, no return.
     bool is_endless(std::uint32_t loop) const;

@@ -2,14 +2,10 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "diagnose/internal/target.hpp"
 
 namespace leakline::diagnose {
-
-// The process and its descendants at this moment, itself first.
-std::vector<int> processes_of(int pid);
 
 // Fills in what a started service is described by: the command line as the process has it, and the URL, which is found from the sockets that
 // its processes listen on where the user gave none. Throws Error{input, usage, system}: no such process, no port or several, one in

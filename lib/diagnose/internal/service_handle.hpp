@@ -23,7 +23,7 @@ class ServiceHandle {
     bool running() const;
     // Nothing of a process that is not our child.
     std::optional<ExitStatus> status() const { return child_ != nullptr ? child_->status() : std::nullopt; }
-    // "exit code 3", or "" where nobody tells us.
+    // "exit code 3", or "" of a process that is not our child.
     std::string end_text() const;
     // Ends a child that still runs; a process that ran before goes on.
     void end(Nanoseconds grace) const;

@@ -19,7 +19,7 @@ namespace leakline::heap {
 
 struct Attached {
     std::unique_ptr<AttachedSegment> segment;
-    Nanoseconds stopped{};  // how long the one thread stood still
+    Nanoseconds stopped{};  // how long the one thread was stopped
 };
 
 // Throws Error before it has touched the process if an agent cannot work there (check_running), and if the agent could not be loaded. Waits up

@@ -40,7 +40,7 @@ class RecordingFollower {
     const std::string interpreter_;
     std::uint64_t offset_ = 0;  // of the file: read until here
     std::unique_ptr<Content> content_ = std::make_unique<Content>();
-    std::size_t named_addresses_ = 0, named_functions_ = 0;
+    std::size_t named_addresses_ = 0;
 };
 
 }  // namespace leakline::heap

@@ -16,7 +16,7 @@ extern const std::string_view uplot_css, uplot_js, flamegraph_js, report_css, re
 struct HtmlSection {
     std::string id, heading;
     std::string body;       // HTML; a section without one is left out
-    std::string gist = {};  // HTML beside the heading: what a reader learns who leaves it folded
+    std::string gist = {};  // HTML beside the heading: the summary for readers who leave it folded
     bool folded = false;
     bool scripted = false;  // shows nothing without JavaScript
 };
@@ -44,7 +44,6 @@ std::string program_name(std::string_view command);
 std::string html_cut(std::string_view text);  // at most 2000 bytes of plain text, and their original number
 // With growth bars. at: the line to mark, may be null.
 std::string html_line_table(const LineTable& table, const RenderOptions& options, const CodeLine* at = nullptr);
-bool shows_growth(const LineTable& table, const RenderOptions& options);  // in the unit and precision that are printed
 // Each table of the report, the one of the line `at` first and open, those without growth folded.
 std::string html_line_tables(const LineReport& report, const LineTable* first, const CodeLine* at, const RenderOptions& options);
 std::string html_ranking(const std::vector<LineGrowth>& lines, const RenderOptions& options);

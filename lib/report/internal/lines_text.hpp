@@ -5,6 +5,8 @@
 
 namespace leakline::report {
 
+// The place and the source text of the line to examine first.
+void add_top_line(TerminalText& text, const LineGrowth& line);
 void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines);
 // memory_profiler's table of each function; that of first, where it is not null, before the others.
 void add_tables(TerminalText& text, const LineReport& lines, const LineTable* first);

@@ -12,7 +12,7 @@ struct PathNode {
     CodeLine at;  // of the root: nothing
     bool library = false, leaking = false;
     double before = 0, after = 0;          // bytes, or of a comparison bytes per Comparison::per, with all that is below
-    double size = 0;                       // of both the larger, summed over the paths below: what to draw
+    double size = 0;                       // the larger of both, summed over the paths below: the width to draw
     std::map<CodeLine, PathNode> callees;  // what it calls
 };
 

@@ -54,8 +54,8 @@ std::string diagnosed_growth_text(const Diagnosis& diagnosis);
 // "day.jsonl, 8 rounds"; a soak has none.
 std::string traffic_text(const Diagnosis& diagnosis);
 std::string detectable_text(const TrendVerdict& trend);
-// Three digits, or all digits before the point, no powers of ten: "9.8", "1,500".
-std::string plain_rate(double requests_per_second);
+// "at the log's rate of 9.8 requests/s".
+std::string log_rate_text(double requests_per_second);
 
 // "POST /b: 39.3 B (12.3 B to 66.4 B) of heap per request, leaks": what each kind of request leaves behind, at most twelve
 // of them.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/lines/code_kind.hpp"
 #include "analysis/lines/lines.hpp"
 #include "model/heap.hpp"
 
@@ -37,6 +38,7 @@ struct TraceAttribution {
     std::vector<std::uint32_t> line_of_trace;   // the line number behind it, 0 where there is none
     std::vector<std::uint32_t> frame_of_trace;  // index into HeapProfile::frames; kNoSite where there is none
     std::vector<TraceId> node_of_trace;         // the trace node that holds it: its parent is the caller
+    std::vector<CodeKind> kind_of_frame;        // index as HeapProfile::frames
 };
 
 TraceAttribution attribute_traces(const HeapProfile& profile, const LineOptions& options);

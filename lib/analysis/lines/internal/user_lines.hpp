@@ -22,7 +22,8 @@ Insertion insertion_of(std::string_view function, std::string_view file = {});
 // Lines of user code by what they show. Two frames of one file and line are one, whatever function they name.
 class UserLines {
   public:
-    explicit UserLines(const HeapProfile& profile);  // which must outlive it
+    // kinds: of the profile's frames. Both must outlive it.
+    UserLines(const HeapProfile& profile, const std::vector<CodeKind>& kinds);
 
     struct Position {
         TraceId node;
@@ -42,7 +43,7 @@ class UserLines {
     Insertion insertion_of_frame(std::uint32_t frame);
 
     const HeapProfile& profile_;
-    const std::vector<CodeKind> kinds_;
+    const std::vector<CodeKind>& kinds_;
     std::vector<std::uint32_t> of_frame_;
     std::vector<CodeLine> at_;
     std::vector<std::uint32_t> path_;
