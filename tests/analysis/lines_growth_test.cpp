@@ -182,3 +182,21 @@ TEST_CASE("a level that is estimated from samples is flat within their noise") {
     CHECK(judge_growth(x, bytes, blocks).growth_class == GrowthClass::sawtooth);
     CHECK(judge_growth(x, bytes, blocks, 32768).growth_class == GrowthClass::flat);
 }
+
+TEST_CASE("a cache that fills in the first rounds is told as that, whatever the samples of its level are by chance") {
+    // 5 MiB in the end, with 32 KiB between samples: about 160 of them.
+    const std::vector<double> full = {0.2, 0.6, 1, 1, 1, 1, 1, 1, 1, 1}, x = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, blocks(x.size(), 1);
+    constexpr double kInterval = 32768, kLevel = 5 * kMiB;
+    std::mt19937 random(1);
+    int told = 0, sawtooth = 0;
+    constexpr int kRuns = 500;
+    for (int run = 0; run < kRuns; ++run) {
+        std::vector<double> bytes;
+        for (const double share : full) bytes.push_back(kInterval * std::poisson_distribution<int>(share * kLevel / kInterval)(random));
+        const GrowthClass told_as = judge_growth(x, bytes, blocks, kInterval).growth_class;
+        told += told_as == GrowthClass::filling_then_flat;
+        sawtooth += told_as == GrowthClass::sawtooth;
+    }
+    CHECK(told >= kRuns * 99 / 100);
+    CHECK(sawtooth == 0);
+}

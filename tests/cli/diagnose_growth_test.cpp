@@ -106,10 +106,7 @@ TEST_CASE("a Rust service's leak is the line of its own source, demangled") {
     CHECK(line["file"].get<std::string>().ends_with("rust_service.rs"));
     CHECK(line["line"] == line_with(kSources + "rust_service.rs", "// RECORD"));
     CHECK(line["function"].get<std::string>().find("rust_service::keep_record") != std::string::npos);
-    // An estimate from samples, whose standard error the report gives.
-    const double error = line["growth_error_bytes"].get<double>() / line["growth_bytes"].get<double>();
-    CHECK(error < 0.06);
-    CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(300).epsilon(.02 + 4 * error));
+    CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(300).epsilon(.02 + noise_of_samples(line)));
 }
 
 TEST_CASE("a service with jemalloc linked in is judged by memory, and the report says why it has no lines") {

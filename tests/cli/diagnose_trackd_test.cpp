@@ -158,7 +158,8 @@ TEST_CASE("the bounded service has no leak: its cache fills and is then stable")
     for (const json& line : diagnosis["lines"]) {
         CHECK(line["leaking"] == false);  // a few bytes in a whole run may well grow linearly
         if (base_name(line["file"]) != "track_user_behavior.cpp" || line["line"] != line_of_text(source, "event_cache.append(")) continue;
-        CHECK(line["class"] == "filling then flat");
+        // Where the first round has filled the cache, only its level is seen.
+        CHECK((line["class"] == "filling then flat" || line["class"] == "flat"));
         seen = true;
     }
     CHECK(seen);

@@ -45,4 +45,12 @@ inline int line_with(const std::string& file, const std::string& text) {
     return 1 + static_cast<int>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
+// How far the growth of a line may be from the truth by chance, as a share of it: four standard errors of its samples, which have to be
+// enough for 10 % each.
+inline double noise_of_samples(const nlohmann::json& line) {
+    const double share = line.value("growth_error_bytes", 0.0) / line["growth_bytes"].get<double>();
+    CHECK(share < 0.1);
+    return 4 * share;
+}
+
 }  // namespace leakline::test

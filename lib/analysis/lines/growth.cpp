@@ -93,10 +93,18 @@ double bytes_of_one_block(std::span<const double> bytes, std::span<const double>
     return grown >= 1 ? (bytes.back() - bytes.front()) / grown : 1;
 }
 
-// How far apart levels that are the same may be: of a cache of records of different sizes, or of estimates from samples, whose number has
-// the distribution of Poisson (of a dozen levels, nearly all are within five standard deviations of each other).
-double noise_of(double level, double sample_bytes) {
-    return std::max(2 * kNoise * level, 5 * std::sqrt(sample_bytes * std::max(level, 0.0)));
+// How far apart estimates of one level may be: the number of samples has the distribution of Poisson, and of a dozen levels nearly all are
+// within five standard deviations of each other.
+double noise_of_samples(double level, double sample_bytes) { return 5 * std::sqrt(sample_bytes * std::max(level, 0.0)); }
+
+// From a level down to a later one.
+double largest_fall(std::span<const double> bytes) {
+    double highest = bytes.front(), fall = 0;
+    for (const double level : bytes) {
+        highest = std::max(highest, level);
+        fall = std::max(fall, highest - level);
+    }
+    return fall;
 }
 
 // Where the level stays within noise to the end: index of the first such mark; the last index where it never
@@ -108,7 +116,7 @@ std::size_t plateau_begin(std::span<const double> bytes, double sample_bytes) {
     while (begin > 0) {
         least = std::min(least, bytes[begin - 1]);
         most = std::max(most, bytes[begin - 1]);
-        if (most - least > std::max(kNoise * (high - low), noise_of(most, sample_bytes) / 2)) break;
+        if (most - least > std::max({kNoise * (high - low), kNoise * most, noise_of_samples(most, sample_bytes)})) break;
         --begin;
     }
     return begin;
@@ -116,7 +124,9 @@ std::size_t plateau_begin(std::span<const double> bytes, double sample_bytes) {
 
 GrowthClass shape_of(std::span<const double> bytes, const Rates& rates, double sample_bytes) {
     const double low = *std::min_element(bytes.begin(), bytes.end()), high = *std::max_element(bytes.begin(), bytes.end());
-    const double center = mean(bytes), range = high - low, net = bytes.back() - bytes.front();
+    // Of a full cache of records of different sizes, or of estimates.
+    const double noise = std::max(2 * kNoise * mean(bytes), noise_of_samples(high, sample_bytes)), range = high - low,
+                 net = bytes.back() - bytes.front();
     double rises = 0, falls = 0;
     for (std::size_t i = 1; i < bytes.size(); ++i) {
         rises += std::max(0.0, bytes[i] - bytes[i - 1]);
@@ -124,12 +134,13 @@ GrowthClass shape_of(std::span<const double> bytes, const Rates& rates, double s
     }
     const std::size_t plateau = plateau_begin(bytes, sample_bytes), last = bytes.size() - 1;
     const bool settled = last - plateau >= 2 || (last - plateau == 1 && plateau >= 3);
-    if (net > 0 && settled && plateau > 0 && bytes[plateau] - bytes.front() > 0.6 * range && range > noise_of(high, sample_bytes))
-        return GrowthClass::filling_then_flat;
+    const double risen = mean(bytes.subspan(plateau)) - bytes.front();
+    if (net > 0 && settled && plateau > 0 && risen > 0.6 * range && range > noise) return GrowthClass::filling_then_flat;
     if (net > 0 && rates.rate.size() >= kMinGroups && slows_down(rates.rate) && falls < 0.1 * rises) return GrowthClass::filling_then_flat;
-    if (range <= noise_of(center, sample_bytes)) return GrowthClass::flat;
+    if (range <= noise) return GrowthClass::flat;
     if (net < 0 && -net > 0.5 * range && rises < 0.5 * falls) return GrowthClass::shrinking;
-    if (std::abs(net) < 0.5 * range && rises > 0 && falls > 0) return GrowthClass::sawtooth;
+    if (std::abs(net) < 0.5 * range && rises > 0 && largest_fall(bytes) > noise_of_samples(high, sample_bytes))
+        return GrowthClass::sawtooth;
     return GrowthClass::unclear;
 }
 
