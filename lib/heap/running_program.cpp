@@ -88,14 +88,15 @@ class Check {
         }
     }
 
-    // A program that has just started has no libraries yet.
+    // A program that has just started has no libraries yet. Of a library's segments, the loader maps that of its data last.
     std::vector<Mapping> wait_for_libraries() const {
         constexpr int kTries = 100;
         for (int tries = 0;; ++tries) {
             std::vector<Mapping> mappings = parse_mappings(read_small_file(folder_ + "/maps").value_or(""));
             if (mappings.empty()) refuse_tracing(pid_, read_stat(pid_) ? EACCES : ESRCH);
-            const bool loaded = std::any_of(mappings.begin(), mappings.end(),
-                                            [](const Mapping& mapping) { return mapped_name(mapping).starts_with("libc"); });
+            const bool loaded = std::any_of(mappings.begin(), mappings.end(), [](const Mapping& mapping) {
+                return mapping.writable && mapped_name(mapping).starts_with("libc");
+            });
             if (loaded || !dynamic_ || tries == kTries) return mappings;
             sleep_for({}, std::chrono::milliseconds(10));
         }
