@@ -171,11 +171,25 @@ std::optional<std::string> DebugInfo::class_of_vtable(std::uint64_t address) {
     return name.starts_with(kStart) ? std::optional(name.substr(kStart.size())) : std::nullopt;
 }
 
+static Declaration declaration_of(Dwarf_Die& die) {
+    Declaration declared;
+    if (const char* file = ::dwarf_decl_file(&die)) declared.file = file;
+    int line = 0;
+    if (::dwarf_decl_line(&die, &line) == 0) declared.line = static_cast<std::uint32_t>(std::max(line, 0));
+    return declared;
+}
+
+Declaration DebugInfo::declaration_at(const EntryId& entry) {
+    Dwarf_Die die;
+    if (entry.offset == 0 || entry.module >= state_->modules.size() ||
+        ::dwarf_offdie(state_->debug_info_of(state_->modules[entry.module]), entry.offset, &die) == nullptr)
+        return {};
+    return declaration_of(die);
+}
+
 void DebugInfo::State::describe(Variable& variable, std::size_t module, Dwarf_Die& die) {
     variable.type = type_attribute(module, die);
-    if (const char* file = ::dwarf_decl_file(&die)) variable.file = file;
-    int line = 0;
-    if (::dwarf_decl_line(&die, &line) == 0) variable.line = static_cast<std::uint32_t>(std::max(line, 0));
+    variable.declared = declaration_of(die);
 }
 
 std::optional<Variable> DebugInfo::State::variable(std::size_t module, Dwarf_Off place) {

@@ -69,6 +69,8 @@ class DebugInfo {
 
     // Valid until the next call that makes types.
     const Type& type(TypeId id);
+    // Where a member is declared.
+    Declaration declaration_at(const EntryId& entry);
     // The class whose virtual table starts at or covers the address that an object's first word holds.
     std::optional<std::string> class_of_vtable(std::uint64_t address);
     // A class by its full name, as demanglers and debug information spell it; 0 if there is no definition.

@@ -145,7 +145,12 @@ void DebugInfo::State::read_structure(Type& type, std::size_t module, Dwarf_Die&
             type.polymorphic = type.polymorphic || offset.value_or(0) == 0;
             continue;
         }
-        Member member{name == nullptr ? "" : name, offset.value_or(0), type_attribute(module, child), tag == DW_TAG_inheritance};
+        Member member;
+        member.name = name == nullptr ? "" : name;
+        member.offset = offset.value_or(0);
+        member.type = type_attribute(module, child);
+        member.base = tag == DW_TAG_inheritance;
+        member.entry = {static_cast<std::uint32_t>(module), ::dwarf_dieoffset(&child)};
         (member.base ? bases : type.members).push_back(std::move(member));
     } while (type.members.size() < kMaxMembers && ::dwarf_siblingof(&child, &child) == 0);
     type.members.insert(type.members.begin(), bases.begin(), bases.end());

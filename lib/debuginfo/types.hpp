@@ -9,11 +9,23 @@ namespace leakline::debuginfo {
 
 using TypeId = std::uint32_t;  // of one DebugInfo; 0: not known
 
+// An entry of the debug information; see DebugInfo::declaration_at.
+struct EntryId {
+    std::uint32_t module = 0;
+    std::uint64_t offset = 0;  // 0: none
+};
+
+struct Declaration {
+    std::string file;
+    std::uint32_t line = 0;  // 0: not known
+};
+
 struct Member {
     std::string name;  // empty: a base class, or an anonymous structure or union
     std::uint64_t offset = 0;
     TypeId type = 0;
     bool base = false;
+    EntryId entry;
 };
 
 struct Type {
@@ -38,8 +50,7 @@ struct Type {
 struct Variable {
     std::string name;  // with its namespaces; of a local variable without
     TypeId type = 0;
-    std::string file;
-    std::uint32_t line = 0;  // 0: not known
+    Declaration declared;
     std::uint64_t address = 0;
 };
 

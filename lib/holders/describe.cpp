@@ -70,8 +70,8 @@ class Description {
     }
 
     static void set_declaration(Holder& holder, const debuginfo::Variable& variable) {
-        holder.file = variable.file;
-        holder.line = variable.line;
+        holder.file = variable.declared.file;
+        holder.line = variable.declared.line;
     }
 
     // Goes on to the members that hold most, until one is a container with several elements, or no member holds enough.
@@ -94,6 +94,11 @@ class Description {
             Holder next = so_far;
             next.path = joined(so_far.path, share.path);
             next.type = share.type_name;
+            if (!share.path.empty()) {
+                auto [file, line] = heap_.names.declaration_at(share.entry);
+                next.member_file = std::move(file);
+                next.member_line = line;
+            }
             next.elements.reset();
             // A block whose form is not known is a part of what it leads to: the buffer of a container, for one.
             const bool whole = group.type == 0 && share.path.empty();

@@ -32,21 +32,21 @@ std::string ObjectForms::name_of(TypeId type) {
     return name.empty() ? name : name + stars;
 }
 
-void ObjectForms::add_place(ObjectForm& form, std::uint64_t offset, TypeId type, FormMember::Kind kind, const std::string& path) {
+void ObjectForms::add_place(ObjectForm& form, std::uint64_t offset, TypeId type, FormMember::Kind kind, const Named& named) {
     if (places_of(form) >= kMaxPlaces) return;
     const auto found = std::find_if(form.members.begin(), form.members.end(),
-                                    [&](const FormMember& member) { return member.path == path && member.kind == kind; });
+                                    [&](const FormMember& member) { return member.path == named.path && member.kind == kind; });
     const Place place{offset, type, static_cast<std::size_t>(found - form.members.begin())};
-    if (found == form.members.end()) form.members.push_back({path, type, name_of(type), kind});
+    if (found == form.members.end()) form.members.push_back({named.path, type, name_of(type), kind, named.entry});
     const bool plain = names_.type(type).kind == Type::Kind::pointer;
     (kind == FormMember::Kind::words ? form.words : plain ? form.pointers : form.owners).push_back(place);
 }
 
-void ObjectForms::add_words(ObjectForm& form, std::uint64_t begin, std::uint64_t end, const std::string& path) {
-    for (std::uint64_t at = (begin + 7) / 8 * 8; at + 8 <= end; at += 8) add_place(form, at, 0, FormMember::Kind::words, path);
+void ObjectForms::add_words(ObjectForm& form, std::uint64_t begin, std::uint64_t end, const Named& named) {
+    for (std::uint64_t at = (begin + 7) / 8 * 8; at + 8 <= end; at += 8) add_place(form, at, 0, FormMember::Kind::words, named);
 }
 
-void ObjectForms::add_places(ObjectForm& form, TypeId id, std::uint64_t offset, const std::string& path, int depth) {
+void ObjectForms::add_places(ObjectForm& form, TypeId id, std::uint64_t offset, const Named& named, int depth) {
     if (depth > kDeepestStructure || places_of(form) >= kMaxPlaces) return;
     const Type type = names_.type(id);
     if (type.kind == Type::Kind::scalar) return;
@@ -55,27 +55,28 @@ void ObjectForms::add_places(ObjectForm& form, TypeId id, std::uint64_t offset, 
         const FormMember::Kind kind = container == Containers::Kind::sequence ? FormMember::Kind::container
                                       : container == Containers::Kind::text   ? FormMember::Kind::text
                                                                               : FormMember::Kind::pointer;
-        add_place(form, offset, id, kind, path);
+        add_place(form, offset, id, kind, named);
     } else if (type.kind == Type::Kind::pointer) {
-        add_place(form, offset, id, FormMember::Kind::pointer, path);
+        add_place(form, offset, id, FormMember::Kind::pointer, named);
     } else if (type.kind == Type::Kind::array) {
         const std::uint64_t each = names_.type(type.target).size;
         for (std::uint64_t i = 0; i < type.count && each != 0 && places_of(form) < kMaxPlaces; ++i)
-            add_places(form, type.target, offset + i * each, path + "[]", depth + 1);
+            add_places(form, type.target, offset + i * each, {named.path + "[]", named.entry}, depth + 1);
     } else if (type.kind == Type::Kind::structure) {
         for (const auto& member : type.members) {
             // Those of the standard library's own are not what its users call them.
-            const bool named = !member.base && !member.name.empty() && !member.name.starts_with("_M_");
-            add_places(form, member.type, offset + member.offset, named ? path + (path.empty() ? "" : ".") + member.name : path, depth + 1);
+            const bool shown = !member.base && !member.name.empty() && !member.name.starts_with("_M_");
+            const Named inner = {named.path + (named.path.empty() ? "" : ".") + member.name, member.entry};
+            add_places(form, member.type, offset + member.offset, shown ? inner : named, depth + 1);
         }
     } else {  // unions, and what is only declared
         // The value of a std::optional.
         const auto value =
             std::find_if(type.members.begin(), type.members.end(), [](const auto& member) { return member.name == "_M_value"; });
         if (value != type.members.end())
-            add_places(form, value->type, offset + value->offset, path, depth + 1);
+            add_places(form, value->type, offset + value->offset, named, depth + 1);
         else
-            add_words(form, offset, offset + type.size, path);
+            add_words(form, offset, offset + type.size, named);
     }
 }
 
@@ -84,11 +85,11 @@ const ObjectForm& ObjectForms::form_of(TypeId type, std::uint64_t size) {
     ObjectForm& form = known->second;
     if (!fresh) return form;
     if (type != 0)
-        add_places(form, type, 0, "", 0);
+        add_places(form, type, 0, {}, 0);
     else if (size <= kNamedWords)
-        for (std::uint64_t at = 0; at + 8 <= size; at += 8) add_place(form, at, 0, FormMember::Kind::words, fmt::format("+{:#x}", at));
+        for (std::uint64_t at = 0; at + 8 <= size; at += 8) add_place(form, at, 0, FormMember::Kind::words, {fmt::format("+{:#x}", at)});
     else
-        add_words(form, 0, size, "");
+        add_words(form, 0, size, {});
     return form;
 }
 

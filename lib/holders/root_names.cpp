@@ -46,8 +46,8 @@ class Naming {
 
   private:
     static void set_variable(NamedRoot& named, const debuginfo::Variable& variable) {
-        named.holder.file = variable.file;
-        named.holder.line = variable.line;
+        named.holder.file = variable.declared.file;
+        named.holder.line = variable.declared.line;
         named.group.type = variable.type;
     }
 

@@ -63,6 +63,8 @@ struct Holder {
     std::string module;                     // global: file of the program or library
     std::string file;                       // where the variable is declared; empty if it is not known
     std::uint32_t line = 0;
+    std::string member_file;  // where the last member of path is declared; empty if it has none, or that is not known
+    std::uint32_t member_line = 0;
     Bytes bytes = 0;  // of all blocks that can be reached through it and through no holder that comes before
     std::uint64_t blocks = 0;
     Bytes shared_bytes = 0;         // the part of it that another variable leads to as well

@@ -68,6 +68,7 @@ std::string held_by_text(const HeldBy& held_by) {
     std::string text = fmt::format("{} ({}{}{})", variable_text(holder), contents, contents.empty() ? "" : ", ",
                                    format_bytes(static_cast<double>(holder.bytes)));
     if (!holder.file.empty()) text += fmt::format("  {}:{}", holder.file, holder.line);
+    if (holder.member_line != 0) text += fmt::format("  member {}:{}", holder.member_file, holder.member_line);
     return text;
 }
 

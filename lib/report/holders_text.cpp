@@ -59,9 +59,13 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
                                 100 * static_cast<double>(holder.bytes) / static_cast<double>(report.bytes));
     }
     add_row(text, contents);
-    if (!holder.file.empty())
-        add_row(text, TerminalText::cut_front(fmt::format("<- {}:{}", holder.file, holder.line),
+    const auto add_place = [&](std::string_view what, const std::string& file, std::uint32_t line) {
+        if (file.empty()) return;
+        add_row(text, TerminalText::cut_front(fmt::format("{} {}:{}", what, file, line),
                                               static_cast<std::size_t>(text.options().width) - kIndent));
+    };
+    add_place("<-", holder.file, holder.line);
+    add_place("member", holder.member_file, holder.member_line);
     if (holder.root == Holder::Root::thread_local_variable || holder.root == Holder::Root::local) add_row(text, "thread " + holder.thread);
     for (const HolderPart& part : holder.parts) {
         const std::string what = contents_text(part.type, part.elements);

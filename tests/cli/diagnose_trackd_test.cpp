@@ -136,6 +136,7 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
     CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents") != std::string::npos);
     REQUIRE(diagnosis.contains("held_by"));
     CHECK(diagnosis["held_by"]["holder"]["path"].get<std::string>().ends_with("event_cache.mode_->records_"));
+    CHECK(diagnosis["held_by"]["holder"]["member_file"].get<std::string>().ends_with("lib/service/leaky.cpp"));  // the mode in use
     CHECK(diagnosis["held_by"]["holder"]["type"] == "std::list<leakline::service::CachedEvents>");
     CHECK(outcome.out.find("\n  held by          ") != std::string::npos);
     CHECK(read_file(text).find("event_cache.append(") != std::string::npos);

@@ -108,6 +108,7 @@ TEST_CASE("a known holder is found: its variable, the path to the container, its
             CHECK(first.elements == known.elements);
             CHECK(first.file.ends_with("known_holders.cpp"));
             CHECK(first.line > 0);
+            CHECK((first.member_line > 0) == (first.path.find_first_of(".>") != std::string::npos));
             // Around the container are the objects on the path to it, and what malloc has cached.
             CHECK(counted(first.bytes, first.blocks) >= program.held() * 0.99 - 8192);
             CHECK(counted(first.bytes, first.blocks) <= program.held() * 1.01 + 1024);

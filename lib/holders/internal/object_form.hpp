@@ -32,6 +32,7 @@ struct FormMember {
     debuginfo::TypeId type = 0;
     std::string type_name;
     Kind kind = Kind::words;
+    debuginfo::EntryId entry;  // of the last member that path names
 };
 
 // A place within objects of a type.
@@ -102,9 +103,14 @@ class ObjectForms {
     const std::vector<std::uint64_t>& links_of(debuginfo::TypeId type);
 
   private:
-    void add_places(ObjectForm& form, debuginfo::TypeId type, std::uint64_t offset, const std::string& path, int depth);
-    void add_place(ObjectForm& form, std::uint64_t offset, debuginfo::TypeId type, FormMember::Kind kind, const std::string& path);
-    void add_words(ObjectForm& form, std::uint64_t begin, std::uint64_t end, const std::string& path);
+    // What the places belong to: the path to them, and the last member that it names.
+    struct Named {
+        std::string path;
+        debuginfo::EntryId entry = {};
+    };
+    void add_places(ObjectForm& form, debuginfo::TypeId type, std::uint64_t offset, const Named& named, int depth);
+    void add_place(ObjectForm& form, std::uint64_t offset, debuginfo::TypeId type, FormMember::Kind kind, const Named& named);
+    void add_words(ObjectForm& form, std::uint64_t begin, std::uint64_t end, const Named& named);
     std::string name_of(debuginfo::TypeId type);
     void find_shared(Class& found);
 

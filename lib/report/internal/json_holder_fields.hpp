@@ -39,6 +39,8 @@ void fields(A& a, In<A, Holder>& holder) {
     a.where_any("module", holder.module);
     a("file", holder.file);
     a("line", holder.line);
+    a.where_any("member_file", holder.member_file);
+    a.where_any("member_line", holder.member_line);
     a("bytes", holder.bytes);
     a("blocks", holder.blocks);
     a.where_any("shared_bytes", holder.shared_bytes);
