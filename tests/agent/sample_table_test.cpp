@@ -156,11 +156,11 @@ TEST_CASE("the interval doubles while more blocks are sampled than the budget ha
         bool doubles;
         std::uint64_t interval = 16;
     };
-    for (const auto& [calls, ns, doubles, interval] :
-         {Case{2'000, kSecond / 10, true}, Case{200'000, kSecond / 10, false}, Case{2'000, kSecond, false},
-          Case{2'000, kSecond / 10, false, SampleBudget::kLargest}}) {
-        CAPTURE(calls);
-        CAPTURE(ns);
+    for (const Case& each : {Case{2'000, kSecond / 10, true}, Case{200'000, kSecond / 10, false}, Case{2'000, kSecond, false},
+                             Case{2'000, kSecond / 10, false, SampleBudget::kLargest}}) {
+        const auto& [calls, ns, doubles, interval] = each;
+        CAPTURE(each.calls);
+        CAPTURE(each.ns);
         test::SegmentInMemory memory(kSizes, interval);
         auto filter = std::make_unique<AddressFilter>();
         SampleTable table;

@@ -302,15 +302,14 @@ TEST_CASE("a native service that is called like an interpreter stays native") {
     CHECK(report.runtime == Runtime::native);
     CHECK(report.unavailable.empty());
     CHECK(headline_of(report) == "/src/chain.cpp:5");
-    for (const auto& [path, runtime] :
-         std::vector<std::pair<std::string, Runtime>>{{"/usr/lib/jvm/java-17/lib/server/libjvm.so", Runtime::java},
-                                                      {"/usr/bin/python3.11", Runtime::python},
-                                                      {"/home/me/venv/bin/python", Runtime::python},
-                                                      {"/usr/bin/node", Runtime::node},
-                                                      {"/usr/bin/pythonista", Runtime::native},
-                                                      {"/usr/lib/libruby-3.1.so.3.1", Runtime::ruby},
-                                                      {"/opt/service", Runtime::native}})
-        CHECK_MESSAGE(runtime_of_module(path) == runtime, path);
+    for (const auto& each : std::vector<std::pair<std::string, Runtime>>{{"/usr/lib/jvm/java-17/lib/server/libjvm.so", Runtime::java},
+                                                                         {"/usr/bin/python3.11", Runtime::python},
+                                                                         {"/home/me/venv/bin/python", Runtime::python},
+                                                                         {"/usr/bin/node", Runtime::node},
+                                                                         {"/usr/bin/pythonista", Runtime::native},
+                                                                         {"/usr/lib/libruby-3.1.so.3.1", Runtime::ruby},
+                                                                         {"/opt/service", Runtime::native}})
+        CHECK_MESSAGE(runtime_of_module(each.first) == each.second, each.first);
 }
 
 TEST_CASE("a level is paired with the time of its own mark, so that rates hold where marks are not evenly spaced") {

@@ -38,59 +38,59 @@ const Words kOnlyLeaks = {"--still-filling", "leak"};
 }  // namespace
 
 TEST_CASE("a leak by a timer follows time, has no price per request, and is not restated at the log's rate") {
-    const auto [outcome, report] = diagnose("timer", "0", {"--memory-limit", "512MiB", "--max-growth", "100MiB/h", "--no-holders"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 1);
-    CHECK_FALSE(report.contains("held_by"));
-    CHECK(report["verdict"] == "leak");
-    CHECK(report["follows"] == "time");
-    CHECK(report["trend"]["bytes_per_request"].is_null());
-    CHECK(report["lines"][0]["follows"] == "time");
-    CHECK(report["lines"][0]["bytes_per_request"].is_null());
+    const Diagnosed run = diagnose("timer", "0", {"--memory-limit", "512MiB", "--max-growth", "100MiB/h", "--no-holders"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK_FALSE(run.report.contains("held_by"));
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["follows"] == "time");
+    CHECK(run.report["trend"]["bytes_per_request"].is_null());
+    CHECK(run.report["lines"][0]["follows"] == "time");
+    CHECK(run.report["lines"][0]["bytes_per_request"].is_null());
     // 8 KiB every 20 ms are 1.37 GiB/h; a busy machine's timer is late.
-    const double hourly = report["bytes_per_hour_by_time"]["estimate"];
+    const double hourly = run.report["bytes_per_hour_by_time"]["estimate"];
     CHECK(hourly < 1.6e9);
     CHECK(hourly > 0.7e9);
-    CHECK(report["projected_bytes_per_hour"]["estimate"] == hourly);
-    CHECK(report["trend"]["time_to_limit_h"]["estimate"].get<double>() < 1);
+    CHECK(run.report["projected_bytes_per_hour"]["estimate"] == hourly);
+    CHECK(run.report["trend"]["time_to_limit_h"]["estimate"].get<double>() < 1);
 }
 
 TEST_CASE("the variable that holds a leak is named, and blocks that nothing holds are lost") {
     for (const char* tracker : {"heaptrack", "agent"}) {
         CAPTURE(tracker);
-        const auto [held, report] = diagnose("leak", "0", {"--still-filling", "leak", "--tracker", tracker});
-        INFO(held.out << held.err);
-        REQUIRE(report.contains("held_by"));
-        const json& holder = report["held_by"]["holder"];
+        const Diagnosed held = diagnose("leak", "0", {"--still-filling", "leak", "--tracker", tracker});
+        INFO(held.outcome.out << held.outcome.err);
+        REQUIRE(held.report.contains("held_by"));
+        const json& holder = held.report["held_by"]["holder"];
         CHECK(holder["path"] == "(anonymous namespace)::kept");
         CHECK(holder["type"].get<std::string>().starts_with("std::deque<"));
         CHECK(holder["line"] == line_with(kSources + "growth_modes.cpp", "std::deque<Kept> kept"));
-        CHECK(held.out.find("  held by          global (anonymous namespace)::kept (std::deque<") != std::string::npos);
+        CHECK(held.outcome.out.find("  held by          global (anonymous namespace)::kept (std::deque<") != std::string::npos);
     }
-    const auto [lost, report] = diagnose("lost", "0", kOnlyLeaks);
-    INFO(lost.out << lost.err);
-    REQUIRE(report.contains("held_by"));
-    CHECK_FALSE(report["held_by"].contains("holder"));
-    CHECK(report["held_by"]["lost_blocks"].get<int>() > 1000);
-    CHECK(lost.out.find("  held by          nothing: ") != std::string::npos);
+    const Diagnosed lost = diagnose("lost", "0", kOnlyLeaks);
+    INFO(lost.outcome.out << lost.outcome.err);
+    REQUIRE(lost.report.contains("held_by"));
+    CHECK_FALSE(lost.report["held_by"].contains("holder"));
+    CHECK(lost.report["held_by"]["lost_blocks"].get<int>() > 1000);
+    CHECK(lost.outcome.out.find("  held by          nothing: ") != std::string::npos);
 }
 
 TEST_CASE("a short run of growth per request is a leak or a cache that is still filling; a shell that starts the service hides no line") {
-    const auto [outcome, report] = diagnose_service(
+    const Diagnosed run = diagnose_service(
         {"sh", "-c", "ls / >/dev/null; \"$@\"; true", "start", std::string(PROGRAMS) + "growth_modes", "{port}", "lru", "10000000"},
         {"--retries", "0", "--pace", "500/s"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 3);
-    CHECK(report["still_filling"] == true);
-    CHECK(outcome.out.starts_with("LEAK OR A CACHE THAT IS STILL FILLING: live heap allocated at growth_modes.cpp:"));
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 3);
+    CHECK(run.report["still_filling"] == true);
+    CHECK(run.outcome.out.starts_with("LEAK OR A CACHE THAT IS STILL FILLING: live heap allocated at growth_modes.cpp:"));
 }
 
 TEST_CASE("a service that dies of its leak under the recorder is judged by what it did until then") {
-    const auto [outcome, report] = diagnose("dies", "5000", {"--still-filling", "leak", "--tracker", "heaptrack"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code != 4);
-    CHECK(report["trend"]["verdict"] == "growing");
-    CHECK(report["warnings"].dump().find("the service exited during the recorded run, in round ") != std::string::npos);
+    const Diagnosed run = diagnose("dies", "5000", {"--still-filling", "leak", "--tracker", "heaptrack"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code != 4);
+    CHECK(run.report["trend"]["verdict"] == "growing");
+    CHECK(run.report["warnings"].dump().find("the service exited during the recorded run, in round ") != std::string::npos);
 }
 
 TEST_CASE("a Rust service's leak is the line of its own source, demangled") {
@@ -99,10 +99,10 @@ TEST_CASE("a Rust service's leak is the line of its own source, demangled") {
         MESSAGE("skipped: no rustc is installed");
         return;
     }
-    const auto [outcome, report] = diagnose_service({service, "{port}"}, kOnlyLeaks);
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 1);
-    const json& line = report["headline_line"];
+    const Diagnosed run = diagnose_service({service, "{port}"}, kOnlyLeaks);
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    const json& line = run.report["headline_line"];
     CHECK(line["file"].get<std::string>().ends_with("rust_service.rs"));
     CHECK(line["line"] == line_with(kSources + "rust_service.rs", "// RECORD"));
     CHECK(line["function"].get<std::string>().find("rust_service::keep_record") != std::string::npos);
@@ -115,14 +115,13 @@ TEST_CASE("a service with jemalloc linked in is judged by memory, and the report
         MESSAGE("skipped: no libjemalloc.a is installed");
         return;
     }
-    const auto [outcome, report] =
-        diagnose_service({service, "{port}", "leak", "0"}, {"--still-filling", "leak", "--max-growth", "64B/request"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 1);
-    CHECK(report["verdict"] == "leak");
-    CHECK(report["lines"].empty());
-    CHECK(report["lines_unavailable"].get<std::string>().find("malloc") != std::string::npos);
-    CHECK(report["trend"]["bytes_per_request"]["estimate"].get<double>() == doctest::Approx(256).epsilon(.2));
+    const Diagnosed run = diagnose_service({service, "{port}", "leak", "0"}, {"--still-filling", "leak", "--max-growth", "64B/request"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["lines"].empty());
+    CHECK(run.report["lines_unavailable"].get<std::string>().find("malloc") != std::string::npos);
+    CHECK(run.report["trend"]["bytes_per_request"]["estimate"].get<double>() == doctest::Approx(256).epsilon(.2));
 }
 
 TEST_CASE("a Java service is judged by its live objects, and a leak has the classes that grow") {
@@ -147,32 +146,32 @@ TEST_CASE("a Java service is judged by its live objects, and a leak has the clas
 
 // What defect 7 showed: figures that contradict the verdict.
 TEST_CASE("a service that is killed at a limit below what it needs is not reported as a leak of 0 bytes") {
-    const auto [outcome, report] = diagnose("swings", "200000000", {"--memory-limit", "24MiB", "--retries", "0"});
-    INFO(outcome.out << outcome.err);
-    if (!report.contains("oom_kill") || report["oom_kill"].is_null()) {
+    const Diagnosed run = diagnose("swings", "200000000", {"--memory-limit", "24MiB", "--retries", "0"});
+    INFO(run.outcome.out << run.outcome.err);
+    if (!run.report.contains("oom_kill") || run.report["oom_kill"].is_null()) {
         MESSAGE("not tried: no memory cgroup can be made here");
         return;
     }
-    CHECK(report["verdict"] == "inconclusive");
-    CHECK(outcome.out.starts_with("INCONCLUSIVE"));
+    CHECK(run.report["verdict"] == "inconclusive");
+    CHECK(run.outcome.out.starts_with("INCONCLUSIVE"));
 }
 
 TEST_CASE("without heaptrack's interpreter, counted growth without lines is said to be heap, not outside of it") {
     const TemporaryDirectory folder;
     std::filesystem::copy_file(heap::find_tracker().library, folder.path() + "/libheaptrack_preload.so");
     ::setenv("LEAKLINE_HEAPTRACK_DIR", folder.path().c_str(), 1);
-    const auto [outcome, report] = diagnose("leak", "0", kOnlyLeaks);
+    const Diagnosed run = diagnose("leak", "0", kOnlyLeaks);
     ::unsetenv("LEAKLINE_HEAPTRACK_DIR");
-    INFO(outcome.out << outcome.err);
-    CHECK(report["verdict"] == "leak");
-    CHECK(outcome.out.find("outside of what the recorder sees") == std::string::npos);
-    CHECK((outcome.out + outcome.err).find("heaptrack_interpret is missing") != std::string::npos);
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.outcome.out.find("outside of what the recorder sees") == std::string::npos);
+    CHECK((run.outcome.out + run.outcome.err).find("heaptrack_interpret is missing") != std::string::npos);
 }
 
 TEST_CASE("a run that stays undecided uses the time for longer runs") {
-    const auto [outcome, report] = diagnose("swings", "30000000", {"--pace", "2000/s", "--max-time", "6s"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 3);
-    CHECK(report["rounds"].size() > 5);
-    CHECK(report["warnings"].dump().find("more rounds would take about ") != std::string::npos);
+    const Diagnosed run = diagnose("swings", "30000000", {"--pace", "2000/s", "--max-time", "6s"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 3);
+    CHECK(run.report["rounds"].size() > 5);
+    CHECK(run.report["warnings"].dump().find("more rounds would take about ") != std::string::npos);
 }

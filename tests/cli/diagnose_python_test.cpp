@@ -40,18 +40,18 @@ TEST_CASE("a leak of a Python service is a line and a function of its own, howev
     for (const Words& service : std::vector<Words>{{"/usr/bin/python3", kService, "{port}", "leak"},
                                                    {script, "{port}", "leak"},
                                                    {"sh", "-c", command, "start", "{port}", "leak"}}) {
-        const auto [outcome, report] = diagnose(log, {"--still-filling", "leak"}, service);
-        INFO(outcome.out << outcome.err);
-        CHECK(outcome.code == 1);
-        CHECK(report["verdict"] == "leak");
-        const json& line = report["headline_line"];
+        const Diagnosed run = diagnose(log, {"--still-filling", "leak"}, service);
+        INFO(run.outcome.out << run.outcome.err);
+        CHECK(run.outcome.code == 1);
+        CHECK(run.report["verdict"] == "leak");
+        const json& line = run.report["headline_line"];
         CHECK(line["file"] == (service[0] == script ? script : kService));
         CHECK(line["function"] == "Handler.do_GET");
         CHECK(line["line"].get<int>() - (service[0] == script ? 1 : 0) == line_with(kService, "kept.append(bytearray(1000))"));
         // 1,000 bytes, and the object's header and the deque's pointer: an estimate from samples.
         CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(1065).epsilon(.25));
-        CHECK(outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents") != std::string::npos);
-        CHECK(outcome.out.find("def do_GET(self):") != std::string::npos);
+        CHECK(run.outcome.out.find("Line #    Mem usage    Increment  Occurrences   Line Contents") != std::string::npos);
+        CHECK(run.outcome.out.find("def do_GET(self):") != std::string::npos);
     }
 }
 
@@ -64,30 +64,30 @@ TEST_CASE("the Flask service of the post-mortem leaks in its first version, and 
     const auto with = [&](const char* version, const Words& options) {
         return diagnose(log, options, {"/usr/bin/python3", kFlask, "{port}", version});
     };
-    const auto [leak, report] = with("list", {"--still-filling", "leak"});
-    INFO(leak.out << leak.err);
-    CHECK(leak.code == 1);
-    const json& line = report["headline_line"];
+    const Diagnosed leak = with("list", {"--still-filling", "leak"});
+    INFO(leak.outcome.out << leak.outcome.err);
+    CHECK(leak.outcome.code == 1);
+    const json& line = leak.report["headline_line"];
     CHECK(line["file"] == kFlask);
     CHECK(line["function"] == "track");
     CHECK(line["line"] == line_with(kFlask, "event = request.get_json()"));
-    REQUIRE(report.contains("held_by"));
-    const json& holder = report["held_by"]["holder"];
+    REQUIRE(leak.report.contains("held_by"));
+    const json& holder = leak.report["held_by"]["holder"];
     CHECK(holder["path"] == "tracking_service.global_event_cache");
     CHECK(holder["type"] == "list");
     CHECK(holder["element_type"] == "dict");
     CHECK(holder["line"] == line_with(kFlask, "global_event_cache = []"));
-    CHECK(leak.out.find("held by          tracking_service.global_event_cache (list, ") != std::string::npos);
+    CHECK(leak.outcome.out.find("held by          tracking_service.global_event_cache (list, ") != std::string::npos);
     // The source has removals: those of other versions.
-    REQUIRE(report.contains("audited"));
-    CHECK(report["audited"]["container"] == "global_event_cache");
-    CHECK(report["audited"]["growth"][0]["source"] == "global_event_cache.append(record)");
-    CHECK(leak.out.find("did not run, or not often enough") != std::string::npos);
+    REQUIRE(leak.report.contains("audited"));
+    CHECK(leak.report["audited"]["container"] == "global_event_cache");
+    CHECK(leak.report["audited"]["growth"][0]["source"] == "global_event_cache.append(record)");
+    CHECK(leak.outcome.out.find("did not run, or not often enough") != std::string::npos);
     for (const char* version : {"deque", "lru", "sweep"}) {
         const Words clock = version == std::string("sweep") ? Words{"--time-scale", "3600"} : Words{};
-        const auto [outcome, healthy] = with(version, clock);
-        INFO(version << outcome.out << outcome.err);
+        const Diagnosed run = with(version, clock);
+        INFO(version << run.outcome.out << run.outcome.err);
         // On a busy machine it may stay undecided.
-        CHECK(healthy["verdict"] != "leak");
+        CHECK(run.report["verdict"] != "leak");
     }
 }

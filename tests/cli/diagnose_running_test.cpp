@@ -10,6 +10,7 @@
 #include "base/strings.hpp"
 #include "support/binary.hpp"
 #include "support/comes_true.hpp"
+#include "support/diagnosed.hpp"
 #include "support/free_port.hpp"
 #include "support/get_log.hpp"
 #include "system/child_process.hpp"
@@ -48,15 +49,11 @@ class Service {
     int pid() const { return child_->pid(); }
     bool running() { return child_->running(); }
 
-    struct Result {
-        Outcome outcome;
-        json report;
-    };
-    Result diagnose(Words options) {
+    Diagnosed diagnose(Words options) {
         const std::string path = folder_->path() + "/report.json";
         Words words = {"diagnose", "--pid", std::to_string(pid()), "--still-filling", "leak", "--retries", "0", "-o", path};
         words.insert(words.end(), options.begin(), options.end());
-        Result result{run_binary("leakline", words), {}};
+        Diagnosed result{run_binary("leakline", words), {}};
         if (std::filesystem::exists(path)) result.report = json::parse(read_file(path));
         return result;
     }
@@ -81,14 +78,13 @@ TEST_CASE("a running service is diagnosed with its line, and goes on without the
     const TemporaryDirectory folder;
     Service service = start_trackd({"--mode", "leaky"}, folder);
     const std::size_t threads = thread_ids(service.pid()).size();
-    const auto [outcome, report] =
-        service.diagnose({"--traffic", kTraffic, "--rounds", "8", "--min-round", "200ms", "--sample-interval", "8KiB"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 1);
-    CHECK(report["verdict"] == "leak");
-    CHECK(report["headline_line"]["function"].get<std::string>().starts_with("leakline::service::track_user_behavior("));
-    CHECK(report["command"].get<std::string>().find("trackd") != std::string::npos);
-    CHECK(outcome.out.find("ran before this run, was not restarted and still runs") != std::string::npos);
+    const Diagnosed run = service.diagnose({"--traffic", kTraffic, "--rounds", "8", "--min-round", "200ms", "--sample-interval", "8KiB"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["headline_line"]["function"].get<std::string>().starts_with("leakline::service::track_user_behavior("));
+    CHECK(run.report["command"].get<std::string>().find("trackd") != std::string::npos);
+    CHECK(run.outcome.out.find("ran before this run, was not restarted and still runs") != std::string::npos);
     CHECK(service.running());
     CHECK(comes_true([&] { return is_left_alone(service.pid()) && thread_ids(service.pid()).size() <= threads; }));
 }
@@ -98,11 +94,10 @@ TEST_CASE("a cache that was full before the attach is no leak") {
     Service service = start_trackd({"--mode", "bounded", "--capacity", "5000"}, folder);
     const std::string url = "http://127.0.0.1:" + std::string(trim(read_file(folder.path() + "/port")));
     REQUIRE(run_binary("leakline", {"replay", kTraffic, "--target", url, "--pace", "max", "--rounds", "8"}).code == 0);
-    const auto [outcome, report] =
-        service.diagnose({"--traffic", kTraffic, "--rounds", "8", "--min-round", "200ms", "--sample-interval", "8KiB"});
-    INFO(outcome.out << outcome.err);
-    CHECK(report["verdict"] != "leak");
-    CHECK(outcome.code != 1);
+    const Diagnosed run = service.diagnose({"--traffic", kTraffic, "--rounds", "8", "--min-round", "200ms", "--sample-interval", "8KiB"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] != "leak");
+    CHECK(run.outcome.code != 1);
     CHECK(service.running());
 }
 
@@ -156,13 +151,13 @@ TEST_CASE("all workers of a pre-fork server are attached to; one of them alone i
     CHECK(refused.err.find("is also that of process " + std::to_string(workers[1])) != std::string::npos);
     CHECK(refused.err.find("give the parent of all: --pid " + std::to_string(service.pid())) != std::string::npos);
 
-    const auto [outcome, report] =
+    const Diagnosed run =
         service.diagnose({"--traffic", log, "--rounds", "7", "--min-round", "100ms", "--sample-interval", "8KiB", "--no-holders"});
-    INFO(outcome.out << outcome.err);
-    CHECK(outcome.code == 1);
-    CHECK(report["verdict"] == "leak");
-    CHECK(report["headline_line"]["function"] == "Handler.do_GET");
-    CHECK(report["headline_line"]["line"] == 6);
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["headline_line"]["function"] == "Handler.do_GET");
+    CHECK(run.report["headline_line"]["line"] == 6);
     CHECK(service.running());
     for (const int worker : workers) CHECK(comes_true([&] { return is_left_alone(worker); }));
 }

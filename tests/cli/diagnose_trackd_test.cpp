@@ -105,8 +105,9 @@ TEST_CASE("the leaky service is found out: verdict, exit code, and the line that
         rows_of(quoted_in_readme("leakline diagnose --mode leaky --traffic testdata/logs/track_small.jsonl --memory-limit 512MiB"));
     const auto printed = rows_of(lines_of(outcome.out));
     CHECK(quoted.size() >= 5);
-    for (const auto& [name, row] : quoted) {
-        INFO("README.md, row '" << name << "'");
+    for (const auto& each : quoted) {
+        const auto& [name, row] = each;
+        INFO("README.md, row '" << each.first << "'");
         REQUIRE(printed.count(name) == 1);
         CHECK(without_figures(printed.at(name)).starts_with(without_figures(row)));
     }

@@ -83,8 +83,9 @@ TEST_CASE("the largest lines of a Python program have the bytes that tracemalloc
         std::sort(largest.rbegin(), largest.rend());
         largest.resize(std::min<std::size_t>(largest.size(), 8));
         REQUIRE(largest.size() == 8);
-        for (const auto& [bytes, line] : largest) {
-            CAPTURE(line);
+        for (const auto& each : largest) {
+            const auto& [bytes, line] = each;
+            CAPTURE(each.second);
             const auto found = estimate.find(line);
             REQUIRE(found != estimate.end());
             // tracemalloc's own tables are not there, and lists grow in steps: some percent of what it counts.

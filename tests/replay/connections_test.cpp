@@ -91,9 +91,10 @@ TEST_CASE("a recorded Connection: close is sent, and ends its connection") {
 
 TEST_CASE("a connection carries as many requests as it is allowed to") {
     const LogFile log(posts(12));
-    for (const auto& [limit, expected] :
-         std::map<int, std::vector<std::size_t>>{{1, std::vector<std::size_t>(12, 1)}, {5, {2, 5, 5}}, {0, {12}}}) {
-        CAPTURE(limit);
+    const std::map<int, std::vector<std::size_t>> expected_by_limit = {{1, std::vector<std::size_t>(12, 1)}, {5, {2, 5, 5}}, {0, {12}}};
+    for (const auto& each : expected_by_limit) {
+        const auto& [limit, expected] = each;
+        CAPTURE(each.first);
         ConnectionServer server;
         replay::ReplayOptions options = options_for(log, server.url());
         options.connections = 1;

@@ -53,8 +53,9 @@ TEST_CASE("an access log is read in every envelope, by its content") {
         {docker("<190>Oct 10 11:55:36 web01 nginx: " + kCombined), "access in Docker json-file in syslog (RFC 3164)"},
         {"__CURSOR=s=1\n_PID=12\nMESSAGE=" + kCombined + "\n\n", "access in journal export"},
     };
-    for (const auto& [text, name] : envelopes_and_names) {
-        CAPTURE(text);
+    for (const auto& each : envelopes_and_names) {
+        const auto& [text, name] = each;
+        CAPTURE(each.first);
         const Contents contents = read_text(text + text);
         CHECK(contents.formats == name);
         REQUIRE(contents.requests.size() == 2);

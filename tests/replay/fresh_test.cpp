@@ -95,10 +95,10 @@ TEST_CASE("identifiers of every look are found, and keep their length and alphab
 }
 
 TEST_CASE("numbers keep their digits while there are unused ones, and no number comes twice") {
-    for (const auto& [first, step] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+    for (const auto& numbers : std::vector<std::pair<std::int64_t, std::int64_t>>{
              {100'000, 1}, {1, 1}, {1'714'557'600'123, 37}, {271'828'182'845'904'523, 1'000'000'007}}) {
-        CAPTURE(first);
-        const auto value = [first = first, step = step](int i) { return std::to_string(first + step * i); };
+        CAPTURE(numbers.first);
+        const auto value = [&](int i) { return std::to_string(numbers.first + numbers.second * i); };
         const replay::FreshPlan plan = plan_of(with_ids(300, value));
         std::set<std::string> seen;
         for (int i = 0; i < 300; ++i) seen.insert(value(i));
@@ -106,7 +106,7 @@ TEST_CASE("numbers keep their digits while there are unused ones, and no number 
             for (int i = 0; i < 300; ++i) {
                 const std::string now = fresh(plan, value(i), generation);
                 if (!seen.insert(now).second) FAIL(now << " was used before");
-                if (first > 1) CHECK(now.size() == value(i).size());
+                if (numbers.first > 1) CHECK(now.size() == value(i).size());
                 CHECK(now.front() != '0');
             }
     }
