@@ -63,6 +63,11 @@ analysis::ResourceOptions count_options(const RunContext& context, std::size_t r
     return options;
 }
 
+std::string files_left_out_text(Bytes growth) {
+    return fmt::format("pages of mapped files grew by {}; they are not counted, because the kernel takes them back when memory is short",
+                       format_bytes(static_cast<double>(growth)));
+}
+
 // Noise of a busy machine makes the detection limit coarse; the report of the limit says so.
 void warn_if_busy(RunContext& context, const MachineLoad& load) {
     constexpr double kBusyOthers = 0.25, kBusySteal = 0.05;
@@ -347,6 +352,8 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     warn_if_busy(context, load);
     context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
     context.result.metric = log.metric();
+    context.result.file_growth_bytes = log.file_growth();
+    if (const Bytes files = log.file_growth(); files != 0) context.result.trend.reasons.push_back(files_left_out_text(files));
     const bool grows = context.result.trend.verdict == Trend::growing;
     if (context.options.idle && !rounds.stopped && !objects.begun() && (grows || lines)) {
         const std::optional<IdleTime> idle = idle_time(context, log, lines ? &*lines : nullptr);

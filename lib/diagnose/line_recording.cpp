@@ -194,6 +194,7 @@ HeapProfile LineRecording::judge(const std::vector<Round>& rounds) {
     lines.skip = context_.options.skip;
     lines.only = context_.options.only;
     lines.table_function = context_.options.table_function;
+    lines.file_growth = result.file_growth_bytes;
     if (context_.options.warmup_rounds) lines.window_begin = mark_of_round(profile, *context_.options.warmup_rounds);
     result.lines = analysis::grow_lines(profile, lines);
     judge_connections(result, profile, lines, mix_, rounds);

@@ -166,7 +166,7 @@ std::optional<memory::MemoryLimit> MeasuredTarget::put_under_limit(RunContext& c
 
 std::optional<Bytes> MeasuredTarget::limit_of_rss() const {
     if (!limit_) return std::nullopt;
-    return limit_->limit() + (in_cgroup() ? log_.file_backed() : 0);
+    return limit_->limit() + (in_cgroup() && log_.counts_files() ? log_.file_backed() : 0);
 }
 
 std::optional<OomKill> MeasuredTarget::finish(const char* run, std::size_t whole_rounds) {

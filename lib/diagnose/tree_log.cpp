@@ -94,6 +94,8 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
     double level = 0;
     const memory::ProcessReading& root = readings.front();
     file_backed_ = root.resident - std::min(root.resident, root.private_bytes + root.shared_memory);
+    if (begins) first_file_backed_ = file_backed_;
+    reads_files_ = reads_files_ || file_backed_ > first_file_backed_ + kMuchOfFiles;
     Bytes held = file_backed_ + shared;
     std::uint64_t running = 0;
     for (const memory::ProcessReading& reading : readings) {
@@ -145,13 +147,20 @@ Series TreeLog::copy() const {
     const std::lock_guard lock(mutex_);
     Series series = rss_;
     series.name = name_;
-    if (several_) series.value = level_;
+    if (several_ || reads_files_) series.value = level_;
     return series;
 }
 
-std::string TreeLog::metric() const {
+std::string TreeLog::metric() const { return counts_files() ? "rss" : "anonymous"; }
+
+bool TreeLog::counts_files() const {
     const std::lock_guard lock(mutex_);
-    return several_ ? "anonymous" : "rss";
+    return !several_ && !reads_files_;
+}
+
+Bytes TreeLog::file_growth() const {
+    const std::lock_guard lock(mutex_);
+    return reads_files_ ? file_backed_ - std::min<Bytes>(first_file_backed_, file_backed_) : 0;
 }
 
 std::vector<memory::ProcessId> TreeLog::processes() const {

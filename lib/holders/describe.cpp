@@ -96,8 +96,10 @@ class Description {
             next.type = share.type_name;
             if (!share.path.empty()) {
                 auto [file, line] = heap_.names.declaration_at(share.entry);
-                next.member_file = std::move(file);
-                next.member_line = line;
+                // A structure without a name is declared where its variable is.
+                const bool elsewhere = line != next.line || file != next.file;
+                next.member_file = elsewhere ? std::move(file) : std::string{};
+                next.member_line = elsewhere ? line : 0;
             }
             next.elements.reset();
             // A block whose form is not known is a part of what it leads to: the buffer of a container, for one.

@@ -38,7 +38,7 @@ double explained_growth(const Evidence& evidence) {
         explained *= 1 + static_cast<double>(*accounting.overhead_delta_bytes) / static_cast<double>(accounting.live_delta_bytes);
     // What the variable that holds a leaking line's blocks grew by has been counted with all that it keeps, from whatever line.
     if (evidence.held_by && evidence.held_by->holder && evidence.held_by->holder->growth_bytes) {
-        const auto grown = std::max(accounting.live_delta_bytes, accounting.rss_delta_bytes.value_or(0));
+        const auto grown = std::max(accounting.live_delta_bytes, accounting.memory_delta_bytes().value_or(0));
         explained = std::max(explained, share(static_cast<double>(*evidence.held_by->holder->growth_bytes), static_cast<double>(grown)));
     }
     return explained;

@@ -59,6 +59,7 @@ struct Evidence {
     std::string commit;            // of the repository of the service; empty if there is none
     Series series;                 // memory of the bare run, with cumulative requests
     std::string metric = "rss";    // the metric of series
+    Bytes file_growth_bytes = 0;   // of mapped files' pages, where series leaves them out; not in reports
     std::vector<Round> rounds;     // of the bare run
     std::optional<IdleTime> idle;  // of the bare run; nothing if memory did not grow
     TrendVerdict trend;

@@ -93,14 +93,21 @@ struct Accounting {
     std::int64_t unattributed_bytes = 0;
     std::optional<std::int64_t> rss_delta_bytes;
     std::optional<std::int64_t> retention_delta_bytes;  // kept by the allocator
-    std::optional<std::int64_t> other_delta_bytes;      // rss - live - overhead - retention
+    std::optional<std::int64_t> other_delta_bytes;      // rss - live - overhead - retention - file
     // malloc's overhead of the live blocks: header and rounding to 16 bytes, by glibc's rule.
     std::optional<std::int64_t> overhead_delta_bytes = std::nullopt;
+    // Pages of mapped files, where they grew by much: the kernel takes them back when memory is short.
+    std::optional<std::int64_t> file_delta_bytes = std::nullopt;
     // Of a sampled recording: the standard error of live_delta_bytes.
     std::optional<double> live_delta_error_bytes = std::nullopt;
     // Of a recording of a process that ran before, where malloc itself says what it has handed out: how many bytes of blocks older than the
     // recording were freed in the window. Not in reports.
     std::optional<std::int64_t> older_freed_bytes = std::nullopt;
+
+    // What the kernel cannot take back.
+    std::optional<std::int64_t> memory_delta_bytes() const {
+        return rss_delta_bytes ? std::optional(*rss_delta_bytes - file_delta_bytes.value_or(0)) : std::nullopt;
+    }
 };
 
 // Of the whole recording to its end, independent of the window: the summary of heaptrack_print.

@@ -76,7 +76,8 @@ std::string accounting_text(const Accounting& accounting) {
     if (!accounting.rss_delta_bytes) return text;
     for (const auto& [bytes, name] :
          {std::pair(accounting.overhead_delta_bytes, "added by malloc"),
-          std::pair(accounting.retention_delta_bytes, "kept by the allocator"), std::pair(accounting.other_delta_bytes, "other")})
+          std::pair(accounting.retention_delta_bytes, "kept by the allocator"), std::pair(accounting.file_delta_bytes, "of mapped files"),
+          std::pair(accounting.other_delta_bytes, "other")})
         if (bytes && *bytes != 0) text += fmt::format(", {} {}", format_signed_bytes(static_cast<double>(*bytes)), name);
     return text + fmt::format(" = {} of resident memory", format_signed_bytes(static_cast<double>(*accounting.rss_delta_bytes)));
 }

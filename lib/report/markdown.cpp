@@ -113,6 +113,7 @@ std::string accounting(const LineReport& report) {
     if (accounting.rss_delta_bytes) row("resident memory", *accounting.rss_delta_bytes);
     if (accounting.overhead_delta_bytes) row("added by malloc", *accounting.overhead_delta_bytes);
     if (accounting.retention_delta_bytes) row("kept by the allocator", *accounting.retention_delta_bytes);
+    if (accounting.file_delta_bytes) row("pages of mapped files", *accounting.file_delta_bytes);
     if (accounting.other_delta_bytes) row("other", *accounting.other_delta_bytes);
     return out;
 }

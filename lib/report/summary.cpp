@@ -240,6 +240,8 @@ std::vector<AccountingRow> accounting_rows(const Accounting& accounting) {
         rows.push_back({"added by malloc", *accounting.overhead_delta_bytes, "header and alignment of each live block, as in glibc"});
     if (accounting.retention_delta_bytes)
         rows.push_back({"kept by the allocator", *accounting.retention_delta_bytes, "freed, not returned"});
+    if (accounting.file_delta_bytes)
+        rows.push_back({"mapped files", *accounting.file_delta_bytes, "pages that the kernel takes back when memory is short"});
     if (accounting.other_delta_bytes)
         rows.push_back({"other", *accounting.other_delta_bytes, "RSS - live - added - kept: stacks, mappings, the recorder"});
     return rows;

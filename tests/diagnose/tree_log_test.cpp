@@ -115,6 +115,31 @@ TEST_CASE("shared memory is in the sum once, and a child of short life does not 
     CHECK(tree.processes[0].last_bytes == 13'000);
 }
 
+TEST_CASE("pages of mapped files that a process goes on reading are not counted: the kernel takes them back") {
+    SteppingClock clock;
+    replay::Progress progress;
+    diagnose::TreeLog log("service", clock, clock.now, progress);
+    const auto add = [&](Bytes private_bytes, Bytes of_files) {
+        clock.now += 600ms;
+        memory::ProcessReading reading = process(1, private_bytes);
+        reading.resident = private_bytes + of_files;
+        log.add({reading}, true, 0);
+    };
+    constexpr Bytes kCode = Bytes{3} << 20, kDatabase = Bytes{500} << 20;
+    add(5000, kCode);
+    add(6000, 2 * kCode);  // code that is read as it is first used
+    CHECK(log.metric() == "rss");
+    CHECK(log.copy().value.back() == 6000 + 2 * kCode);
+    CHECK(log.file_growth() == 0);
+    add(7000, kCode + kDatabase);
+    CHECK(log.metric() == "anonymous");
+    CHECK(log.copy().value == std::vector<double>{5000, 6000, 7000});
+    CHECK(log.file_growth() == kDatabase);
+    add(7000, kCode);  // it took them back
+    CHECK(log.copy().value.back() == 7000);
+    CHECK(log.file_growth() == 0);
+}
+
 namespace {
 
 constexpr std::size_t kStep = std::size_t{8} << 20;

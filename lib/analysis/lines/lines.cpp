@@ -50,7 +50,8 @@ bool malloc_figures_are_usable(const HeapProfile& profile, const std::vector<Tra
     return in_use >= 0.5 * tracked;
 }
 
-Accounting balance(const HeapProfile& profile, const Window& window, const Histories& histories, const std::vector<TraceCost>& totals) {
+Accounting balance(const HeapProfile& profile, const Window& window, const Histories& histories, const std::vector<TraceCost>& totals,
+                   Bytes file_growth) {
     Accounting accounting;
     accounting.live_delta_bytes = histories.live_delta;
     if (profile.sampling) accounting.live_delta_error_bytes = std::sqrt(histories.variance.growth());
@@ -70,11 +71,14 @@ Accounting balance(const HeapProfile& profile, const Window& window, const Histo
             (static_cast<std::int64_t>(*to.allocator_in_use) - static_cast<std::int64_t>(*from.allocator_in_use));
     if (!first || !last) return accounting;
     accounting.rss_delta_bytes = static_cast<std::int64_t>(*last) - static_cast<std::int64_t>(*first);
+    if (file_growth != 0)
+        accounting.file_delta_bytes =
+            std::min(static_cast<std::int64_t>(file_growth), std::max<std::int64_t>(*accounting.rss_delta_bytes, 0));
     if (to.allocator_retained && (at_start || from.allocator_retained) && of_glibc)
         accounting.retention_delta_bytes =
             static_cast<std::int64_t>(*to.allocator_retained) - static_cast<std::int64_t>(from.allocator_retained.value_or(0));
     accounting.other_delta_bytes = *accounting.rss_delta_bytes - accounting.live_delta_bytes - accounting.overhead_delta_bytes.value_or(0) -
-                                   accounting.retention_delta_bytes.value_or(0);
+                                   accounting.retention_delta_bytes.value_or(0) - accounting.file_delta_bytes.value_or(0);
     return accounting;
 }
 
@@ -122,7 +126,7 @@ void warn(const HeapProfile& profile, const LineOptions& options, const Accounti
         warnings.push_back(format_bytes(lost) + " of " + format_bytes(live) +
                            " heap growth has no source line: build the service with -g, or install its debug symbols");
     if (!accounting.rss_delta_bytes) return;
-    const double rss = static_cast<double>(*accounting.rss_delta_bytes);
+    const double rss = static_cast<double>(*accounting.memory_delta_bytes());
     if (rss <= kMiB || live + static_cast<double>(accounting.overhead_delta_bytes.value_or(0)) >= 0.5 * rss) return;
     const auto kept = accounting.retention_delta_bytes;
     std::string why = "outside the lines above (mmap, ";
@@ -208,7 +212,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     const std::vector<TraceCost> at_marks = totals_at_marks(profile);
     report.totals = totals_of(profile, at_marks);
     report.attached = profile.attached;
-    report.accounting = balance(profile, window, histories, at_marks);
+    report.accounting = balance(profile, window, histories, at_marks, options.file_growth);
     if (window.from_empty) {
         report.mark_seconds.push_back(0);
         report.mark_requests.push_back(std::nullopt);

@@ -21,6 +21,7 @@ struct LineOptions {
     std::vector<std::string> skip, only;  // parts of file paths or function names
     std::string table_function;           // also make this function's table (bare or qualified name)
     std::size_t tables = 3;               // tables for the functions of this many lines at fault
+    Bytes file_growth = 0;                // of the window: Accounting::file_delta_bytes
 };
 
 LineReport grow_lines(const HeapProfile& profile, const LineOptions& options = {});

@@ -12,8 +12,9 @@ namespace {
 
 // The accounts that are larger than half of what resident memory grew by.
 std::string largest_account(const Accounting& accounting) {
-    if (!accounting.rss_delta_bytes || *accounting.rss_delta_bytes <= 0) return "outside of malloc, or retained by it";
-    const double half = 0.5 * static_cast<double>(*accounting.rss_delta_bytes);
+    const auto memory = accounting.memory_delta_bytes();
+    if (!memory || *memory <= 0) return "outside of malloc, or retained by it";
+    const double half = 0.5 * static_cast<double>(*memory);
     const auto large = [&](const std::optional<std::int64_t>& bytes) { return bytes && static_cast<double>(*bytes) > half; };
     if (large(accounting.retention_delta_bytes)) return "in freed memory that malloc retains";
     if (large(accounting.unattributed_bytes)) return "in heap memory that has no source line";

@@ -47,7 +47,7 @@ std::optional<std::string_view> collected_program(std::string_view program) {
 std::optional<std::string> lines_unknown(const Evidence& evidence) {
     const Accounting& accounting = evidence.lines.accounting;
     const auto unattributed = static_cast<double>(accounting.unattributed_bytes);
-    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.rss_delta_bytes) : late_growth(evidence);
+    const double memory = accounting.rss_delta_bytes ? static_cast<double>(*accounting.memory_delta_bytes()) : late_growth(evidence);
     if (unattributed < 64 * 1024 || unattributed < kExplainingShare * memory) return std::nullopt;
     return fmt::format(
         "memory keeps growing, and {} of it is live heap whose source lines are not known (no debug info, or names could not be "
@@ -99,8 +99,8 @@ bool interpreted(const Evidence& evidence) {
 std::string outside_words(const Evidence& evidence) {
     if (auto words = lines_unknown(evidence)) return *words;
     const Accounting& accounting = evidence.lines.accounting;
-    if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.rss_delta_bytes > 0 &&
-        static_cast<double>(*accounting.retention_delta_bytes) >= kExplainingShare * static_cast<double>(*accounting.rss_delta_bytes))
+    if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.memory_delta_bytes() > 0 &&
+        static_cast<double>(*accounting.retention_delta_bytes) >= kExplainingShare * static_cast<double>(*accounting.memory_delta_bytes()))
         return fmt::format("memory keeps growing, but live heap does not: malloc retains {} of freed memory (fragmentation)",
                            format_bytes(static_cast<double>(*accounting.retention_delta_bytes)));
     return "memory keeps growing, but no source line does: it grows outside of what the recorder sees (mmap, "

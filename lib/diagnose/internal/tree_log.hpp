@@ -23,8 +23,8 @@ namespace leakline::diagnose {
 // the sampling thread, read by the thread that runs the rounds. Its time is the rounds' own, the monotonic clock: a wall clock
 // that is set during the run would move the samples against the rounds.
 //
-// One process: its RSS. Several: their private memory and their shared memory, each page of this once, where the beginning and the
-// end of a process are no steps:
+// One process: its RSS. Several, and one that reads more and more pages of mapped files, which the kernel takes back when memory is short:
+// their private memory and their shared memory, each page of this once, where the beginning and the end of a process are no steps:
 //
 //     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first) + shared(t)
 //
@@ -34,6 +34,8 @@ namespace leakline::diagnose {
 class TreeLog {
   public:
     static constexpr double kSettle_s = 1;
+    // Growth of pages of mapped files that is left out: more than code that is read as it is first used.
+    static constexpr Bytes kMuchOfFiles = Bytes{8} << 20;
 
     // origin: the monotonic time that is second 0.
     TreeLog(std::string name, const Clock& clock, Nanoseconds origin, const replay::Progress& progress)
@@ -53,8 +55,11 @@ class TreeLog {
     }
 
     Series copy() const;
-    // What copy() is of: "rss", or "anonymous" (memory without a file on a disk) of several processes.
+    // What copy() is of: "rss", or "anonymous" (memory without a file on a disk).
     std::string metric() const;
+    bool counts_files() const;
+    // By how much the mapped files' pages grew that copy() leaves out; 0 if it leaves out none, or they did not matter.
+    Bytes file_growth() const;
     // Of all processes together: a page counts once, files' pages as the first process has them.
     Bytes latest() const { return latest_; }
     Bytes highest() const { return highest_; }
@@ -119,7 +124,8 @@ class TreeLog {
     std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMaxEnded
     double ended_cpu_s_ = 0;
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
-    bool several_ = false;
+    bool several_ = false, reads_files_ = false;
+    Bytes first_file_backed_ = 0;
     std::vector<int> recorded_pids_;  // empty: as the two above say
     std::optional<Exhausted> exhaustion_;
 };

@@ -107,6 +107,7 @@ void fields(A& a, In<A, Accounting>& accounting) {
     a("rss_delta_bytes", accounting.rss_delta_bytes);
     a.where_any("overhead_delta_bytes", accounting.overhead_delta_bytes);
     a("retention_delta_bytes", accounting.retention_delta_bytes);
+    a.where_any("file_delta_bytes", accounting.file_delta_bytes);
     a("other_delta_bytes", accounting.other_delta_bytes);
 }
 
