@@ -129,6 +129,13 @@ const ContainerPlan& Containers::plan(TypeId type) {
 Containers::Kind Containers::kind(TypeId type) { return plan(type).kind; }
 TypeId Containers::element(TypeId type) { return plan(type).element; }
 
+bool Containers::holds_numbers(TypeId type) {
+    const ContainerPlan& found = plan(type);
+    if (found.kind == Kind::text) return true;
+    const bool only_elements = found.read == &Containers::read_vector || found.read == &Containers::read_unique;
+    return only_elements && found.plain && found.element_size > 1;
+}
+
 Contents Containers::read(TypeId type, std::uint64_t address, const TakeBlock& take) {
     const ContainerPlan found = plan(type);
     return found.read == nullptr ? Contents{} : (this->*found.read)(found, address + found.start, take);

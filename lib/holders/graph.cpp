@@ -17,9 +17,10 @@ struct Part {
     std::vector<BlockId> edges;
 };
 
-void scan_blocks(const MemoryImage& image, const BlockIndex& index, std::span<const Ownership::Used> used, BlockId begin, BlockId end,
+void scan_blocks(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, BlockId begin, BlockId end,
                  const std::stop_token& stop, Part& part) {
     part.counts.assign(end - begin, 0);
+    const std::span<const Ownership::Used> used = ownership.used();
     auto next =
         std::lower_bound(used.begin(), used.end(), begin, [](const Ownership::Used& each, BlockId block) { return each.block < block; });
     const MemoryImage::Region* region = nullptr;
@@ -39,6 +40,7 @@ void scan_blocks(const MemoryImage& image, const BlockIndex& index, std::span<co
             std::memcpy(&value, bytes + at, sizeof value);
             const BlockId target = index.find(value);
             if (target == kNoBlock || target == previous || target == block) continue;
+            if (is_among_numbers(index[target]) && ownership.is_number(block, at - each.address)) continue;
             part.edges.push_back(target);
             previous = target;
         }
@@ -70,8 +72,8 @@ void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Owners
     std::vector<Part> parts(limits.size() - 1);
     std::vector<std::thread> others;
     for (std::size_t i = 1; i < parts.size(); ++i)
-        others.emplace_back([&, i] { scan_blocks(image, index, ownership.used(), limits[i], limits[i + 1], stop, parts[i]); });
-    scan_blocks(image, index, ownership.used(), limits[0], limits[1], stop, parts[0]);
+        others.emplace_back([&, i] { scan_blocks(image, index, ownership, limits[i], limits[i + 1], stop, parts[i]); });
+    scan_blocks(image, index, ownership, limits[0], limits[1], stop, parts[0]);
     for (std::thread& other : others) other.join();
 
     first_edge_.reserve(index.size() + 1);

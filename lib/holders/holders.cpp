@@ -89,13 +89,14 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     const BlockIndex index(std::exchange(heap.blocks, {}));
     for (const Block& block : index.blocks()) report.bytes += block.size;
     report.blocks = index.size();
-    const Roots found = find_roots(image, heap, index, names);
+    NumberWords numbers(names);
+    const Roots found = find_roots(image, heap, index, names, numbers);
     options.progress("following pointers");
     const std::vector<NamedRoot> named = name_roots(image, found, names);
     std::vector<const Group*> variables;
     for (const NamedRoot& root : named) variables.push_back(&root.group);
     ObjectForms forms(image, index, names);
-    const Ownership ownership(image, index, variables, forms, options.stop);
+    const Ownership ownership(image, index, variables, forms, numbers, options.stop);
     const Graph graph(image, index, found, ownership, options.stop);
     const Heap all{image, index, names, forms, ownership, graph};
     options.progress("naming holders");

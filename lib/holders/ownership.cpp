@@ -1,6 +1,7 @@
 #include "holders/internal/ownership.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace leakline::holders {
 
@@ -8,8 +9,20 @@ using debuginfo::TypeId;
 
 class Ownership::Walk {
   public:
-    Walk(Ownership& result, const MemoryImage& image, const BlockIndex& index, ObjectForms& forms, const std::stop_token& stop)
-        : result_(result), image_(image), index_(index), forms_(forms), stop_(stop), typed_(index.size(), false) {}
+    Walk(Ownership& result, const MemoryImage& image, const BlockIndex& index, ObjectForms& forms, NumberWords& numbers,
+         const std::stop_token& stop)
+        : result_(result),
+          image_(image),
+          index_(index),
+          forms_(forms),
+          numbers_(numbers),
+          stop_(stop),
+          typed_(index.size(), false),
+          among_numbers_(index.size() > 0 && is_among_numbers(index[0])) {
+        if (!among_numbers_) return;
+        result_.contents_.resize(index.size());
+        result_.shapes_ = {{}, {8, {true}}};
+    }
 
     void start_at(const Group& variable, std::uint64_t root) {
         for (const std::uint64_t object : variable.objects) owners_.push_back({variable.type, object, result_.blocks_ + root});
@@ -37,11 +50,13 @@ class Ownership::Walk {
     void follow_owners(const Object& object) {
         const ObjectForm& form = forms_.form_of(object.type, 0);
         for (const Place& place : form.owners) {
+            const bool numbers_only = among_numbers_ && forms_.containers().holds_numbers(place.type);
             const auto take = [&](std::uint64_t address) {
                 const BlockId block = index_.find(address);
                 if (block == kNoBlock || block == object.owner || result_.owners_[block] != kNone) return false;
                 result_.owners_[block] = object.owner;
                 typed_[block] = true;
+                if (numbers_only) set_content(block, kNumbersOnly, 0);
                 return true;
             };
             const Contents contents = forms_.containers().read(place.type, object.address + place.offset, take);
@@ -56,8 +71,26 @@ class Ownership::Walk {
     }
 
     void add(TypeId type, std::uint64_t address) {
-        if (type == 0 || forms_.form_of(type, 0).empty()) return;
-        if (const BlockId block = index_.find(address); block != kNoBlock) owners_.push_back({type, address, block});
+        if (type == 0) return;
+        const bool empty = forms_.form_of(type, 0).empty();
+        if (empty && !among_numbers_) return;
+        const BlockId block = index_.find(address);
+        if (block == kNoBlock) return;
+        if (among_numbers_) set_content(block, shape_of(type), address - index_[block].address);
+        if (!empty) owners_.push_back({type, address, block});
+    }
+
+    // Of a block's first object; all others there are of its type.
+    void set_content(BlockId block, std::uint32_t shape, std::uint64_t start) {
+        Content& content = result_.contents_[block];
+        if (content.shape != 0 && (content.shape != shape || content.start <= start)) return;
+        content = {shape, static_cast<std::uint32_t>(std::min<std::uint64_t>(start, ~std::uint32_t{0}))};
+    }
+
+    std::uint32_t shape_of(TypeId type) {
+        const auto [known, fresh] = shapes_.try_emplace(type, static_cast<std::uint32_t>(result_.shapes_.size()));
+        if (fresh) result_.shapes_.push_back({std::max<std::uint64_t>(forms_.size_of(type), 1), numbers_.of(type)});
+        return known->second;
     }
 
     void follow_pointer(const Object& pointer) {
@@ -67,7 +100,10 @@ class Ownership::Walk {
         const Pointed pointed = forms_.pointed(pointer.type, value, index_[block]);
         if (pointed.kind == Pointed::Kind::unknown) return;
         typed_[block] = true;
-        if (pointed.kind == Pointed::Kind::numbers) return;
+        if (pointed.kind == Pointed::Kind::numbers) {
+            if (among_numbers_ && pointed.stride > 1) set_content(block, kNumbersOnly, 0);
+            return;
+        }
         for (std::uint64_t i = 0; i < pointed.count; ++i) add(pointed.type, pointed.first + i * pointed.stride);
     }
 
@@ -75,19 +111,33 @@ class Ownership::Walk {
     const MemoryImage& image_;
     const BlockIndex& index_;
     ObjectForms& forms_;
+    NumberWords& numbers_;
     const std::stop_token& stop_;
     std::vector<bool> typed_;  // by block: whether its objects are known
+    const bool among_numbers_;
+    static constexpr std::uint32_t kNumbersOnly = 1;
+    std::unordered_map<TypeId, std::uint32_t> shapes_;
     std::vector<Object> owners_, pointers_;
 };
 
 Ownership::Ownership(const MemoryImage& image, const BlockIndex& index, const std::vector<const Group*>& variables, ObjectForms& forms,
-                     const std::stop_token& stop)
+                     NumberWords& numbers, const std::stop_token& stop)
     : blocks_(index.size()), owners_(index.size(), kNone) {
-    Walk walk(*this, image, index, forms, stop);
+    Walk walk(*this, image, index, forms, numbers, stop);
     for (std::size_t root = 0; root < variables.size(); ++root)
         if (variables[root]->type != 0) walk.start_at(*variables[root], root);
     std::stable_sort(used_.begin(), used_.end(), [](const Used& a, const Used& b) { return a.block < b.block; });
     gather(blocks_ + variables.size());
+}
+
+bool Ownership::is_number(BlockId block, std::uint64_t offset) const {
+    if (contents_.empty()) return false;
+    const Content& content = contents_[block];
+    const Shape& shape = shapes_[content.shape];
+    // Words of the second object are not aligned as those of the first if its size is not.
+    if (offset < content.start || (content.start | shape.stride) % 8 != 0) return false;
+    const std::uint64_t word = (offset - content.start) % shape.stride / 8;
+    return word < shape.numbers.size() && shape.numbers[word];
 }
 
 void Ownership::gather(std::size_t owners) {

@@ -23,8 +23,8 @@ bool is_tracker(std::string_view path) {
 
 class Search {
   public:
-    Search(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names)
-        : image_(image), heap_(heap), index_(index), names_(names), taken_(heap.heaps) {
+    Search(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names, NumberWords& numbers)
+        : image_(image), heap_(heap), index_(index), names_(names), numbers_(numbers), taken_(heap.heaps) {
         taken_.insert(taken_.end(), heap.own.begin(), heap.own.end());
     }
 
@@ -75,6 +75,12 @@ class Search {
 
     void add_words(Root& root, const Range& range) const {
         for_each_pointer(range, [&](const RootWord& word) { root.words.push_back(word); });
+    }
+
+    // Where nothing says what a word is (the loader's hashes of symbol versions, the environment) a number below 2^32 is a pointer only if it
+    // leads to the start of a block.
+    bool is_likely(const RootWord& word) const {
+        return !is_among_numbers(index_[word.block]) || image_.word(word.address) == index_[word.block].address;
     }
 
     // By address, those that touch joined.
@@ -158,6 +164,7 @@ class Search {
         root.thread = thread;
         root.frame = frame;
         add_words(root, range);
+        if (kind == Root::Kind::stack) std::erase_if(root.words, [&](const RootWord& word) { return !is_likely(word); });
         const std::size_t outer = kind == Root::Kind::frame ? found_.frames.back().size() - frame : 0;
         // Frames of the main thread before those of others, and outer ones before those that they have called.
         constexpr std::size_t kMaxFrames = 4096;
@@ -171,6 +178,9 @@ class Search {
         Root* last = nullptr;
         for_each_pointer(range, [&](const RootWord& word) {
             const auto variable = names_.thread_local_at(word.address - start);
+            const bool number = is_among_numbers(index_[word.block]) && variable &&
+                                numbers_.is_number(variable->type, word.address - start - variable->address);
+            if (number) return;
             const std::uint64_t begin = variable ? start + variable->address : word.address;
             const bool same = last != nullptr && (last->begin == begin || (!variable && word.address - last->end <= kNearby));
             if (!same) {
@@ -215,7 +225,7 @@ class Search {
         Root* last = nullptr;
         bool last_has_symbol = false;
         for_each_pointer({region.mapping.begin, region.mapping.end}, [&](const RootWord& word) {
-            if (is_taken(word.address)) return;
+            if (is_taken(word.address) || is_number(word)) return;
             const auto symbol = names_.data_symbol(word.address);
             const std::uint64_t begin = symbol ? symbol->address : word.address;
             const bool same = last != nullptr && (symbol ? last->begin == begin : !last_has_symbol && word.address - last->end <= kNearby);
@@ -231,10 +241,20 @@ class Search {
         });
     }
 
+    // Or a number that is one in disguise.
     bool is_pointer(const debuginfo::DataSymbol& symbol) {
         if (symbol.size > sizeof(std::uint64_t)) return false;
         const auto variable = names_.variable_at(symbol.address);
-        return !variable || names_.type(variable->type).kind == debuginfo::Type::Kind::pointer;
+        if (!variable) return true;
+        const debuginfo::Type::Kind kind = names_.type(variable->type).kind;
+        return kind == debuginfo::Type::Kind::pointer || kind == debuginfo::Type::Kind::scalar;
+    }
+
+    // By the type of the variable that it is in.
+    bool is_number(const RootWord& word) {
+        if (!is_among_numbers(index_[word.block])) return false;
+        const auto variable = names_.variable_at(word.address);
+        return variable && numbers_.is_number(variable->type, word.address - variable->address);
     }
 
     bool is_taken(std::uint64_t address) const { return contain(taken_, address); }
@@ -244,7 +264,7 @@ class Search {
             if (!region.mapping.is_anonymous()) continue;
             Root root = root_of(Root::Kind::mapping, {end_of_old_stack(region), region.mapping.end});
             for_each_pointer({root.begin, root.end}, [&](const RootWord& word) {
-                if (!is_taken(word.address)) root.words.push_back(word);
+                if (!is_taken(word.address) && is_likely(word)) root.words.push_back(word);
             });
             keep(std::move(root), kMappings);
         }
@@ -282,6 +302,7 @@ class Search {
     const HeapBlocks& heap_;
     const BlockIndex& index_;
     debuginfo::DebugInfo& names_;
+    NumberWords& numbers_;
     std::vector<Range> taken_;  // looked through already, or the allocator's
     Roots found_;
 };
@@ -296,8 +317,9 @@ std::uint64_t thread_local_start(std::uint64_t thread_pointer, const debuginfo::
 #endif
 }
 
-Roots find_roots(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names) {
-    return Search(image, heap, index, names).run();
+Roots find_roots(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names,
+                 NumberWords& numbers) {
+    return Search(image, heap, index, names, numbers).run();
 }
 
 }  // namespace leakline::holders

@@ -83,12 +83,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const BlockIndex index(std::move(heap.blocks));
     debuginfo::DebugInfo names({});
-    const Roots roots = find_roots(image, heap, index, names);
+    NumberWords numbers(names);
+    const Roots roots = find_roots(image, heap, index, names, numbers);
     const std::vector<NamedRoot> named = name_roots(image, roots, names);
     std::vector<const Group*> variables;
     for (const NamedRoot& root : named) variables.push_back(&root.group);
     ObjectForms forms(image, index, names);
-    const Ownership ownership(image, index, variables, forms, {});
+    const Ownership ownership(image, index, variables, forms, numbers, {});
     const Graph graph(image, index, roots, ownership, {});
     std::uint64_t blocks = graph.lost_blocks();
     for (std::size_t root = 0; root < roots.roots.size(); ++root) blocks += graph.owned_blocks(root);

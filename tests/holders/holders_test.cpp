@@ -117,6 +117,17 @@ TEST_CASE("a known holder is found: its variable, the path to the container, its
     }
 }
 
+TEST_CASE("numbers that are addresses of a heap below 2^32 hold nothing") {
+    for (const std::string& variant : variants()) {
+        if (variant.find("no-pie") == variant.npos) continue;
+        const HolderReport report = Program(variant, "numbers").look();
+        REQUIRE_FALSE(report.holders.empty());
+        CHECK(report.holders[0].path == "app::tree");
+        CHECK(report.holders[0].elements == kElements);
+        CHECK(report.holders[0].shared_bytes == 0);
+    }
+}
+
 TEST_CASE("a local variable of a waiting function holds its elements, in the main thread and in others") {
     for (const char* variant : {"gcc-O0", "gcc-O2"}) {
         INFO(variant);

@@ -57,7 +57,10 @@ struct Link {
 };
 struct TreeNode {
     TreeNode *left, *right;
-    long depth;  // small: in a program that is not position-independent, numbers below 2^32 can be addresses of its heap
+    long depth;
+};
+struct Limits {
+    std::size_t low, high;
 };
 struct Entry {
     Entry* next;
@@ -94,6 +97,9 @@ std::function<void()> callback;
 Link* chain;
 Link* ring;
 TreeNode* tree;
+Limits limits;
+std::vector<Limits> all_limits;
+double* measured;
 Entry** table;
 std::unique_ptr<Owning> owning;
 Session* session;
@@ -164,6 +170,14 @@ void fill(std::string_view how, int n) {
         for (int i = 1; i < n; ++i) ring->next = new Link{ring->next, {}};
     }
     if (how == "tree") repeat([](int i) { insert(tree, static_cast<unsigned>(i) * 2654435761u, 0); });
+    if (how == "numbers") {  // that are addresses of its heap by chance, if it is below 2^32
+        repeat([](int i) { insert(tree, static_cast<unsigned>(i) * 2654435761u, 0); });
+        const auto number = reinterpret_cast<std::size_t>(tree);
+        limits = {number, number};
+        all_limits.assign(10, limits);
+        measured = static_cast<double*>(std::malloc(10 * sizeof(double)));
+        for (int i = 0; i < 10; ++i) std::memcpy(measured + i, &number, sizeof number);
+    }
     if (how == "table") {
         table = static_cast<Entry**>(std::calloc(1024, sizeof(Entry*)));
         repeat([](int i) {

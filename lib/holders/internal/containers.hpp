@@ -57,6 +57,8 @@ class Containers {
     };
     Kind kind(debuginfo::TypeId type);
     debuginfo::TypeId element(debuginfo::TypeId type);
+    // Whether its blocks have nothing but characters or numbers in them. Not if those are bytes, which are memory for anything.
+    bool holds_numbers(debuginfo::TypeId type);
     // Throws nothing for any content.
     Contents read(debuginfo::TypeId type, std::uint64_t address, const TakeBlock& take);
 

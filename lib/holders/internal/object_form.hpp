@@ -76,6 +76,7 @@ class ObjectForms {
     // Valid for the life of this object.
     const ObjectForm& form_of(debuginfo::TypeId type, std::uint64_t size);
     Containers& containers() { return containers_; }
+    std::uint64_t size_of(debuginfo::TypeId type) { return names_.type(type).size; }
     // The class of the object at an address, by its virtual table.
     struct Class {
         std::string name;            // as it is demangled; empty: the object has no table

@@ -15,6 +15,7 @@
 
 #include "holders/internal/blocks.hpp"
 #include "holders/internal/memory_image.hpp"
+#include "holders/internal/number_words.hpp"
 #include "holders/internal/object_form.hpp"
 
 namespace leakline::holders {
@@ -24,7 +25,7 @@ class Ownership {
     Ownership() = default;
     // variables: what each root is, by its number.
     Ownership(const MemoryImage& image, const BlockIndex& index, const std::vector<const Group*>& variables, ObjectForms& forms,
-              const std::stop_token& stop);
+              NumberWords& numbers, const std::stop_token& stop);
 
     // Whether a block or a root owns it.
     bool has_owner(BlockId block) const { return !owners_.empty() && owners_[block] != kNone; }
@@ -37,6 +38,9 @@ class Ownership {
         Range part;
     };
     std::span<const Used> used() const { return used_; }
+    // Whether what stands there, at an offset in the block, is a number by the type of its object; see number_words.hpp. Never where no block is
+    // among the numbers.
+    bool is_number(BlockId block, std::uint64_t offset) const;
 
   private:
     class Walk;
@@ -53,6 +57,17 @@ class Ownership {
     std::vector<std::uint64_t> first_;   // by owner, in owned_; and one more
     std::vector<BlockId> owned_;
     std::vector<Used> used_;
+    // What the objects of a block have; only if blocks are among the numbers.
+    struct Content {
+        std::uint32_t shape = 0;  // in shapes_; 0: not known
+        std::uint32_t start = 0;  // of the first object, in the block
+    };
+    struct Shape {
+        std::uint64_t stride = 8;   // from one object to the next
+        std::vector<bool> numbers;  // by word of an object
+    };
+    std::vector<Content> contents_;  // by block
+    std::vector<Shape> shapes_;
 };
 
 }  // namespace leakline::holders

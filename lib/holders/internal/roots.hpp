@@ -10,6 +10,7 @@
 #include "debuginfo/debug_info.hpp"
 #include "holders/internal/blocks.hpp"
 #include "holders/internal/memory_image.hpp"
+#include "holders/internal/number_words.hpp"
 
 namespace leakline::holders {
 
@@ -46,7 +47,8 @@ struct Roots {
     std::vector<std::vector<debuginfo::StackFrame>> frames;  // by thread, innermost first
 };
 
-Roots find_roots(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names);
+Roots find_roots(const MemoryImage& image, const HeapBlocks& heap, const BlockIndex& index, debuginfo::DebugInfo& names,
+                 NumberWords& numbers);
 
 // Where a thread's block of the main program's thread-local variables begins.
 std::uint64_t thread_local_start(std::uint64_t thread_pointer, const debuginfo::DebugInfo::ThreadLocalBlock& block);
