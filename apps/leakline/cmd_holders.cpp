@@ -1,6 +1,7 @@
-// leakline holders: which variables hold the heap of a running process.
+// leakline holders: which variables hold the heap of a running process, or of a core file.
 #include <fmt/format.h>
 
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "commands.hpp"
 #include "diagnose/process_copies.hpp"
 #include "exit_code.hpp"
+#include "heap/profile_reader.hpp"
 #include "heap/python_holders.hpp"
 #include "holders/holders.hpp"
 #include "model/runtime.hpp"
@@ -42,12 +44,23 @@ void detail_report(Output& output, const HolderReport& report) {
                               format_count(report.blocks)));
 }
 
-// Of native code, with growth between two snapshots if they are wanted.
-HolderReport native_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
+holders::HolderOptions search_options(Nanoseconds since, const Interruption& interruption, Output& output) {
     holders::HolderOptions options;
     options.most = since > Nanoseconds::zero() ? holders::kMaxCompared : output.options().top;
     options.stop = interruption.stop;
-    options.progress = [&](std::string_view stage) { output.progress("holders", stage); };
+    options.progress = [&output](std::string_view stage) { output.progress("holders", stage); };
+    return options;
+}
+
+void warn_of_python(HolderReport& report) {
+    if (runtime_of_module(report.command) == Runtime::python)
+        report.warnings.push_back(
+            "these are variables of the interpreter, not of Python: to see those, start the service by leakline record");
+}
+
+// Of native code, with growth between two snapshots if they are wanted.
+HolderReport native_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
+    const holders::HolderOptions options = search_options(since, interruption, output);
     HolderReport report = holders::find_holders(pid, options);
     detail_report(output, report);
     if (since > Nanoseconds::zero() && wait_for(since, interruption, output)) {
@@ -55,9 +68,22 @@ HolderReport native_report(int pid, Nanoseconds since, const Interruption& inter
         detail_report(output, later);
         report = holders::growth_between(report, std::move(later), since);
     }
-    if (runtime_of_module(report.command) == Runtime::python)
-        report.warnings.push_back(
-            "these are variables of the interpreter, not of Python: to see those, start the service by leakline record");
+    warn_of_python(report);
+    return report;
+}
+
+HolderReport core_report(const std::string& core, const Interruption& interruption, Output& output) {
+    std::ifstream file(core, std::ios::binary);
+    char head[16] = {};
+    file.read(head, sizeof head);
+    if (heap::is_recording({head, static_cast<std::size_t>(file.gcount())}))
+        throw Error(ErrorKind::input, core,
+                    "a recording has the lines that allocated blocks, but not what the blocks contain, so not what leads to them",
+                    "leakline diagnose names holders in the same run; leakline holders --pid N examines a running process");
+    HolderReport report = holders::find_holders(core, search_options(Nanoseconds::zero(), interruption, output));
+    output.detail(fmt::format("core file {} ({}): read {}, {} blocks", report.core, report.command,
+                              format_bytes(static_cast<double>(report.copied)), format_count(report.blocks)));
+    warn_of_python(report);
     return report;
 }
 
@@ -85,20 +111,27 @@ std::optional<HolderReport> python_report(int pid, Nanoseconds since, const Inte
 Run declare_holders(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kHoldersForm);
     struct Arguments {
+        std::string core;
         int pid = 0;
         Nanoseconds since{};
         bool lost = false;
     };
     auto arguments = std::make_shared<Arguments>();
-    add_process_option(app, arguments->pid, "Process to examine")->required();
-    add_duration(app, "--since", arguments->since, "Take two snapshots this far apart and rank by growth");
+    auto* const core = app.add_option("core", arguments->core, "Core file to examine, by the kernel or by gcore")->type_name("FILE");
+    auto* const pid = add_process_option(app, arguments->pid, "Process to examine")->excludes(core);
+    add_duration(app, "--since", arguments->since, "Take two snapshots this far apart and rank by growth")->needs(pid);
     app.add_flag("--lost", arguments->lost, "Also list unreachable blocks, by type or size");
     output->add_top(app, "Holders in the list");
     return [=](const Interruption& interruption) -> int {
+        if (pid->count() + core->count() == 0)
+            throw Error(ErrorKind::usage, "leakline holders", "needs --pid or a core file", "leakline holders --pid 1234");
         output->open();
         output->options().lost = arguments->lost;
-        std::optional<HolderReport> python = python_report(arguments->pid, arguments->since, interruption, *output);
-        HolderReport report = python ? std::move(*python) : native_report(arguments->pid, arguments->since, interruption, *output);
+        std::optional<HolderReport> python;
+        if (pid->count() > 0) python = python_report(arguments->pid, arguments->since, interruption, *output);
+        HolderReport report = python             ? std::move(*python)
+                              : pid->count() > 0 ? native_report(arguments->pid, arguments->since, interruption, *output)
+                                                 : core_report(arguments->core, interruption, *output);
         output->end_progress();
         for (const std::string& warning : report.warnings) output->warn(warning);
         output->write(std::move(report));

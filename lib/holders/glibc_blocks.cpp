@@ -126,27 +126,25 @@ class Walk {
         }
     }
 
+    // By sbrk: "[heap]" for the kernel. A core file does not have that name, so by where the first sbrk led, which stands behind mmapped_mem and
+    // max_mmapped_mem.
     void walk_main_arena(const Arena& arena) {
-        const auto* region = image_.region_at(arena.top());
-        std::uint64_t begin = 0;
-        for (const auto& each : image_.regions)
-            if (each.mapping.path == "[heap]") {
-                found_.heaps.push_back({each.mapping.begin, each.mapping.end});
-                if (begin == 0) begin = each.mapping.begin;
-            }
-        if (region == nullptr || arena.system_bytes() == 0) return;
-        // Behind mmapped_mem and max_mmapped_mem stands where the first sbrk led.
         const std::uint64_t base = layout_.mmapped_bytes == 0 ? 0 : word(layout_.mmapped_bytes + 16);
-        if (image_.region_at(base) != nullptr && base >= begin) begin = base;
-        begin = (begin + 15) / 16 * 16;
-        if (region->mapping.path == "[heap]" && begin != 0 && begin <= arena.top())
-            walk_chunks(begin, arena.top());
-        else  // malloc was refused more by sbrk and has mapped the rest
-            walk_chunks(region->mapping.begin, arena.top());
-        if (region->mapping.path != "[heap]") {
-            found_.heaps.push_back({region->mapping.begin, region->mapping.end});
-            for (const auto& each : image_.regions)
-                if (each.mapping.path == "[heap]") walk_chunks(begin, each.mapping.end);
+        const auto* const base_region = image_.region_at(base);
+        const auto is_brk = [&](const MemoryImage::Region& region) { return region.mapping.path == "[heap]" || &region == base_region; };
+        const auto* const top = image_.region_at(arena.top());
+        std::vector<Range> parts;
+        for (const auto& each : image_.regions)
+            // Where the kernel has joined it with the program's .bss, that comes first.
+            if (is_brk(each)) parts.push_back({&each == base_region ? (base + 15) / 16 * 16 : each.mapping.begin, each.mapping.end});
+        found_.heaps.insert(found_.heaps.end(), parts.begin(), parts.end());
+        if (top == nullptr || arena.system_bytes() == 0) return;
+        if (!is_brk(*top)) {  // malloc was refused more by sbrk and has mapped the rest
+            walk_chunks(top->mapping.begin, arena.top());
+            found_.heaps.push_back({top->mapping.begin, top->mapping.end});
+            for (const Range& part : parts) walk_chunks(parts.front().begin, part.end);
+        } else if (!parts.empty() && parts.front().begin <= arena.top()) {
+            walk_chunks(parts.front().begin, arena.top());
         }
     }
 

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
 #include "base/strings.hpp"
 #include "debuginfo/debug_info.hpp"
 #include "holders/internal/blocks.hpp"
+#include "holders/internal/core_file.hpp"
 #include "holders/internal/describe.hpp"
 #include "holders/internal/graph.hpp"
 #include "holders/internal/lost.hpp"
@@ -27,12 +29,12 @@ constexpr std::size_t kMaxLostKinds = 10;
 // The program's file first: DebugInfo takes thread-local variables from that.
 std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const SystemRoots& roots) {
     const std::string folder = fmt::format("{}/{}", roots.proc, image.process);
-    const bool runs = executable_of(image.process) == image.executable;
+    const bool runs = image.core.empty() && executable_of(image.process) == image.executable;
     const std::string root = runs ? folder + "/root" : "";
     std::vector<debuginfo::MappedFile> files;
     const Mapping* before = nullptr;
     for (const Mapping& mapping : image.mappings) {
-        const bool bss = before != nullptr && mapping.is_anonymous() && mapping.begin == before->end && before->writable;
+        const bool bss = before != nullptr && can_be_bss(mapping) && mapping.begin == before->end && before->writable;
         if (mapping.is_file() && !files.empty() && files.back().name == mapping.path)
             files.back().end = mapping.end;
         else if (mapping.is_file())
@@ -46,6 +48,39 @@ std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const Syst
     // Also if it has been replaced or deleted since.
     if (runs && !files.empty() && is_program(files.front())) files.front().path = folder + "/exe";
     return files;
+}
+
+// Where programs and libraries of a core file are not here, or other versions of them, their variables have no names. Leaves those out.
+void remove_other_files(const MemoryImage& image, std::vector<debuginfo::MappedFile>& files, std::vector<std::string>& warnings) {
+    std::set<std::string> missing, different, seen;
+    for (const Mapping& mapping : image.mappings) {
+        if (!mapping.is_file() || !mapping.executable || !seen.insert(mapping.path).second) continue;
+        const std::optional<std::string> here = build_id_of(mapping.path);
+        const auto id = image.build_ids.find(mapping.path);
+        if (!here)
+            missing.insert(mapping.path);
+        else if (id != image.build_ids.end() && id->second != *here)
+            different.insert(mapping.path);
+    }
+    const auto say = [&](const std::set<std::string>& paths, std::string_view what) {
+        if (paths.empty()) return;
+        const std::string others = paths.size() == 1 ? "" : fmt::format(" and {} more files", paths.size() - 1);
+        warnings.push_back(fmt::format("{}{}: {}; variables in there have no names", *paths.begin(), others, what));
+    };
+    say(missing, "not on this machine");
+    say(different, "another version than in the core file");
+    std::erase_if(files, [&](const debuginfo::MappedFile& file) { return different.count(file.name) > 0; });
+}
+
+void warn_of_core(const MemoryImage& image, std::vector<std::string>& warnings) {
+    if (image.missing > 0)
+        warnings.push_back(fmt::format("the core file is cut off: {} of the process's memory are missing; what only they lead to counts as lost",
+                                       format_bytes(static_cast<double>(image.missing))));
+    if (image.not_kept > 0)
+        warnings.push_back(fmt::format("{} of the process's memory were left out of the core file (coredump_filter, MADV_DONTDUMP)",
+                                       format_bytes(static_cast<double>(image.not_kept))));
+    if (image.threads.empty())
+        warnings.push_back("the core file has no registers: what only stacks hold counts as lost");
 }
 
 void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderReport& report) {
@@ -70,6 +105,9 @@ void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderRepo
 Snapshot::Snapshot(int pid, const std::stop_token& stop, const SystemRoots& roots)
     : image_(std::make_unique<MemoryImage>(copy_process(pid, stop, roots))), roots_(roots), taken_(system_clock().monotonic()) {}
 
+Snapshot::Snapshot(const std::string& core, const std::stop_token& stop, const SystemRoots& roots)
+    : image_(std::make_unique<MemoryImage>(read_core(core, stop, roots))), roots_(roots), taken_(system_clock().monotonic()) {}
+
 Snapshot::~Snapshot() = default;
 Snapshot::Snapshot(Snapshot&&) noexcept = default;
 Snapshot& Snapshot::operator=(Snapshot&&) noexcept = default;
@@ -80,9 +118,15 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     HolderReport report;
     report.process = image.process;
     report.command = image.executable;
+    report.core = image.core;
     report.copied = image.copied;
     report.paused = image.paused;
-    debuginfo::DebugInfo names(files_of(image, roots_));
+    std::vector<debuginfo::MappedFile> files = files_of(image, roots_);
+    if (!image.core.empty()) {
+        warn_of_core(image, report.warnings);
+        remove_other_files(image, files, report.warnings);
+    }
+    debuginfo::DebugInfo names(files);
     options.progress("finding blocks");
     HeapBlocks heap = find_blocks(image);
     if (heap.allocator == HeapBlocks::Allocator::glibc) report.allocator = "glibc";
@@ -114,6 +158,14 @@ HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoo
     const Nanoseconds started = system_clock().monotonic();
     options.progress("copying memory");
     HolderReport report = Snapshot(pid, options.stop, roots).holders(options);
+    report.took = system_clock().monotonic() - started;
+    return report;
+}
+
+HolderReport find_holders(const std::string& core, const HolderOptions& options, const SystemRoots& roots) {
+    const Nanoseconds started = system_clock().monotonic();
+    options.progress("reading the core file");
+    HolderReport report = Snapshot(core, options.stop, roots).holders(options);
     report.took = system_clock().monotonic() - started;
     return report;
 }

@@ -1,6 +1,6 @@
-// Which variables hold the heap of a process: of any running program with glibc's malloc, without a tracker and without a restart.
+// Which variables hold the heap of a process: of any running program with glibc's malloc, without a tracker and without a restart, or of a core file.
 //
-// The process is stopped for a copy of its memory; everything else happens on the copy. Every aligned word that leads into a block counts as a
+// A running process is stopped for a copy of its memory; everything else happens on the copy. Every aligned word that leads into a block counts as a
 // pointer to it: a number that looks like one can hold a block, and encoded pointers (xor, compressed) are not seen.
 //
 // Thread-safety: functions without state.
@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "model/holders.hpp"
@@ -33,6 +34,8 @@ class Snapshot {
     // Throws Error{system} if the process is not running, may not be traced, is traced already, or if its copy does not fit into memory.
     // Once a stop is requested, memory is missing from the copy.
     Snapshot(int pid, const std::stop_token& stop, const SystemRoots& roots = {});
+    // Of a core file. Throws Error{input} if it is none of a program of this kind of machine, Error{system} if it does not fit into memory.
+    Snapshot(const std::string& core, const std::stop_token& stop, const SystemRoots& roots = {});
     ~Snapshot();
     Snapshot(Snapshot&&) noexcept;
     Snapshot& operator=(Snapshot&&) noexcept;
@@ -49,6 +52,8 @@ class Snapshot {
 
 // Of a snapshot that is taken now; throws as Snapshot does.
 HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoots& roots = {});
+
+HolderReport find_holders(const std::string& core, const HolderOptions& options, const SystemRoots& roots = {});
 
 // after, with the growth of each holder since before; largest growth first. Both of one process. A holder is the same if its variable, path and
 // type are.

@@ -19,32 +19,11 @@ namespace leakline::holders {
 
 namespace {
 
-// The shadow memory of sanitizers and the reserved heaps of some runtimes are terabytes without content: even the list of their pages is
-// too long to read in a pause.
-constexpr std::uint64_t kLargestMapping = std::uint64_t{1} << 38;
 constexpr Nanoseconds kPatience = std::chrono::seconds(2);
 
 bool is_copied(const Mapping& mapping) {
     if (!mapping.readable || !mapping.writable || mapping.shared || mapping.path.starts_with("/dev/")) return false;
     return !mapping.path.starts_with("[v");  // [vvar], [vdso], [vsyscall]
-}
-
-// Those that are copied. A heap that was extended after a fork is two mappings for the kernel; what is behind a file's data is its .bss.
-std::vector<Mapping> whole_mappings(const std::vector<Mapping>& mappings) {
-    std::vector<Mapping> whole;
-    const Mapping* before = nullptr;
-    bool joinable = false;
-    for (const Mapping& mapping : mappings) {
-        const bool adjacent = before != nullptr && before->end == mapping.begin;
-        const bool join = adjacent && joinable && mapping.path == before->path && is_copied(mapping);
-        joinable = join || (is_copied(mapping) && !mapping.is_file() && !(adjacent && before->is_file()));
-        before = &mapping;
-        if (join)
-            whole.back().end = mapping.end;
-        else if (is_copied(mapping))
-            whole.push_back(mapping);
-    }
-    return whole;
 }
 
 // Pages that the process has written, by /proc/PID/pagemap (Linux, admin-guide/mm/pagemap.rst): in memory or swapped out, and no longer
@@ -99,12 +78,7 @@ class Copying {
 
     MemoryImage run() {
         add_regions();
-        const Bytes available = available_memory(roots_).value_or(~Bytes{0});
-        if (image_.copied > available / 4 * 3)
-            throw Error(ErrorKind::system, fmt::format("process {}", pid_),
-                        fmt::format("its memory is copied, which takes {}; {} are available",
-                                    format_bytes(static_cast<double>(image_.copied)), format_bytes(static_cast<double>(available))),
-                        "run it on a machine, or in a container, with more memory");
+        require_available(image_.copied, fmt::format("process {}", pid_), "its memory is copied", roots_);
         copy_all();  // our pages come into being before the process stops
         std::vector<MemoryImage::Region> before = std::exchange(image_.regions, {});
         if (!stop_.stop_requested()) {
@@ -165,6 +139,32 @@ class Copying {
 };
 
 }  // namespace
+
+std::vector<Mapping> whole_mappings(const std::vector<Mapping>& mappings) {
+    std::vector<Mapping> whole;
+    const Mapping* before = nullptr;
+    bool joinable = false;
+    for (const Mapping& mapping : mappings) {
+        const bool adjacent = before != nullptr && before->end == mapping.begin;
+        const bool join = adjacent && joinable && mapping.path == before->path && is_copied(mapping);
+        joinable = join || (is_copied(mapping) && !mapping.is_file() && !(adjacent && before->is_file()));
+        before = &mapping;
+        if (join)
+            whole.back().end = mapping.end;
+        else if (is_copied(mapping))
+            whole.push_back(mapping);
+    }
+    return whole;
+}
+
+void require_available(Bytes bytes, const std::string& location, std::string_view why, const SystemRoots& roots) {
+    const Bytes available = available_memory(roots).value_or(~Bytes{0});
+    if (bytes > available / 4 * 3)
+        throw Error(ErrorKind::system, location,
+                    fmt::format("{}, which takes {}; {} are available", why, format_bytes(static_cast<double>(bytes)),
+                                format_bytes(static_cast<double>(available))),
+                    "run it on a machine, or in a container, with more memory");
+}
 
 Pages::Pages(std::uint64_t size) : size_(size) {
     if (size == 0) return;

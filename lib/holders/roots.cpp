@@ -202,7 +202,7 @@ class Search {
         std::vector<Range> looked_through;
         for (const auto& region : image_.regions) {
             const bool bss =
-                before != nullptr && region.mapping.is_anonymous() && before->mapping.end == region.mapping.begin && !module.empty();
+                before != nullptr && can_be_bss(region.mapping) && before->mapping.end == region.mapping.begin && !module.empty();
             if (region.mapping.is_file())
                 module = region.mapping.path;
             else if (!bss)

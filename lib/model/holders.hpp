@@ -91,6 +91,7 @@ constexpr std::string_view root_name(Holder::Root root) {
 struct HolderReport {
     int process = 0;
     std::string command;    // the program's file
+    std::string core;       // the core file that was read; empty: a running process
     std::string allocator;  // "glibc", or "Python" for blocks of both; empty: not known, so no blocks were found
     Bytes copied = 0;       // 0: by the kernel, as for fork
     Nanoseconds paused{};   // how long the process was stopped; of two snapshots the longer

@@ -80,13 +80,16 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
 
 std::string holders_text(const HolderReport& report, const RenderOptions& options) {
     TerminalText text(options);
-    std::string head = fmt::format("{} (pid {}): {} in {} heap blocks", file_name(report.command), report.process, size_text(report.bytes),
-                                   format_count(report.blocks));
+    std::string head =
+        fmt::format("{} ({}): {} in {} heap blocks", file_name(report.command),
+                    report.core.empty() ? fmt::format("pid {}", report.process) : fmt::format("core file {}", file_name(report.core)),
+                    size_text(report.bytes), format_count(report.blocks));
     if (report.growth_bytes)
         head += fmt::format(", {} in {}", format_signed_bytes(static_cast<double>(*report.growth_bytes)), format_duration(*report.since));
     text.line(terminal_safe(head));
-    text.line(fmt::format("stopped for {}{}", format_duration(report.paused),
-                          report.copied > 0 ? fmt::format(" while {} were copied", size_text(report.copied)) : ""));
+    if (report.core.empty())
+        text.line(fmt::format("stopped for {}{}", format_duration(report.paused),
+                              report.copied > 0 ? fmt::format(" while {} were copied", size_text(report.copied)) : ""));
     const std::size_t shown = std::min(options.top, report.holders.size());
     if (shown == 0) text.line("\nno holder found");
     for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);

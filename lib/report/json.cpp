@@ -324,6 +324,7 @@ void put(Writer& out, const LostKind& kind) {
 void put(Writer& out, const HolderReport& report) {
     out("pid", report.process);
     out("command", report.command);
+    out.where_any("core", report.core);
     out("allocator", report.allocator);
     out("copied_bytes", report.copied);
     out("paused_s", report.paused);

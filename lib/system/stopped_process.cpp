@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "system/clock.hpp"
 #include "system/proc_file.hpp"
@@ -28,6 +29,26 @@ bool has_ended(int pid, int thread, const SystemRoots& roots) {
 }
 
 }  // namespace
+
+StoppedThread stopped_thread(int id, std::string_view registers) {
+    StoppedThread thread;
+    thread.id = id;
+    user_regs_struct values{};
+    if (registers.size() < sizeof values) return thread;
+    std::memcpy(&values, registers.data(), sizeof values);
+#if defined(__x86_64__)
+    thread.registers = {values.rax, values.rdx, values.rcx, values.rbx, values.rsi, values.rdi, values.rbp, values.rsp, values.r8,
+                        values.r9,  values.r10, values.r11, values.r12, values.r13, values.r14, values.r15, values.rip};
+    thread.stack_pointer = values.rsp;
+    thread.thread_pointer = values.fs_base;
+#elif defined(__aarch64__)
+    thread.registers.assign(values.regs, values.regs + 31);
+    thread.registers.push_back(values.sp);
+    thread.registers.push_back(values.pc);
+    thread.stack_pointer = values.sp;
+#endif
+    return thread;
+}
 
 StoppedProcess::StoppedProcess(int pid, Nanoseconds patience, const SystemRoots& roots) : pid_(pid) {
     since_ = system_clock().monotonic();
@@ -95,28 +116,13 @@ void StoppedProcess::read_registers() {
             ++running_;
             continue;
         }
-        StoppedThread thread;
-        thread.id = seized.id;
-#if defined(__x86_64__)
         user_regs_struct values{};
         iovec into{&values, sizeof values};
-        if (::ptrace(PTRACE_GETREGSET, seized.id, NT_PRSTATUS, &into) == 0) {
-            thread.registers = {values.rax, values.rdx, values.rcx, values.rbx, values.rsi, values.rdi, values.rbp, values.rsp, values.r8,
-                                values.r9,  values.r10, values.r11, values.r12, values.r13, values.r14, values.r15, values.rip};
-            thread.stack_pointer = values.rsp;
-            thread.thread_pointer = values.fs_base;
-        }
-#elif defined(__aarch64__)
-        user_regs_struct values{};
-        iovec into{&values, sizeof values};
-        if (::ptrace(PTRACE_GETREGSET, seized.id, NT_PRSTATUS, &into) == 0) {
-            thread.registers.assign(values.regs, values.regs + 31);
-            thread.registers.push_back(values.sp);
-            thread.registers.push_back(values.pc);
-            thread.stack_pointer = values.sp;
-            iovec pointer{&thread.thread_pointer, sizeof thread.thread_pointer};
-            ::ptrace(PTRACE_GETREGSET, seized.id, NT_ARM_TLS, &pointer);
-        }
+        const bool known = ::ptrace(PTRACE_GETREGSET, seized.id, NT_PRSTATUS, &into) == 0;
+        StoppedThread thread = stopped_thread(seized.id, {reinterpret_cast<const char*>(&values), known ? sizeof values : 0});
+#if defined(__aarch64__)
+        iovec pointer{&thread.thread_pointer, sizeof thread.thread_pointer};
+        if (known) ::ptrace(PTRACE_GETREGSET, seized.id, NT_ARM_TLS, &pointer);
 #endif
         threads_.push_back(std::move(thread));
     }

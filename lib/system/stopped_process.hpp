@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/quantities.hpp"
@@ -23,6 +24,10 @@ struct StoppedThread {
     std::vector<std::uint64_t> registers;
     std::uint64_t stack_pointer = 0, thread_pointer = 0;  // thread_pointer: where its thread-local storage is
 };
+
+// registers: as the kernel gives them (NT_PRSTATUS), for this kind of machine; without them if there are too few bytes. AArch64 has the thread
+// pointer elsewhere.
+StoppedThread stopped_thread(int id, std::string_view registers);
 
 class StoppedProcess {
   public:

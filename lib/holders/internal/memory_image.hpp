@@ -1,15 +1,18 @@
-// A copy of what a process may write to, with the registers of its threads, taken at one moment.
+// A copy of what a process may write to, with the registers of its threads, taken at one moment: of a running process (copy_process), or out of a
+// core file (core_file.hpp).
 //
 // Thread-safety: immutable once made; any thread may read.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/quantities.hpp"
@@ -20,6 +23,9 @@
 namespace leakline::holders {
 
 inline constexpr std::uint64_t kPage = 4096;  // the smallest of any machine
+// The shadow memory of sanitizers and the reserved heaps of some runtimes are terabytes without content: even the list of their pages is
+// too long to read in a pause.
+inline constexpr std::uint64_t kLargestMapping = std::uint64_t{1} << 38;
 
 // Pages of ours that the kernel fills when they are first written: a copy of a sparse mapping costs what is in use.
 class Pages {
@@ -35,6 +41,9 @@ class Pages {
     char* data_ = nullptr;
     std::uint64_t size_ = 0;
 };
+
+// Behind a module's data: anonymous, or joined with the heap, which begins right there where addresses are not random.
+inline bool can_be_bss(const Mapping& mapping) { return mapping.is_anonymous() || mapping.path == "[heap]"; }
 
 class MemoryImage {
   public:
@@ -58,6 +67,11 @@ class MemoryImage {
     Bytes left_out = 0;  // of mappings that are too large to copy
     Nanoseconds paused{};
 
+    std::string core;                              // the core file that it is from; empty: a process, which may still run
+    std::map<std::string, std::string> build_ids;  // of a core file: of the files of the process, by their paths there
+    Bytes missing = 0;                             // of a core file: cut off at its end
+    Bytes not_kept = 0;                            // of a core file: left out when it was written
+
     const Region* region_at(std::uint64_t address) const;
     bool read(std::uint64_t address, void* to, std::size_t size) const;
     std::optional<std::uint64_t> word(std::uint64_t address) const;
@@ -65,6 +79,13 @@ class MemoryImage {
     template <class Visit>
     void for_each_word(std::uint64_t begin, std::uint64_t end, const Visit& visit) const;
 };
+
+// What is copied of these mappings: those that are private and writable. A heap that was extended after a fork is two mappings for the kernel; what
+// is behind a file's data is its .bss.
+std::vector<Mapping> whole_mappings(const std::vector<Mapping>& mappings);
+
+// Throws Error{system} if so much does not fit into this machine's memory. why: what takes it, for the message.
+void require_available(Bytes bytes, const std::string& location, std::string_view why, const SystemRoots& roots);
 
 // Stops the process, copies, and lets it go on. Throws Error{system} where it may not be traced or our machine has too little memory
 // for the copy. While it runs a first copy is made, so that in the pause every page of ours is there and the kernel only copies.
