@@ -12,8 +12,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
-#include "holders/internal/blocks.hpp"
+#include "holders/internal/allocators.hpp"
 #include "memory/glibc_arenas.hpp"
 
 namespace leakline::holders {
@@ -64,11 +65,10 @@ class Walk {
                 walk_arena(arena);
         found_.own.push_back({layout_.main_arena(), layout_.main_arena() + layout_.state_size()});
         find_mapped_chunks();
-        std::sort(found_.blocks.begin(), found_.blocks.end(), [](const Block& a, const Block& b) { return a.address < b.address; });
-        remove_overlaps();
+        order_blocks(found_.blocks);
         for (const Arena& arena : arenas) add_fast_bins(arena);
         add_thread_caches();
-        remove_free();
+        remove_blocks(found_.blocks, std::move(free_));
         return std::move(found_);
     }
 
@@ -199,6 +199,8 @@ class Walk {
 
     void find_mapped_chunks() {
         std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+        // None: what looks like one is another allocator's.
+        if (layout_.mmapped_bytes != 0 && word(layout_.mmapped_bytes) == 0) return;
         const std::vector<Range> heaps = found_.heaps;
         Bytes sum = 0;
         for (const auto& region : image_.regions) {
@@ -222,26 +224,10 @@ class Walk {
         std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     }
 
-    // Damaged headers can make a chunk reach over others.
-    void remove_overlaps() {
-        std::size_t kept = 0;
-        for (const Block& block : found_.blocks)
-            if (kept == 0 || block.address >= found_.blocks[kept - 1].end()) found_.blocks[kept++] = block;
-        found_.blocks.resize(kept);
-        constexpr std::size_t kMax = kNoBlock - (1u << 24);  // identifiers of roots come behind
-        if (found_.blocks.size() > kMax) found_.blocks.resize(kMax);
-    }
-
-    const Block* block_at(std::uint64_t address) const {
-        const auto found = std::lower_bound(found_.blocks.begin(), found_.blocks.end(), address,
-                                            [](const Block& block, std::uint64_t at) { return block.address < at; });
-        return found != found_.blocks.end() && found->address == address ? &*found : nullptr;
-    }
-
     // to_block: from where its links lead to the blocks. Ends where the list leaves the blocks of that size.
     void add_list(std::uint64_t link, std::uint64_t to_block, std::uint64_t size) {
         for (std::size_t steps = 0; link != 0 && steps < found_.blocks.size(); ++steps) {
-            const Block* block = block_at(link + to_block);
+            const Block* block = block_at(found_.blocks, link + to_block);
             if (block == nullptr || block->size != size) return;
             free_.push_back(block->address);
             link = layout_.follow(block->address, word(block->address));
@@ -266,7 +252,7 @@ class Walk {
                 for (std::uint64_t i = 0; i < form.lists && fits; ++i) {
                     const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
                     if (head == 0) continue;
-                    const Block* first = block_at(head);
+                    const Block* first = block_at(found_.blocks, head);
                     fits = first != nullptr && (i >= kSmallLists || first->size == 24 + 16 * i);
                     ++filled;
                 }
@@ -274,15 +260,10 @@ class Walk {
                 free_.push_back(block.address);  // malloc's own
                 for (std::uint64_t i = 0; i < form.lists; ++i) {
                     const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
-                    const Block* first = head == 0 ? nullptr : block_at(head);
+                    const Block* first = head == 0 ? nullptr : block_at(found_.blocks, head);
                     if (first != nullptr) add_list(head, 0, first->size);
                 }
             }
-    }
-
-    void remove_free() {
-        std::sort(free_.begin(), free_.end());
-        std::erase_if(found_.blocks, [&](const Block& block) { return std::binary_search(free_.begin(), free_.end(), block.address); });
     }
 
     const MemoryImage& image_;
@@ -294,6 +275,6 @@ class Walk {
 
 }  // namespace
 
-HeapBlocks find_blocks(const MemoryImage& image) { return Walk(image).run(); }
+HeapBlocks find_glibc_blocks(const MemoryImage& image) { return Walk(image).run(); }
 
 }  // namespace leakline::holders

@@ -74,19 +74,19 @@ void remove_other_files(const MemoryImage& image, std::vector<debuginfo::MappedF
 
 void warn_of_core(const MemoryImage& image, std::vector<std::string>& warnings) {
     if (image.missing > 0)
-        warnings.push_back(fmt::format("the core file is cut off: {} of the process's memory are missing; what only they lead to counts as lost",
-                                       format_bytes(static_cast<double>(image.missing))));
+        warnings.push_back(
+            fmt::format("the core file is cut off: {} of the process's memory are missing; what only they lead to counts as lost",
+                        format_bytes(static_cast<double>(image.missing))));
     if (image.not_kept > 0)
         warnings.push_back(fmt::format("{} of the process's memory were left out of the core file (coredump_filter, MADV_DONTDUMP)",
                                        format_bytes(static_cast<double>(image.not_kept))));
-    if (image.threads.empty())
-        warnings.push_back("the core file has no registers: what only stacks hold counts as lost");
+    if (image.threads.empty()) warnings.push_back("the core file has no registers: what only stacks hold counts as lost");
 }
 
 void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderReport& report) {
     report.warnings.insert(report.warnings.end(), heap.warnings.begin(), heap.warnings.end());
     if (heap.allocator == HeapBlocks::Allocator::unknown)
-        report.warnings.push_back("the program does not use glibc's malloc, or has not called it yet: no blocks are seen");
+        report.warnings.push_back("the program uses neither glibc's malloc nor jemalloc, or has not called them yet: no blocks are seen");
     Bytes unreadable = 0;
     for (const Range& range : heap.unreadable) unreadable += range.end - range.begin;
     if (unreadable > 0)
@@ -130,6 +130,7 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     options.progress("finding blocks");
     HeapBlocks heap = find_blocks(image);
     if (heap.allocator == HeapBlocks::Allocator::glibc) report.allocator = "glibc";
+    if (heap.allocator == HeapBlocks::Allocator::jemalloc) report.allocator = "jemalloc";
     const BlockIndex index(std::exchange(heap.blocks, {}));
     for (const Block& block : index.blocks()) report.bytes += block.size;
     report.blocks = index.size();

@@ -1,4 +1,4 @@
-// Which variables hold the heap of a process: of any running program with glibc's malloc, without a tracker and without a restart, or of a core file.
+// Which variables hold the heap of a process: of any running program with glibc's malloc or jemalloc, without a tracker and without a restart, or of a core file.
 //
 // A running process is stopped for a copy of its memory; everything else happens on the copy. Every aligned word that leads into a block counts as a
 // pointer to it: a number that looks like one can hold a block, and encoded pointers (xor, compressed) are not seen.

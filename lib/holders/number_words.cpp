@@ -11,19 +11,19 @@ namespace {
 
 constexpr std::uint64_t kMostWords = 1 << 16;  // of a type; what is behind them counts as pointers
 constexpr std::uint64_t kMostMarks = 1 << 18;
-constexpr int kDeepestMember = 24;
+constexpr int kDeepestNumber = 24;
 
 }  // namespace
 
 void NumberWords::mark(Marks& marks, TypeId id, std::uint64_t offset, int depth) {
     if (++marks.steps > kMostMarks) return;
     const Type type = names_.type(id);  // a copy: types grow meanwhile
-    if (depth < kDeepestMember && type.kind == Type::Kind::structure) {
+    if (depth < kDeepestNumber && type.kind == Type::Kind::structure) {
         for (const auto& member : type.members) mark(marks, member.type, offset + member.offset, depth + 1);
         return;
     }
     const std::uint64_t each = type.kind == Type::Kind::array ? names_.type(type.target).size : 0;
-    if (depth < kDeepestMember && each > 1) {
+    if (depth < kDeepestNumber && each > 1) {
         for (std::uint64_t i = 0; i < type.count && offset + i * each < marks.numbers.size() * 8 && marks.steps <= kMostMarks; ++i)
             mark(marks, type.target, offset + i * each, depth + 1);
         return;

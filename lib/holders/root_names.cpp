@@ -125,8 +125,13 @@ std::vector<NamedRoot> name_roots(const MemoryImage& image, const Roots& roots, 
 }
 
 debuginfo::TypeId type_of_words(const Root& root, debuginfo::DebugInfo& names) {
+    constexpr std::size_t kMostNamed = 512;
+    const bool whole = root.kind == Root::Kind::global && root.words.size() <= kMostNamed && names.data_symbol(root.begin).has_value();
     std::vector<debuginfo::Member> words;
-    for (const RootWord& word : root.words) words.push_back({"", word.address - root.begin, names.pointer_to(0), false});
+    for (const RootWord& word : root.words) {
+        const std::uint64_t offset = word.address - root.begin;
+        words.push_back({whole && offset > 0 ? fmt::format("+{:#x}", offset) : "", offset, names.pointer_to(0), false});
+    }
     return names.structure_of("", root.end - root.begin, std::move(words));
 }
 

@@ -22,6 +22,7 @@ using namespace leakline::holders;
 using leakline::fuzz::require;
 
 constexpr std::uint64_t kLibrary = 0x7f0000000000, kHeap = 0x550000000000, kMapped = 0x7e0000000000;
+constexpr std::uint64_t kJemalloc = 0x7f1000000000, kSlabs = 0x7f2000000000;
 constexpr std::uint64_t kLibrarySize = 0x2000;
 
 void add_region(MemoryImage& image, std::uint64_t begin, std::uint64_t size, const char* path) {
@@ -54,6 +55,30 @@ void put_arena(MemoryImage& image, std::string_view input, std::uint64_t heap_si
     put(image, kLibrary + 0x1f00, kHeap + 0x10 + words[11] % heap_size);
 }
 
+// jemalloc's table for the pages of a mapping: what each is, and how long, is what the input says.
+void put_jemalloc(MemoryImage& image, std::string_view input, std::uint64_t pages) {
+    constexpr std::uint64_t kTable = std::uint64_t{8} << 18, kRecord = 128;
+    add_region(image, kJemalloc, kPage, "/lib/libjemalloc.so.2");
+    add_region(image, kJemalloc + kPage, 2 * kTable + kPage, "");
+    const std::uint64_t root = kJemalloc + kPage, leaf = root + kTable, records = leaf + kTable;
+    const std::uint64_t slot = root + 8 * (kSlabs >> 30), first = leaf + 8 * ((kSlabs >> 12) % (kTable / 8));
+    image.regions.back().runs.clear();  // the rest was never written
+    for (const std::uint64_t written : {slot, first, records})
+        image.regions.back().runs.push_back({written / kPage * kPage, written / kPage * kPage + kPage});
+    put(image, slot, leaf);
+    add_region(image, kSlabs, pages * kPage, "");
+    std::memcpy(image.regions.back().bytes.data(), input.data(), std::min<std::size_t>(input.size(), pages * kPage));
+    for (std::uint64_t page = 0; page < std::min<std::uint64_t>(pages, kPage / kRecord); ++page) {
+        std::uint64_t word = 0;
+        if (input.size() >= 8 * (page + 1)) std::memcpy(&word, input.data() + 8 * page, sizeof word);
+        const std::uint64_t record = records + kRecord * page, slab = word & 1;
+        put(image, first + 8 * page, (word >> 8 & 0xff) << 48 | record | slab);
+        put(image, record + 8, kSlabs + page * kPage + (slab == 0 ? word >> 16 & 0xff0 : 0));
+        put(image, record + 16, (1 + (word >> 32) % 4) * kPage);
+        put(image, record + 64, word * word);
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -72,9 +97,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::memcpy(image.regions[0].bytes.data(), data, std::min<std::size_t>(size, heap_size));
     std::memcpy(image.regions[1].bytes.data(), data, std::min<std::size_t>(size, heap_size));
     put_arena(image, input, heap_size);
+    put_jemalloc(image, input, heap_size / kPage);
 
     HeapBlocks heap = find_blocks(image);
-    require(heap.allocator == HeapBlocks::Allocator::glibc);
+    require(heap.allocator != HeapBlocks::Allocator::unknown);
     std::uint64_t before = 0;
     for (const Block& block : heap.blocks) {
         require(block.address >= before && block.size > 0);

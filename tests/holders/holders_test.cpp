@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "base/error.hpp"
@@ -56,6 +57,13 @@ const Known kKnown[] = {
     {"indexed", Holder::Root::global, "app::owned[]->texts", "std::vector<std::string>", kElements},
 };
 
+// Of Debian's package libjemalloc2; empty if it is not installed.
+std::string jemalloc() {
+    for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"})
+        if (const std::string path = std::string(folder) + "/libjemalloc.so.2"; std::filesystem::exists(path)) return path;
+    return {};
+}
+
 }  // namespace
 
 TEST_CASE("a known holder is found: its variable, the path to the container, its elements and bytes") {
@@ -90,6 +98,25 @@ TEST_CASE("numbers that are addresses of a heap below 2^32 hold nothing") {
         CHECK(report.holders[0].elements == kElements);
         CHECK(report.holders[0].shared_bytes == 0);
     }
+}
+
+TEST_CASE("blocks of jemalloc have their holders, and what its threads keep free belongs to nothing" * doctest::skip(jemalloc().empty())) {
+    for (const Known& known : kKnown) {
+        if (known.path == std::string("app::matrix") || known.path == std::string("app::text")) continue;  // freed on the way to their size
+        INFO(std::string(known.how));
+        const HolderReport report = Program("gcc-O2", known.how, kElements, jemalloc()).look();
+        CHECK(report.allocator == "jemalloc");
+        REQUIRE_FALSE(report.holders.empty());
+        CHECK(report.holders[0].path == std::string(known.path));
+        CHECK(report.holders[0].elements == known.elements);
+        CHECK(report.lost_bytes < 4096);
+    }
+    CHECK(Program("gcc-O2", "list", kElements, jemalloc()).look().holders[0].blocks == 6 * kElements);
+    const HolderReport in_thread = Program("gcc-O2", "thread", kElements, jemalloc()).look();
+    CHECK(in_thread.holders[0].path == "in_thread");
+    const HolderReport lost = Program("gcc-O2", "lost", kElements, jemalloc()).look();
+    CHECK(lost.lost_blocks >= kElements - 2);
+    CHECK(lost.lost_blocks <= kElements);
 }
 
 TEST_CASE("a local variable of a waiting function holds its elements, in the main thread and in others") {

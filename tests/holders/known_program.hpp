@@ -21,9 +21,11 @@ inline constexpr int kElements = 4000;
 // A variant of known_holders that has filled its memory and waits.
 class Program {
   public:
-    Program(const std::string& variant, const std::string& how, int elements = kElements) {
+    // preload: a library that replaces malloc.
+    Program(const std::string& variant, const std::string& how, int elements = kElements, const std::string& preload = {}) {
         Command command;
         command.arguments = {std::string(KNOWN_HOLDERS_DIR) + "/" + variant, how, std::to_string(elements)};
+        if (!preload.empty()) command.environment.emplace_back("LD_PRELOAD", preload);
         command.output_file = folder_.path() + "/out";
         child_ = std::make_unique<Child>(Child::start(command));
         const Nanoseconds deadline = system_clock().monotonic() + std::chrono::seconds(60);

@@ -62,17 +62,16 @@ class BlockIndex {
 };
 
 struct HeapBlocks {
-    enum class Allocator { glibc, unknown };
-    Allocator allocator = Allocator::unknown;
-    std::vector<Block> blocks;      // in use, by address
-    std::vector<Range> heaps;       // what the allocator has from the kernel: no roots in there
-    std::vector<Range> own;         // the allocator's own data elsewhere: no roots either
-    std::vector<Range> unreadable;  // parts of heaps whose blocks could not be found; their words count as roots
+    enum class Allocator { glibc, jemalloc, unknown };
+    Allocator allocator = Allocator::unknown;  // of most bytes
+    std::vector<Block> blocks;                 // in use, by address
+    std::vector<Range> heaps;                  // what the allocator has from the kernel: no roots in there
+    std::vector<Range> own;                    // the allocator's own data elsewhere: no roots either
+    std::vector<Range> unreadable;             // parts of heaps whose blocks could not be found; their words count as roots
     std::vector<std::string> warnings;
 };
 
-// By walking the chunks of all arenas of glibc's malloc. What is free is left out: chunks in bins, fast bins and thread caches. With another
-// allocator, or before the first malloc: no blocks.
+// Of glibc's malloc and of jemalloc; see allocators.hpp. What they have free is left out. With another allocator, or before the first malloc: no blocks.
 HeapBlocks find_blocks(const MemoryImage& image);
 
 }  // namespace leakline::holders

@@ -25,7 +25,7 @@ struct NamedRoot {
 // In the order of the roots.
 std::vector<NamedRoot> name_roots(const MemoryImage& image, const Roots& roots, debuginfo::DebugInfo& names);
 
-// A type for a root that has none: the words of it that lead to blocks.
+// A type for a root that has none: the words of it that lead to blocks, named by their offsets from the start of a variable.
 debuginfo::TypeId type_of_words(const Root& root, debuginfo::DebugInfo& names);
 
 }  // namespace leakline::holders

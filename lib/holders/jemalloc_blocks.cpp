@@ -1,0 +1,233 @@
+// Reads jemalloc's own tables (5.0 to 5.3, 64 bits, pages of 4 KiB; rtree.h, edata.h, bitmap.h, cache_bin.h):
+//
+//   A tree of two levels knows the extent of each page that belongs to the allocator. Its root, in the data of the library or program, has 2^18
+//   pointers to leaves, one per GiB; a leaf has 2^18 words, one per page: bit 0: the extent is a slab of small blocks; bits 7 to 47: the
+//   address of the extent's record; bits 48 to 55: the size class, too large for any extent if it is free.
+//   An extent's record, of 128 bytes: its address at byte 8, its size in the upper bits of byte 16 on, and from byte 64 on a bit per block of a slab,
+//   which is 1 if the block is free.
+//   A thread keeps blocks that it has freed in its tcache, in thread-local storage: for each size class {stack of blocks, statistics, the low 16 bits
+//   of addresses in the stack: low water, where it is full, where it is empty}.
+//
+// There are no symbols of the tables in packaged builds, so the root is found by what it leads to.
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "base/strings.hpp"
+#include "holders/internal/allocators.hpp"
+
+namespace leakline::holders {
+
+namespace {
+
+constexpr std::uint64_t kEntries = 1 << 18;  // of the root, and of a leaf
+constexpr std::uint64_t kTable = kEntries * 8;
+constexpr int kPageBits = 12, kLeafBits = 30;
+constexpr std::uint64_t kRecordMask = 0x0000ffffffffff80, kExtentMask = ~std::uint64_t{kPage - 1};
+constexpr std::uint64_t kAddressAt = 8, kSizeAt = 16, kBitmapAt = 64;
+constexpr std::uint64_t kLine = 64;  // leaves are aligned to cache lines
+constexpr std::uint64_t kMostInSlab = 512;
+constexpr std::uint64_t kOwnBlock = 2 << 20;  // what it takes for its own data, at least and aligned
+constexpr int kConvincingPages = 16;          // pages whose entries and records agree
+constexpr std::size_t kMostGigabytes = 4096;  // with memory in use, to look for the root
+// Of a thread's cache.
+constexpr std::uint64_t kBin = 24, kTlsReach = 64 << 10;
+constexpr int kMostBins = 73, kConvincingBins = 20, kMostCached = 8192;
+
+// The classes are 8, 16, 32, 48, 64, then four per doubling.
+std::uint64_t size_of_class(std::uint64_t index) {
+    if (index == 0) return 8;
+    const std::uint64_t place = index - 1, group = place / 4;
+    if (group == 0) return 16 * index;
+    if (group > 56) return ~std::uint64_t{0};
+    return (std::uint64_t{64} << (group - 1)) + (std::uint64_t{16} << (group - 1)) * (place % 4 + 1);
+}
+
+class JemallocWalk {
+  public:
+    explicit JemallocWalk(const MemoryImage& image) : image_(image) {}
+
+    HeapBlocks run() {
+        if (!find_root()) return std::move(found_);
+        found_.allocator = HeapBlocks::Allocator::jemalloc;
+        image_.for_each_word(root_, root_ + kTable, [&](std::uint64_t place, std::uint64_t leaf) {
+            if (leaf % kLine == 0 && leaves_.insert(leaf).second) add_extents((place - root_) / 8, leaf);
+        });
+        std::sort(extents_.begin(), extents_.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+        std::uint64_t end = 0;
+        for (const Extent& extent : extents_) {
+            if (extent.begin < end) continue;  // only in damaged memory
+            end = extent.end;
+            found_.heaps.push_back({extent.begin, extent.end});
+            add_blocks(extent);
+        }
+        order_blocks(found_.blocks);
+        add_own_data();
+        remove_cached();
+        return std::move(found_);
+    }
+
+  private:
+    struct Extent {
+        std::uint64_t begin = 0, end = 0;  // whole pages
+        std::uint64_t record = 0, size_class = 0;
+        bool slab = false;
+    };
+
+    std::uint64_t word(std::uint64_t address) const { return image_.word(address).value_or(0); }
+
+    // What a leaf's entry says of a page; size 0 if it is not one.
+    Extent extent_of(std::uint64_t page, std::uint64_t entry) const {
+        Extent extent;
+        extent.record = entry & kRecordMask;
+        const std::uint64_t begin = word(extent.record + kAddressAt) & kExtentMask, size = word(extent.record + kSizeAt) & kExtentMask;
+        const auto* const region = image_.region_at(begin);
+        if (region == nullptr || page < begin || page - begin >= size || size > region->mapping.end - begin) return {};
+        extent.begin = begin;
+        extent.end = begin + size;
+        extent.size_class = entry >> 48 & 0xff;
+        extent.slab = (entry & 1) != 0;
+        return extent;
+    }
+
+    bool is_leaf(std::uint64_t leaf, std::uint64_t gigabyte) const {
+        const auto* const region = image_.region_at(leaf);
+        if (region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf) return false;
+        int right = 0, wrong = 0;
+        for (const auto& run : region->runs) {
+            const std::uint64_t end = std::min(run.end, leaf + kTable);
+            for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end && wrong == 0 && right < kConvincingPages; at += 8) {
+                const std::uint64_t entry = word(at), page = gigabyte << kLeafBits | (at - leaf) / 8 << kPageBits;
+                if (entry != 0) ++(extent_of(page, entry).end != 0 ? right : wrong);
+            }
+        }
+        return wrong == 0 && right > 1;
+    }
+
+    bool find_root() {
+        std::set<std::uint64_t> gigabytes;
+        for (const auto& region : image_.regions)
+            for (const auto& run : region.runs)
+                for (std::uint64_t each = run.begin >> kLeafBits; each <= (run.end - 1) >> kLeafBits && gigabytes.size() < kMostGigabytes;
+                     ++each)
+                    gigabytes.insert(each);
+        const MemoryImage::Region* before = nullptr;
+        for (const auto& region : image_.regions) {
+            // The root is large and mostly zero: a part of .bss.
+            const bool bss =
+                before != nullptr && can_be_bss(region.mapping) && before->mapping.end == region.mapping.begin && before->mapping.is_file();
+            if (bss && region.mapping.size() >= kTable && find_root_in(region, gigabytes)) {
+                if (file_name(before->mapping.path).find("jemalloc") != std::string_view::npos) {
+                    found_.own.push_back({before->mapping.begin, before->mapping.end});
+                    found_.own.push_back({region.mapping.begin, region.mapping.end});
+                }
+                found_.own.push_back({root_, root_ + kTable});
+                return true;
+            }
+            before = &region;
+        }
+        return false;
+    }
+
+    bool find_root_in(const MemoryImage::Region& region, const std::set<std::uint64_t>& gigabytes) {
+        image_.for_each_word(region.mapping.begin, region.mapping.end, [&](std::uint64_t place, std::uint64_t leaf) {
+            if (root_ != 0 || leaf == 0 || leaf % kLine != 0) return;
+            for (const std::uint64_t gigabyte : gigabytes) {
+                if (gigabyte >= kEntries || place - region.mapping.begin < gigabyte * 8) continue;
+                const std::uint64_t root = place - gigabyte * 8;
+                if (kTable <= region.mapping.end - root && is_leaf(leaf, gigabyte)) {
+                    root_ = root;
+                    return;
+                }
+            }
+        });
+        return root_ != 0;
+    }
+
+    void add_extents(std::uint64_t gigabyte, std::uint64_t leaf) {
+        image_.for_each_word(leaf, leaf + kTable, [&](std::uint64_t place, std::uint64_t entry) {
+            if (entry == 0) return;
+            const std::uint64_t page = gigabyte << kLeafBits | (place - leaf) / 8 << kPageBits;
+            const Extent extent = extent_of(page, entry);
+            if (extent.end != 0 && extent.begin == page) extents_.push_back(extent);
+        });
+    }
+
+    void add_blocks(const Extent& extent) {
+        const std::uint64_t size = size_of_class(extent.size_class), start = word(extent.record + kAddressAt);
+        own_blocks_.insert(extent.record / kOwnBlock);
+        if (size > extent.end - start) return;  // free
+        if (!extent.slab) {
+            found_.blocks.push_back({start, size});
+            return;
+        }
+        const std::uint64_t count = std::min((extent.end - start) / size, kMostInSlab);
+        for (std::uint64_t i = 0; i < count; ++i)
+            if ((word(extent.record + kBitmapAt + i / 64 * 8) >> i % 64 & 1) == 0) found_.blocks.push_back({start + i * size, size});
+    }
+
+    void add_own_data() {
+        for (const std::uint64_t leaf : leaves_) found_.own.push_back({leaf, leaf + kTable});
+        for (const std::uint64_t block : own_blocks_) found_.own.push_back({block * kOwnBlock, (block + 1) * kOwnBlock});
+    }
+
+    const Block* block_around(std::uint64_t address) const {
+        const auto after = std::upper_bound(found_.blocks.begin(), found_.blocks.end(), address,
+                                            [](std::uint64_t at, const Block& block) { return at < block.address; });
+        return after != found_.blocks.begin() && address < (after - 1)->end() ? &*(after - 1) : nullptr;
+    }
+
+    // Adds the blocks that a bin of a thread's cache has; false if there is no bin of that class at the address.
+    bool read_bin(std::uint64_t bin, std::uint64_t size_class, std::vector<std::uint64_t>& cached) const {
+        const std::uint64_t head = word(bin), limits = word(bin + 16);
+        const auto full = static_cast<std::uint16_t>(limits >> 16), empty = static_cast<std::uint16_t>(limits >> 32);
+        const auto count = static_cast<std::uint16_t>(empty - static_cast<std::uint16_t>(head));
+        const auto room = static_cast<std::uint16_t>(empty - full);
+        if (head == 0 || head % 8 != 0 || limits >> 48 != 0 || count % 8 != 0 || count > room || room / 8 > kMostCached) return false;
+        for (std::uint64_t i = 0; i < count; i += 8) {
+            const Block* const block = block_at(found_.blocks, word(head + i));
+            if (block == nullptr || block->size != size_of_class(size_class)) return false;
+            cached.push_back(block->address);
+        }
+        return image_.region_at(head) != nullptr;
+    }
+
+    void remove_cached() {
+        std::vector<std::uint64_t> free;
+        for (const StoppedThread& thread : image_.threads) {
+            const auto* const region = image_.region_at(thread.thread_pointer);
+            if (region == nullptr) continue;
+            const std::uint64_t begin = std::max(region->mapping.begin, thread.thread_pointer - std::min(thread.thread_pointer, kTlsReach));
+            for (std::uint64_t at = (begin + 7) / 8 * 8; at < thread.thread_pointer; at += 8) {
+                std::vector<std::uint64_t> cached;
+                int bins = 0;
+                while (bins < kMostBins && read_bin(at + kBin * static_cast<std::uint64_t>(bins), static_cast<std::uint64_t>(bins), cached))
+                    ++bins;
+                if (bins < kConvincingBins) continue;
+                cached_by_threads_ = true;
+                // The stacks are in a block of their own, with the addresses of blocks that have been taken from them since.
+                if (const Block* const stacks = block_around(word(at))) free.push_back(stacks->address);
+                free.insert(free.end(), cached.begin(), cached.end());
+                break;
+            }
+        }
+        remove_blocks(found_.blocks, std::move(free));
+        if (!cached_by_threads_ && !image_.threads.empty())
+            found_.warnings.push_back(
+                "the caches of threads of this version of jemalloc are not known: what is free in them counts as in use");
+    }
+
+    const MemoryImage& image_;
+    std::uint64_t root_ = 0;
+    std::set<std::uint64_t> leaves_, own_blocks_;
+    std::vector<Extent> extents_;
+    bool cached_by_threads_ = false;
+    HeapBlocks found_;
+};
+
+}  // namespace
+
+HeapBlocks find_jemalloc_blocks(const MemoryImage& image) { return JemallocWalk(image).run(); }
+
+}  // namespace leakline::holders
