@@ -15,7 +15,7 @@ std::span<const CommandRow> commands() {
          OnSignal::ends_as_usual},
         {"lines", "Show the growth of live heap memory by source line, from a recording",
          "leakline lines run.leak --function track_user_behavior", declare_lines, OnSignal::ends_at_once},
-        {"capture", "Record live traffic with a reverse proxy, as a log for replay",
+        {"capture", "Record live traffic as a log for replay, with a reverse proxy or from a network interface",
          "leakline capture --listen 127.0.0.1:8081 --target http://127.0.0.1:8080 -o traffic.jsonl", declare_capture,
          OnSignal::ends_as_usual},
         {"stub", "Answer with the recorded responses of a log, in place of what a service calls",

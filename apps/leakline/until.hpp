@@ -20,11 +20,16 @@ class Until {
 
     // Sleeps for as long as a progress display may stand still; false: it is over.
     bool step() {
+        const auto wait = next_wait();
+        if (wait) sleep_for(stop_, *wait);
+        return wait.has_value();
+    }
+    // The same for a caller that waits by itself: how long. Nothing: it is over.
+    std::optional<Nanoseconds> next_wait() {
         constexpr Nanoseconds kStep = std::chrono::milliseconds(200);
         spent_ = system_clock().monotonic() - start_;
-        if (stop_.stop_requested() || (duration_ && spent_ >= *duration_)) return false;
-        sleep_for(stop_, duration_ ? std::min(kStep, *duration_ - spent_) : kStep);
-        return true;
+        if (stop_.stop_requested() || (duration_ && spent_ >= *duration_)) return std::nullopt;
+        return duration_ ? std::min(kStep, *duration_ - spent_) : kStep;
     }
     // Of the duration, at the last step.
     std::optional<double> share() const { return duration_ ? std::optional(to_seconds(spent_) / to_seconds(*duration_)) : std::nullopt; }

@@ -23,6 +23,7 @@ class Http1Protocol final : public ClientProtocol {
     void send(Exchange& exchange, std::string_view bytes) override {
         exchange_ = &exchange;
         write_broken_ = false;
+        exchange.done.http2 = exchange.done.is_grpc = false;  // an attempt before this may have been over HTTP/2
         // Only a request that may be sent twice needs a copy.
         if (exchange.idempotent && bytes.data() != exchange.copy.data()) exchange.copy.assign(bytes);
         exchange.done.first_write = exchange.reused ? exchange.done.started : steady_now();

@@ -27,6 +27,14 @@ constexpr std::size_t kWriteAtOnce = 64 * 1024;
 // A request that the target refuses, without having looked at it, is sent at most this often.
 constexpr std::uint32_t kMaxAttempts = 4;
 
+// gRPC defines 0 to 16, services have own ones, too. Bounded, because they are counted by their number: others are gRPC's UNKNOWN.
+int grpc_status_of(std::string_view text) {
+    constexpr int kLast = 999, kUnknown = 2;
+    int code = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
+    return error == std::errc{} && end == text.data() + text.size() && code >= 0 && code <= kLast ? code : kUnknown;
+}
+
 class Http2Protocol final : public ClientProtocol {
   public:
     explicit Http2Protocol(Connection& connection) : connection_(connection) {}
@@ -204,11 +212,7 @@ class Http2Protocol final : public ClientProtocol {
             std::from_chars(value.data(), value.data() + value.size(), exchange.done.status);
             if (kept != nullptr) kept->clear();
         } else {
-            if (exchange.done.is_grpc && name == "grpc-status") {
-                int code = -1;
-                std::from_chars(value.data(), value.data() + value.size(), code);
-                exchange.done.grpc_status = code;
-            }
+            if (exchange.done.is_grpc && name == "grpc-status") exchange.done.grpc_status = grpc_status_of(value);
             if (kept != nullptr) kept->headers.emplace_back(name, value);
         }
         return 0;

@@ -83,19 +83,32 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     record.headers = std::move(request.headers);
     record.body = std::move(request.body);
     if (request.status != 0) record.recorded_status = request.status;
-    if (options_.sessions) record.connection = "c" + std::to_string(request.connection);
-    // Fields of the connection to the proxy, not of the request; but closing connections is part of a client's traffic.
-    const bool closes = std::any_of(record.headers.begin(), record.headers.end(),
-                                    [](const auto& header) { return is_connection_close(header.first, header.second); });
-    erase_hop_fields(record.headers);
-    if (closes) record.headers.emplace_back("Connection", "close");
-    options_.redaction.apply(record);
+    record.connection = "c" + std::to_string(request.connection);
     if (options_.responses && request.response) {
         erase_hop_fields(request.response->headers);
         options_.redaction.apply(*request.response);
         append_json(record.response, *request.response);
         ++responses_;
     }
+    put(record);
+}
+
+void CaptureLog::write(Request&& request) {
+    if (request.body.size() > options_.max_body) {
+        ++too_large_;
+        return;
+    }
+    put(request);
+}
+
+void CaptureLog::put(Request& record) {
+    if (!options_.sessions) record.connection.clear();
+    // Fields of the connection to the proxy, not of the request; but closing connections is part of a client's traffic.
+    const bool closes = std::any_of(record.headers.begin(), record.headers.end(),
+                                    [](const auto& header) { return is_connection_close(header.first, header.second); });
+    erase_hop_fields(record.headers);
+    if (closes) record.headers.emplace_back("Connection", "close");
+    options_.redaction.apply(record);
     line_.clear();
     append_jsonl(line_, record);
     // One write per line, so that readers see only complete lines, also after a crash.

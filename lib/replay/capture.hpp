@@ -1,4 +1,4 @@
-// Records real traffic: each request that passes the proxy becomes a line of the native log at once.
+// Records real traffic: each request that passes the proxy, or a network interface, becomes a line of the native log at once.
 //
 // Thread-safety: one CaptureLog, one thread at a time (the proxy's observer is called so).
 #pragma once
@@ -9,13 +9,15 @@
 
 #include "http/recording_proxy.hpp"
 #include "model/redaction.hpp"
+#include "model/request.hpp"
 
 namespace leakline::replay {
 
 struct CaptureOptions {
     Redaction redaction;
-    bool responses = false;  // writes "response" where the proxy has kept one
-    bool sessions = false;   // writes "conn", so that a replay keeps the requests of each client connection together
+    bool responses = false;                        // writes "response" where the proxy has kept one
+    bool sessions = false;                         // writes "conn", so that a replay keeps the requests of each client connection together
+    std::size_t max_body = std::size_t{16} << 20;  // bytes; of requests that were captured whole
 };
 
 class CaptureLog {
@@ -29,6 +31,8 @@ class CaptureLog {
     // Throws Error{system} when the disk is full. A request whose body was too large or incomplete is counted, not
     // written: its replay would send a different request.
     void write(http::ProxiedRequest&& request);
+    // The same for a request that was captured whole.
+    void write(Request&& request);
 
     std::uint64_t written() const { return written_; }
     std::uint64_t too_large() const { return too_large_; }
@@ -38,6 +42,7 @@ class CaptureLog {
 
   private:
     void resume_after(const std::string& path);
+    void put(Request& record);
 
     std::string path_;
     CaptureOptions options_;

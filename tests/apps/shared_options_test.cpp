@@ -37,6 +37,7 @@ const std::set<std::string> kOwnMeaning = {
     "memory-limit",  // of a service; of a command that is sampled
     "output",        // a report; a log, recording, baseline or samples
     "pid",           // of what is sampled; of what is copied
+    "port",          // of what is sampled; of what is captured
     "rounds",        // 0 for ever; 4 to 10000; 4 to 1000
     "seed",          // of traffic; of a self-test
     "top",           // lines; holders

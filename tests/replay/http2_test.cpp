@@ -407,6 +407,21 @@ TEST_CASE("the status of gRPC in the trailers decides whether a request has succ
     CHECK(replayed(options).unexpected == 5);
 }
 
+TEST_CASE("statuses that gRPC does not define are counted, but no unbounded number of them") {
+    std::vector<Request> requests = posts(6);
+    for (Request& request : requests) request.headers = {{"Content-Type", "application/grpc"}};
+    const LogFile log(requests);
+    std::atomic<int> seen{0};
+    Http2Server server([&](Http2Wire& http2) {
+        while (const std::uint32_t stream = http2.read_request()) {
+            static const char* const kTexts[] = {"17", "999", "1000", "-3", "5x", "99999999999"};
+            http2.write(Frame::headers, Frame::kEndHeaders | Frame::kEndStream, stream,
+                        kStatus200 + field("grpc-status", kTexts[seen++ % 6]));
+        }
+    });
+    CHECK(replayed(http2_options(log, server.url())).grpc_statuses == std::map<int, std::uint64_t>{{2, 4}, {17, 1}, {999, 1}});
+}
+
 TEST_CASE("the report says when requests came over another version than they are sent over") {
     const std::string access =
         "10.0.0.1 - - [10/Oct/2023:13:55:36 +0000] \"GET /a HTTP/2.0\" 200 2 \"-\" \"x\"\n"
