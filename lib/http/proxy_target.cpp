@@ -17,6 +17,14 @@ using boost::system::error_code;
 
 }  // namespace
 
+ProxyTargetSettings::ProxyTargetSettings(const Url& target, const ConnectOptions& target_connect)
+    : url(target), connect(target_connect), endpoints(resolve(target, target_connect)) {
+    if (url.scheme != Url::Scheme::https) return;
+    tls.emplace(make_tls_context(connect));
+    tls_http2.emplace(make_tls_context(connect));
+    offer_protocols(*tls_http2, HttpVersion::http2);
+}
+
 void ProxyTarget::connect() {
     if (socket_.is_open() && is_stale()) disconnect();
     if (!socket_.is_open()) connect_anew();
@@ -53,7 +61,7 @@ void ProxyTarget::connect_anew() {
     if (!error) return;
     const TlsFailure failure = explain_tls_failure(tls_->native_handle(), error);
     disconnect();
-    throw TargetFailed{failure.hint.empty() ? failure.message : failure.message + "; " + failure.hint};
+    throw TargetFailed{failure.text()};
 }
 
 // Not in the same step as connecting, which can take minutes: cut() has to know the socket by then.

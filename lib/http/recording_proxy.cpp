@@ -2,8 +2,9 @@
 
 #include "http/internal/body_limit.hpp"
 #include "http/internal/connection_fields.hpp"
+#include "http/internal/http2_relay.hpp"
 #include "http/internal/message_relay.hpp"
-#include "http/internal/proxy_target.hpp"
+#include "http/internal/proxy_shared.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -31,7 +32,6 @@ namespace bhttp = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 // Bound of received bytes that are not yet parsed: a head, the line of a chunk, trailers. More is refused.
 constexpr std::size_t kReadAhead = 16 * 1024;
 
@@ -39,14 +39,10 @@ Nanoseconds wall_now() { return std::chrono::system_clock::now().time_since_epoc
 
 }  // namespace
 
-struct RecordingProxy::State {
+struct RecordingProxy::State : ProxyShared {
     class Session;
 
-    State(ProxyOptions given, std::function<void(ProxiedRequest&&)> observer)
-        : options(std::move(given)),
-          observe(std::move(observer)),
-          target{options.target, options.connect, resolve(options.target, options.connect), std::nullopt} {
-        if (options.target.scheme == Url::Scheme::https) target.tls.emplace(make_tls_context(options.connect));
+    State(ProxyOptions given, std::function<void(ProxiedRequest&&)> observer) : ProxyShared(std::move(given), std::move(observer)) {
         error_code error;
         const auto address = asio::ip::make_address(options.address, error);
         const std::string where = options.address + ":" + std::to_string(options.port);
@@ -62,20 +58,9 @@ struct RecordingProxy::State {
     void accept_connections();
     void admit(tcp::socket socket);
     void close_idle_sessions();
-    void report(ProxiedRequest&& request) {
-        const std::lock_guard lock(observing);
-        observe(std::move(request));
-    }
 
-    ProxyOptions options;
-    std::function<void(ProxiedRequest&&)> observe;
-    std::mutex observing;
-    ProxyTargetSettings target;
     asio::io_context io;
     tcp::acceptor acceptor{io};
-    std::atomic<bool> stopping{false};
-    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0}, exhausted{0};
-    std::atomic<std::size_t> kept{0};  // bytes of the bodies in progress
     std::thread accepting, watching;
     std::mutex mutex;  // guards sessions
     std::condition_variable ended;
@@ -90,8 +75,8 @@ class RecordingProxy::State::Session {
           client_(std::move(socket)),
           target_(state.io, state.target, state.options.max_header + kReadAhead),
           client_buffer_(state.options.max_header + kReadAhead),
-          number_(number),
-          active_(steady_ns()) {}
+          kept_(state),
+          number_(number) {}
 
     void start() {
         thread_ = std::thread([this] { run(); });
@@ -105,10 +90,11 @@ class RecordingProxy::State::Session {
         client_.close(ignored);
     }
     bool over() const { return over_; }
-    bool in_request() const { return in_request_; }
-    std::int64_t active() const { return active_; }
+    bool in_request() const { return seen_.in_request; }
+    std::int64_t active() const { return seen_.active; }
     // From another thread: makes the blocking calls return.
     void cut() {
+        seen_.cut = true;
         {
             const std::lock_guard lock(cutting_);
             ::shutdown(client_.native_handle(), SHUT_RDWR);
@@ -119,19 +105,24 @@ class RecordingProxy::State::Session {
   private:
     void run() {
         try {
-            while (serve_one()) {
+            if (begins_http2(client_.native_handle())) {
+                relay_http2(state_, seen_, client_.native_handle(), number_);
+            } else {
+                while (serve_one()) {
+                }
             }
         } catch (const boost::system::system_error& failure) {
             // Either side closed the connection, so there is nothing to report; or a malformed body that was forwarded in part.
             const bool no_http = failure.code().category() == bhttp::make_error_code(bhttp::error::bad_chunk).category() ||
                                  failure.code() == bhttp::error::buffer_overflow;
             if (no_http && !responding_) answer(bhttp::status::bad_request, "malformed request: " + failure.code().message());
+        } catch (const WriteFailed&) {  // the client has closed, within a response
         } catch (const TargetFailed&) {
         } catch (const std::exception&) {  // out of memory: ends this session only
             ++state_.exhausted;
             answer_fixed();
         }
-        give_back();
+        kept_.give_back();
         if (unread_) drain_request();
         {
             const std::lock_guard lock(cutting_);
@@ -149,16 +140,16 @@ class RecordingProxy::State::Session {
         request.header_limit(state_.options.max_header);
         request.body_limit(kNoLimit);
         error_code error;
-        in_request_ = responding_ = false;
+        seen_.in_request = responding_ = false;
         bhttp::read_header(client_, client_buffer_, request, error);
         if (error) {
             if (error != bhttp::error::end_of_stream && error != asio::error::eof && error.category() != boost::system::system_category())
                 answer(bhttp::status::bad_request, "malformed request: " + error.message());
             return false;
         }
-        in_request_ = true;
+        seen_.in_request = true;
         began_ = steady_ns();
-        touch();
+        seen_.touch();
         ++state_.requests;
         if (const auto refusal = refusal_of(request.get().base())) {
             answer(static_cast<bhttp::status>(refusal->status), "refused: " + std::string(refusal->reason));
@@ -179,7 +170,7 @@ class RecordingProxy::State::Session {
             exchange.body_cut = !request.is_done();
             if (exchange.status == 0) exchange.response.reset();  // not whole
             state_.report(std::move(exchange));
-            give_back();
+            kept_.give_back();
         };
         try {
             if (!forward(request, exchange, keep)) keep = false;
@@ -233,8 +224,8 @@ class RecordingProxy::State::Session {
             std::optional<TargetFailed> unfinished;
             try {
                 relay<true>(to, client_, client_buffer_, request, [&](std::string_view piece) {
-                    touch();
-                    keep_body(exchange, piece);
+                    seen_.touch();
+                    kept_.keep_of_request(exchange, piece);
                 });
             } catch (const WriteFailed& failure) {
                 unfinished = TargetFailed{"the target did not take the request: " + failure.error.message()};
@@ -265,8 +256,8 @@ class RecordingProxy::State::Session {
             response.get().keep_alive(keep && !ends_with_connection);
             responding_ = true;
             relay<false>(client_, to, target_.buffer(), response, [&](std::string_view piece) {
-                touch();
-                if (exchange.response && !keep_piece(exchange.response->body, piece)) exchange.response.reset();
+                seen_.touch();
+                kept_.keep_of_response(exchange, piece);
             });
             exchange.status = status;
             if (exchange.response) exchange.response->latency = Nanoseconds(steady_ns() - began_);
@@ -281,29 +272,6 @@ class RecordingProxy::State::Session {
         for (const auto& field : head) response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
     }
 
-    void keep_body(ProxiedRequest& exchange, std::string_view piece) {
-        if (exchange.body_too_large || exchange.body_over_budget) return;
-        const bool fits = exchange.body.size() + piece.size() <= state_.options.max_kept_body;
-        if (!keep_piece(exchange.body, piece)) (fits ? exchange.body_over_budget : exchange.body_too_large) = true;
-    }
-    // False, and the body's memory freed, if it is too large or the budget of all bodies is used up.
-    bool keep_piece(std::string& body, std::string_view piece) {
-        std::size_t counted = body.size();
-        if (counted + piece.size() <= state_.options.max_kept_body) {
-            counted += piece.size();
-            kept_ += piece.size();
-            if (state_.kept.fetch_add(piece.size()) + piece.size() <= state_.options.body_budget) {
-                body.append(piece);
-                return true;
-            }
-        }
-        std::string().swap(body);
-        kept_ -= counted;
-        state_.kept -= counted;
-        return false;
-    }
-    void give_back() { state_.kept -= std::exchange(kept_, 0); }
-
     // The rest of a request that the target does not receive is recorded all the same.
     void take_body(StreamingParser<true>& request, ProxiedRequest& exchange) {
         char chunk[16 * 1024];
@@ -313,8 +281,8 @@ class RecordingProxy::State::Session {
             error_code error;
             bhttp::read_some(client_, client_buffer_, request, error);
             if (error && error != bhttp::error::need_buffer) return;
-            touch();
-            keep_body(exchange, std::string_view(chunk, sizeof chunk - request.get().body().size));
+            seen_.touch();
+            kept_.keep_of_request(exchange, std::string_view(chunk, sizeof chunk - request.get().body().size));
         }
     }
 
@@ -351,17 +319,15 @@ class RecordingProxy::State::Session {
         answer_fixed();
     }
 
-    void touch() { active_.store(steady_ns(), std::memory_order_relaxed); }
-
     State& state_;
     tcp::socket client_;
     ProxyTarget target_;
     beast::flat_buffer client_buffer_;
-    std::size_t kept_ = 0;    // of State::kept
+    KeptBodies kept_;
     std::int64_t began_ = 0;  // steady time at which the request's head had come
     const std::uint64_t number_;
-    std::atomic<std::int64_t> active_;
-    std::atomic<bool> over_{false}, in_request_{false};
+    SessionState seen_;
+    std::atomic<bool> over_{false};
     bool responding_ = false;  // a part of a response was sent to the client
     bool unread_ = false;      // the client may not have been read to its request's end
     std::mutex cutting_;       // guards the closing of client_ against cut()

@@ -5,13 +5,16 @@
 
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/error.hpp"
 #include "support/certificates.hpp"
 #include "support/free_port.hpp"
 #include "support/installed.hpp"
+#include "support/recorded_proxy.hpp"
 #include "support/replay_log.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
@@ -146,6 +149,68 @@ TEST_CASE("nginx: HTTP/2 by prior knowledge, by ALPN where it is offered, and no
         // nginx ends a connection with GOAWAY after 20 requests.
         if (*c.cause == '\0') CHECK(stats.connections >= 10);
     }
+    for (const int port : {nginx.plain, nginx.secure}) {
+        http::ConnectOptions connect;
+        connect.ca_file = nginx.certificate("ca");
+        RecordedProxy proxy(nginx.url(port), connect);
+        replay::ReplayOptions options = over(log, proxy.url(), HttpVersion::http2);
+        options.connections = 2;
+        options.streams = 8;
+        const ReplayStats stats = replay::run(options);
+        check_books(stats);
+        CHECK(stats.statuses == std::map<int, std::uint64_t>{{200, 200}});
+        CHECK(stats.connections >= 10);  // the proxy hands the GOAWAY on
+        const auto& recorded = proxy.stop();
+        CHECK(recorded.size() == 200);
+        for (const http::ProxiedRequest& request : recorded) {
+            CHECK(request.status == 200);
+            CHECK(request.target == "/a?b=c");
+            // nginx answers with the host that it was asked for: the target's, as over HTTP/1.
+            REQUIRE(request.response);
+            CHECK(request.response->body == "127.0.0.1:" + std::to_string(port));
+        }
+    }
+    RecordedProxy proxy(nginx.url(nginx.http1), [&] {
+        http::ConnectOptions connect;
+        connect.ca_file = nginx.certificate("ca");
+        return connect;
+    }());
+    replay::ReplayOptions options = over(one, proxy.url(), HttpVersion::http2);
+    CHECK(replay::run(options).statuses == std::map<int, std::uint64_t>{{502, 1}});
+}
+
+TEST_CASE("the recording proxy passes HTTP/2 on in both directions, bodies of any size included, and records it") {
+    if (!is_installed("nghttpd")) return;
+    const TemporaryDirectory directory;
+    const int port = free_port();
+    Child server = started({"nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", directory.path(), "--echo-upload", std::to_string(port)},
+                           directory.path() + "/log");
+    const std::string url = "http://127.0.0.1:" + std::to_string(port);
+    std::vector<Request> requests = posts(100);
+    for (std::size_t i = 0; i < requests.size(); ++i) requests[i].body += std::string(i % 10 == 0 ? i * 20'000 : i * 100, 'b');
+    const LogFile log(requests), one(gets(1, "/"));
+    wait_until_answered(over(one, url, http::HttpVersion::http2));
+    RecordedProxy proxy(url);
+    replay::ReplayOptions options = over(log, proxy.url(), http::HttpVersion::http2);
+    options.connections = 2;
+    options.streams = 16;
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.statuses == std::map<int, std::uint64_t>{{200, 100}});
+    std::multiset<std::string> sent, recorded;
+    for (const Request& request : requests) sent.insert(request.body);
+    for (const http::ProxiedRequest& request : proxy.stop()) {
+        CHECK(request.method == "POST");
+        CHECK(request.target == "/api/track");
+        CHECK(request.headers.front().first == "Host");
+        REQUIRE(request.response);
+        CHECK((request.response->body == request.body));  // nghttpd's echo
+        CHECK(request.response->latency > 0ns);
+        recorded.insert(request.body);
+    }
+    CHECK((sent == recorded));
+    CHECK(proxy.counts().requests == 100);
+    CHECK(proxy.counts().failed == 0);
 }
 
 TEST_CASE("a real gRPC service: unary calls and streams succeed, and failures are counted by name") {
@@ -196,4 +261,29 @@ TEST_CASE("a real gRPC service: unary calls and streams succeed, and failures ar
     CHECK(stats.grpc_statuses == std::map<int, std::uint64_t>{{0, 80}, {2, 20}, {5, 20}, {12, 20}});
     CHECK(stats.connections == 1);
     CHECK(stats.valid);
+
+    // The same through the recording proxy, which records what was sent.
+    RecordedProxy proxy(options.target);
+    options.target = proxy.url();
+    CHECK(replay::run(options).grpc_statuses == stats.grpc_statuses);
+    CHECK(started({python, std::string(LEAKLINE_SOURCE_DIR) + "/tests/programs/grpc_calls.py", std::to_string(proxy.port())},
+                  directory.path() + "/calls")
+              .wait()
+              .code == 0);
+    INFO(read_file(directory.path() + "/calls"));
+    const auto& recorded = proxy.stop();
+    std::map<std::string, int> expected, found;
+    for (const Request& request : requests) ++expected[request.target + " " + request.body];
+    int canceled = 0;
+    for (const http::ProxiedRequest& request : recorded) {
+        if (request.status == 0) ++canceled;
+        const auto known = expected.find(request.target + " " + request.body);
+        if (known != expected.end()) ++found[known->first];
+    }
+    for (const auto& [call, count] : expected) {
+        CAPTURE(call);
+        CHECK(found[call] >= count);
+    }
+    CHECK(recorded.size() >= 140 + 7);
+    CHECK(canceled <= 1);
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,6 +93,25 @@ class Http2Wire {
 
   private:
     Wire& wire_;
+};
+
+// A server that reads the preface and sends its SETTINGS, then calls the handler.
+class Http2Server {
+  public:
+    using Handler = std::function<void(Http2Wire&)>;
+    explicit Http2Server(Handler handler, std::initializer_list<std::pair<int, std::uint32_t>> settings = {})
+        : settings_(settings), server_([this, handler = std::move(handler)](Wire& wire) {
+              Http2Wire http2(wire);
+              if (!http2.read_preface()) return;
+              http2.settings(settings_);
+              handler(http2);
+          }) {}
+    std::string url() const { return server_.url(); }
+    std::uint64_t connections() const { return server_.connections(); }
+
+  private:
+    const std::vector<std::pair<int, std::uint32_t>> settings_;
+    LoopbackServer server_;
 };
 
 }  // namespace leakline::test

@@ -19,6 +19,7 @@ void load_client_certificate(SSL_CTX* context, const ConnectOptions& options);
 // Why a handshake failed, and a hint.
 struct TlsFailure {
     std::string message, hint;
+    std::string text() const { return hint.empty() ? message : message + "; " + hint; }
 };
 
 // The server has refused the client's certificate, or the lack of one: for code of OpenSSL's error queue. With TLS 1.3 that

@@ -19,10 +19,13 @@ struct TargetFailed {
 
 // The server that sessions connect to. Outlives them.
 struct ProxyTargetSettings {
+    // Looks the host up. Throws as resolve() and make_tls_context() do. target_connect outlives this.
+    ProxyTargetSettings(const Url& target, const ConnectOptions& target_connect);
+
     Url url;
     const ConnectOptions& connect;
     std::vector<Endpoint> endpoints;
-    std::optional<boost::asio::ssl::context> tls;
+    std::optional<boost::asio::ssl::context> tls, tls_http2;  // for https; the second offers HTTP/2 alone
 };
 
 // Blocking, used by its session's thread; cut() may be called from any.
