@@ -22,13 +22,7 @@ void add_audited_cause(Diagnosis& diagnosis, const std::vector<std::string>& pat
         options.paths = {std::filesystem::path(*file).parent_path().string()};
         if (options.paths.front().empty()) options.paths = {"."};
     }
-    options.explain = audit::places_of(*line);
-    if (diagnosis.held_by && diagnosis.held_by->holder) {
-        const Holder& holder = *diagnosis.held_by->holder;
-        // Nearer than the line's callers.
-        if (holder.member_line != 0) options.explain.insert(options.explain.begin() + 1, {"", holder.member_file, holder.member_line});
-        if (holder.line != 0) options.explain.push_back({"", holder.file, holder.line});
-    }
+    options.explain = audit::places_of(diagnosis, *line);
     options.cache_directory = audit::default_cache_directory();
     options.stop = stop;
     options.progress = [&](const std::string& what, double done) { output.progress("audit", what, done); };

@@ -34,10 +34,13 @@ struct AuditCommand {
     ExitPolicy exits;
 };
 
-void add_evidence(Audit& audit, const std::string& file, Output& output) {
-    const LineReport report = report::read_line_report(read_file(file), file);
-    const std::size_t unmatched = audit::apply_evidence(audit, report, file);
-    if (unmatched != 0) output.note(fmt::format("{}: {} leaking lines are at no finding of the audit", file, unmatched));
+// A diagnosis, or the lines of a recording alone.
+Diagnosis read_evidence(const std::string& file) {
+    const std::string text = read_file(file);
+    if (report::is_diagnosis(text)) return report::read_diagnosis(text, file);
+    Diagnosis lines;
+    lines.lines = report::read_line_report(text, file);
+    return lines;
 }
 
 int run_audit_command(AuditCommand& command, Output& output, const std::stop_token& stop) {
@@ -46,6 +49,11 @@ int run_audit_command(AuditCommand& command, Output& output, const std::stop_tok
     output.open(inputs);
     Baseline baseline;
     if (!command.baseline.empty()) baseline = report::read_baseline(read_file(command.baseline), command.baseline);
+    std::vector<Diagnosis> evidence;
+    for (const std::string& file : command.evidence) evidence.push_back(read_evidence(file));
+    if (!evidence.empty())
+        if (const LineGrowth* line = leaking_line(evidence.front().lines))
+            command.options.explain = audit::places_of(evidence.front(), *line);
 
     if (!command.no_cache) command.options.cache_directory = audit::default_cache_directory();
     command.options.stop = stop;
@@ -54,7 +62,9 @@ int run_audit_command(AuditCommand& command, Output& output, const std::stop_tok
     Audit audit = audit::run_audit(command.options);
     output.detail(fmt::format("{} units, {} of them unchanged, in {}", audit.units, audit.cached,
                               format_duration(system_clock().monotonic() - begun)));
-    for (const std::string& file : command.evidence) add_evidence(audit, file, output);
+    for (std::size_t i = 0; i < evidence.size(); ++i)
+        if (const std::size_t unmatched = audit::apply_evidence(audit, evidence[i], command.evidence[i]); unmatched != 0)
+            output.note(fmt::format("{}: {} leaking lines are at no finding of the audit", command.evidence[i], unmatched));
     audit::accept_known(audit, baseline, format_utc_date(system_clock().wall()));
 
     std::size_t failing = 0;

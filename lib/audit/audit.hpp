@@ -11,7 +11,7 @@
 
 #include "model/audit.hpp"
 #include "model/baseline.hpp"
-#include "model/lines.hpp"
+#include "model/diagnosis.hpp"
 
 namespace leakline::audit {
 
@@ -35,11 +35,12 @@ Audit run_audit(const AuditOptions& options);
 // Where facts are kept by default: $XDG_CACHE_HOME/leakline/audit or ~/.cache/leakline/audit; empty where neither is set.
 std::string default_cache_directory();
 
-// Findings whose growth is at a line that leaks in a run become errors. report: the lines of a diagnosis; file: its name.
-// Returns how many lines of the report leak and are at no finding.
-std::size_t apply_evidence(Audit& audit, const LineReport& report, const std::string& file);
-// Where the growth of a line may be added to a container: at the line itself, and at the callers that most of it came through.
-std::vector<CodeLine> places_of(const LineGrowth& line);
+// Findings whose growth is at a line that leaks in a run become errors, and so does Audit::explained where the line that the run
+// reports is at no finding. file: the diagnosis' name. Returns how many lines leak and are at no finding then.
+std::size_t apply_evidence(Audit& audit, const Diagnosis& diagnosis, const std::string& file);
+// Where the growth of a line may be added to a container, nearest first: at the line itself, at the declaration of the container
+// that holds most of the growth, at the callers that most of it came through, at the variable that leads to the container.
+std::vector<CodeLine> places_of(const Diagnosis& diagnosis, const LineGrowth& line);
 // Marks what the baseline and its suppressions accept; today: ISO date, for those that expire.
 void accept_known(Audit& audit, const Baseline& baseline, const std::string& today);
 

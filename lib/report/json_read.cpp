@@ -237,6 +237,11 @@ ReplayStats read_replay(std::string_view text, const std::string& name) {
                                       "this takes what leakline replay wrote with -o NAME.json");
 }
 
+bool is_diagnosis(std::string_view text) {
+    const Json json = Json::parse(text, nullptr, false);
+    return json.is_object() && json.contains("verdict") && json.contains("trend");
+}
+
 bool is_audit(std::string_view text) {
     const Json json = Json::parse(text, nullptr, false);
     return json.is_object() && json.contains("findings");

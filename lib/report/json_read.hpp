@@ -14,6 +14,8 @@ namespace leakline::report {
 // absent ones keep their defaults. Throws Error{input}: not JSON, not a diagnosis, a later schema, or a
 // member of the wrong type (with its path, as "lines[3].file").
 Diagnosis read_diagnosis(std::string_view text, const std::string& name);
+// Whether text is such a file.
+bool is_diagnosis(std::string_view text);
 
 // The lines of a diagnosis or of what leakline lines --format json wrote. Throws as read_diagnosis does.
 LineReport read_line_report(std::string_view text, const std::string& name);

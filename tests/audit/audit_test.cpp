@@ -147,20 +147,51 @@ TEST_CASE("a comment with a bound and a reason accepts, one without a reason is 
 
 TEST_CASE("a line that leaked in a run makes its finding an error with what was measured" NEEDS_CLANG) {
     Audit audit = audit_of("std::vector<std::string> kept;", "kept.push_back(text);");
-    LineReport report;
-    LineGrowth& line = report.lines.emplace_back();
+    Diagnosis diagnosis;
+    LineGrowth& line = diagnosis.lines.lines.emplace_back();
     line.at = {"on_request", "/build/src/service.cpp", 7};
     line.leaking = true;
     line.growth_bytes = 4096;
     line.bytes_per_request = Interval{64, 60, 70};
     audit.findings[0].growth[0].at.file = "src/service.cpp";
-    LineGrowth& other = report.lines.emplace_back();
+    LineGrowth& other = diagnosis.lines.lines.emplace_back();
     other.at = {"other", "other.cpp", 3};
     other.leaking = true;
-    CHECK(audit::apply_evidence(audit, report, "d.json") == 1);
+    CHECK(audit::apply_evidence(audit, diagnosis, "d.json") == 1);
     CHECK(audit.findings[0].level == Level::error);
     REQUIRE(audit.findings[0].measured);
     CHECK(finding_message(audit.findings[0]).ends_with("; measured: +4 KiB grew there in d.json, 64 B per request"));
+}
+
+TEST_CASE("the container that holds what leaked in a run is the error, wherever the memory was allocated" NEEDS_CLANG) {
+    const auto audit_with = [](const std::string& statement, std::uint32_t member_line) {
+        Diagnosis diagnosis;
+        LineGrowth& line = diagnosis.lines.lines.emplace_back();
+        line.at = {"allocate", "/usr/include/allocator.h", 9};
+        line.leaking = true;
+        line.growth_bytes = 4096;
+        Holder holder;
+        holder.member_file = "service.cpp";
+        holder.member_line = member_line;
+        diagnosis.held_by = HeldBy{};
+        diagnosis.held_by->holder = holder;
+        Project project;
+        project.add("service.cpp", service("std::vector<std::string> kept;\nstd::vector<std::string> other;", statement));
+        Audit audit = project.audit(false, audit::places_of(diagnosis, line));
+        CHECK(audit::apply_evidence(audit, diagnosis, "d.json") == (member_line == 3 ? 1 : 0));
+        return audit;
+    };
+    const Audit found = audit_with("kept.push_back(text); other.push_back(text);", 5);
+    REQUIRE(found.findings.size() == 2);
+    CHECK(found.findings[0].subject == "kept");
+    CHECK(found.findings[0].level == Level::error);
+    CHECK(found.findings[1].level == Level::warning);
+    // Something removes, so that the rules alone say nothing.
+    const Audit removed = audit_with("kept.push_back(text); if (text.empty()) kept.clear();", 5);
+    REQUIRE(removed.findings.size() == 1);
+    CHECK(removed.findings[0].level == Level::error);
+    CHECK(removed.findings[0].removals.front().why == "did not run, or not often enough");
+    CHECK(audit_with("kept.push_back(text);", 3).open(Level::error) == 0);
 }
 
 TEST_CASE("for a line that leaks the container is named, and what became of its removals" NEEDS_CLANG) {
@@ -199,7 +230,7 @@ TEST_CASE("the growth of a line is looked for at the callers that most of it cam
     few.at = {"h", "a.cpp", 3};
     few.growth_bytes = 10;
     line.callers = {most, few};
-    CHECK(audit::places_of(line) == std::vector<CodeLine>{line.at, most.at});
+    CHECK(audit::places_of({}, line) == std::vector<CodeLine>{line.at, most.at});
 }
 
 TEST_CASE("a baseline and a suppression accept, until it expires" NEEDS_CLANG) {
