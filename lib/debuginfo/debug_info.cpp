@@ -139,6 +139,8 @@ bool DebugInfo::State::read_thread_locals(Module& module) {
     return true;
 }
 
+bool DebugInfo::covers(std::uint64_t address) const { return state_->module_at(address) != nullptr; }
+
 bool DebugInfo::has_debug_info(std::uint64_t address) {
     Module* const module = state_->module_at(address);
     return module != nullptr && state_->debug_info_of(*module) != nullptr;

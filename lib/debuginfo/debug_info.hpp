@@ -52,6 +52,8 @@ class DebugInfo {
     DebugInfo(const DebugInfo&) = delete;
     DebugInfo& operator=(const DebugInfo&) = delete;
 
+    // Whether a file is mapped there.
+    bool covers(std::uint64_t address) const;
     // Whether the file that is mapped there has debug information.
     bool has_debug_info(std::uint64_t address);
     // The symbol whose object covers the address.

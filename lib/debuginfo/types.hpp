@@ -25,7 +25,7 @@ struct Member {
     std::uint64_t offset = 0;
     TypeId type = 0;
     bool base = false;
-    EntryId entry = {};
+    EntryId entry{};
 };
 
 struct Type {

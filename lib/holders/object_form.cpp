@@ -65,14 +65,14 @@ void ObjectForms::add_places(ObjectForm& form, TypeId id, std::uint64_t offset, 
     } else if (type.kind == Type::Kind::structure) {
         for (const auto& member : type.members) {
             // Those of the standard library's own are not what its users call them.
-            const bool shown = !member.base && !member.name.empty() && !member.name.starts_with("_M_");
+            const bool shown = !member.base && !member.name.empty() && !member.name.starts_with("_M_") && !member.name.starts_with("__");
             const Named inner = {named.path + (named.path.empty() ? "" : ".") + member.name, member.entry};
             add_places(form, member.type, offset + member.offset, shown ? inner : named, depth + 1);
         }
     } else {  // unions, and what is only declared
         // The value of a std::optional.
-        const auto value =
-            std::find_if(type.members.begin(), type.members.end(), [](const auto& member) { return member.name == "_M_value"; });
+        const auto value = std::find_if(type.members.begin(), type.members.end(),
+                                        [](const auto& member) { return member.name == "_M_value" || member.name == "__val_"; });
         if (value != type.members.end())
             add_places(form, value->type, offset + value->offset, named, depth + 1);
         else
@@ -94,7 +94,9 @@ const ObjectForm& ObjectForms::form_of(TypeId type, std::uint64_t size) {
 }
 
 const ObjectForms::Class& ObjectForms::class_of(std::uint64_t object) {
+    static const Class kNone;
     const std::uint64_t table = image_.word(object).value_or(0);
+    if (!names_.covers(table)) return kNone;  // most words are no tables: those are not kept
     const auto [known, fresh] = classes_.try_emplace(table);
     Class& found = known->second;
     if (!fresh) return found;
@@ -106,17 +108,28 @@ const ObjectForms::Class& ObjectForms::class_of(std::uint64_t object) {
 }
 
 // By the name: compilers spell the other arguments in debug information differently. Before the object, or the pointer, are the table and two
-// counters (bits/shared_ptr_base.h).
+// counters (bits/shared_ptr_base.h; of libc++ __memory/shared_ptr.h, where they are words).
 void ObjectForms::find_shared(Class& found) {
-    constexpr std::uint64_t kCounters = 16;
-    const bool together = found.name.starts_with("std::_Sp_counted_ptr_inplace<"), apart = found.name.starts_with("std::_Sp_counted_ptr<");
-    if (!together && !apart) return;
+    struct Row {
+        std::string_view name;
+        std::uint64_t at;
+        bool by_pointer;
+    };
+    static constexpr Row kRows[] = {
+        {"std::_Sp_counted_ptr_inplace<", 16, false},
+        {"std::_Sp_counted_ptr<", 16, true},
+        {"std::__1::__shared_ptr_emplace<", 24, false},
+        {"std::__1::__shared_ptr_pointer<", 24, true},
+    };
+    const auto* const row =
+        std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& each) { return found.name.starts_with(each.name); });
+    if (row == std::end(kRows)) return;
     std::string_view object = debuginfo::first_argument_of(found.name);
-    if (apart && object.ends_with('*')) object.remove_suffix(1);
+    if (row->by_pointer && object.ends_with('*')) object.remove_suffix(1);
     found.shared_name = debuginfo::short_type_name(object);
     found.shared = names_.type_named(std::string(object));
-    found.shared_at = kCounters;
-    found.shared_by_pointer = apart;
+    found.shared_at = row->at;
+    found.shared_by_pointer = row->by_pointer;
 }
 
 ObjectForms::Element ObjectForms::element_of(TypeId container, std::uint64_t object) {

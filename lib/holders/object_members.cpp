@@ -12,7 +12,7 @@ using debuginfo::TypeId;
 struct ObjectMembers::Division {
     Domain domain = 0;
     std::vector<Share> shares;
-    std::vector<std::pair<BlockId, std::size_t>> taken;  // blocks with their share, whose targets are to be given out
+    std::vector<std::pair<BlockId, std::uint32_t>> taken;  // blocks with their share, whose targets are to be given out
 };
 
 ObjectMembers::ObjectMembers(const Heap& heap) : heap_(heap), domains_(heap.index.size(), 0) {}
@@ -22,7 +22,7 @@ bool ObjectMembers::take(Division& division, Share& share, BlockId block) {
     domains_[block] = share.domain;
     share.bytes += heap_.index[block].size;
     ++share.blocks;
-    division.taken.emplace_back(block, static_cast<std::size_t>(&share - division.shares.data()));
+    division.taken.emplace_back(block, static_cast<std::uint32_t>(&share - division.shares.data()));
     return true;
 }
 

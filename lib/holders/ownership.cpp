@@ -25,7 +25,8 @@ class Ownership::Walk {
     }
 
     void start_at(const Group& variable, std::uint64_t root) {
-        for (const std::uint64_t object : variable.objects) owners_.push_back({variable.type, object, result_.blocks_ + root});
+        for (const std::uint64_t object : variable.objects)
+            owners_.push_back({variable.type, object, static_cast<Owner>(result_.blocks_ + root)});
         while (!owners_.empty() || !pointers_.empty()) {
             if (stop_.stop_requested()) return;
             if (!owners_.empty()) {
@@ -44,7 +45,7 @@ class Ownership::Walk {
     struct Object {
         TypeId type = 0;  // of pointers_: the pointer's
         std::uint64_t address = 0;
-        std::uint64_t owner = kNone;  // what it is in: a block, or a root
+        Owner owner = kNone;  // what it is in: a block, or a root
     };
 
     void follow_owners(const Object& object) {
@@ -122,7 +123,7 @@ class Ownership::Walk {
 
 Ownership::Ownership(const MemoryImage& image, const BlockIndex& index, const std::vector<const Group*>& variables, ObjectForms& forms,
                      NumberWords& numbers, const std::stop_token& stop)
-    : blocks_(index.size()), owners_(index.size(), kNone) {
+    : blocks_(static_cast<Owner>(index.size())), owners_(index.size(), kNone) {
     Walk walk(*this, image, index, forms, numbers, stop);
     for (std::size_t root = 0; root < variables.size(); ++root)
         if (variables[root]->type != 0) walk.start_at(*variables[root], root);
@@ -142,13 +143,14 @@ bool Ownership::is_number(BlockId block, std::uint64_t offset) const {
 
 void Ownership::gather(std::size_t owners) {
     first_.assign(owners + 1, 0);
-    for (const std::uint64_t owner : owners_)
+    for (const Owner owner : owners_)
         if (owner != kNone) ++first_[owner + 1];
     for (std::size_t i = 1; i < first_.size(); ++i) first_[i] += first_[i - 1];
     owned_.resize(first_.back());
-    std::vector<std::uint64_t> next = first_;
-    for (BlockId block = 0; block < blocks_; ++block)
-        if (owners_[block] != kNone) owned_[next[owners_[block]]++] = block;
+    // Backwards, so that where each part begins is found again.
+    for (Owner owner = 0; owner < owners; ++owner) first_[owner] = first_[owner + 1];
+    for (BlockId block = blocks_; block-- > 0;)
+        if (owners_[block] != kNone) owned_[--first_[owners_[block]]] = block;
 }
 
 }  // namespace leakline::holders

@@ -44,17 +44,19 @@ class Ownership {
 
   private:
     class Walk;
-    static constexpr std::uint64_t kNone = ~std::uint64_t{0};
+    // A block, or behind them a root: find_blocks leaves room for those.
+    using Owner = std::uint32_t;
+    static constexpr Owner kNone = ~Owner{0};
 
-    std::span<const BlockId> part(std::uint64_t owner) const {
+    std::span<const BlockId> part(std::size_t owner) const {
         if (owner + 1 >= first_.size()) return {};
         return {owned_.data() + first_[owner], owned_.data() + first_[owner + 1]};
     }
     void gather(std::size_t owners);
 
-    std::uint64_t blocks_ = 0;
-    std::vector<std::uint64_t> owners_;  // of each block: a block, or blocks_ and a root's number
-    std::vector<std::uint64_t> first_;   // by owner, in owned_; and one more
+    Owner blocks_ = 0;
+    std::vector<Owner> owners_;         // of each block: a block, or blocks_ and a root's number
+    std::vector<std::uint32_t> first_;  // by owner, in owned_; and one more
     std::vector<BlockId> owned_;
     std::vector<Used> used_;
     // What the objects of a block have; only if blocks are among the numbers.
