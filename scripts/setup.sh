@@ -21,6 +21,7 @@ build=(
 tests=(
   binutils            # programs that are recorded
   clang               # the second compiler of the line-exactness tests
+  libc++-dev libc++abi-dev  # programs with another standard library, whose holders are found
   clang-format clang-tidy   # scripts/check.sh
   shellcheck unzip          # the scripts of the CI gate
   libgtest-dev catch2       # LEAKLINE_LOOP in tests of other frameworks

@@ -98,19 +98,37 @@ const ContainerPlan& Containers::plan(TypeId type) {
         {"std::unique_ptr<", Kind::one, &Containers::read_unique, "", 0, false},
         {"std::shared_ptr<", Kind::one, &Containers::read_shared, "_M_ptr", 0, false},
         {"std::__shared_ptr<", Kind::one, &Containers::read_shared, "_M_ptr", 0, false},
+        {"std::vector<bool", Kind::text, &Containers::read_llvm_bits, "__begin_", 0, false},
+        {"std::vector<", Kind::sequence, &Containers::read_vector, "__begin_", 0, false},
+        {"std::list<", Kind::sequence, &Containers::read_list, "__end_", 16, false},
+        {"std::forward_list<", Kind::sequence, &Containers::read_forward_list, "__before_begin_", 8, false},
+        {"std::map<", Kind::sequence, &Containers::read_llvm_tree, "__begin_node_", 25, true},
+        {"std::multimap<", Kind::sequence, &Containers::read_llvm_tree, "__begin_node_", 25, true},
+        {"std::set<", Kind::sequence, &Containers::read_llvm_tree, "__begin_node_", 25, false},
+        {"std::multiset<", Kind::sequence, &Containers::read_llvm_tree, "__begin_node_", 25, false},
+        {"std::unordered_map<", Kind::sequence, &Containers::read_hash, "__bucket_list_", 16, true},
+        {"std::unordered_multimap<", Kind::sequence, &Containers::read_hash, "__bucket_list_", 16, true},
+        {"std::unordered_set<", Kind::sequence, &Containers::read_hash, "__bucket_list_", 16, false},
+        {"std::unordered_multiset<", Kind::sequence, &Containers::read_hash, "__bucket_list_", 16, false},
+        {"std::deque<", Kind::sequence, &Containers::read_llvm_deque, "__map_", 0, false},
+        {"std::string", Kind::text, &Containers::read_llvm_string, "__r_", 0, false},
+        {"std::basic_string<", Kind::text, &Containers::read_llvm_string, "__r_", 0, false},
+        {"std::shared_ptr<", Kind::one, &Containers::read_shared, "__ptr_", 0, false},
     };
     ContainerPlan plan;
     const Type whole = names_.type(type);
-    const auto* row =
-        std::find_if(std::begin(kRows), std::end(kRows), [&](const ContainerRow& each) { return whole.name.starts_with(each.name); });
-    const bool is_string_view = whole.name.starts_with("std::string_view");
-    if (whole.kind == Type::Kind::structure && row != std::end(kRows) && !is_string_view) {
-        plan.start = row->member.empty() ? first_pointer(type) : offset_of(type, row->member);
+    const bool can_be_one =
+        whole.kind == Type::Kind::structure && whole.name.starts_with("std::") && !whole.name.starts_with("std::string_view");
+    const auto start_of = [&](const ContainerRow& row) { return row.member.empty() ? first_pointer(type) : offset_of(type, row.member); };
+    const auto* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const ContainerRow& each) {
+        return can_be_one && whole.name.starts_with(each.name) && start_of(each) != kNotFound;
+    });
+    if (row != std::end(kRows)) {
         const auto argument = [&](std::size_t i) { return i < whole.arguments.size() ? whole.arguments[i] : 0; };
         plan.element = row->pair ? pair_of(argument(0), argument(1)) : argument(0);
         plan.element_size = size_of(plan.element);
-        plan.element_at = row->node;
-        if (row->node == 8) plan.element_at = std::max<std::uint64_t>(8, alignment_of(plan.element));
+        const std::uint64_t alignment = std::max<std::uint64_t>(alignment_of(plan.element), 1);
+        plan.element_at = (row->node + alignment - 1) / alignment * alignment;
         const Type& element = names_.type(plan.element);
         if (element.kind == Type::Kind::array && row->kind == Kind::one) {
             plan.array = true;
@@ -118,10 +136,9 @@ const ContainerPlan& Containers::plan(TypeId type) {
             plan.element_size = size_of(plan.element);
         }
         plan.plain = names_.type(plan.element).kind == Type::Kind::scalar;
-        if (plan.start != kNotFound) {
-            plan.kind = row->kind;
-            plan.read = row->read;
-        }
+        plan.start = start_of(*row);
+        plan.kind = row->kind;
+        plan.read = row->read;
     }
     return plans_[type] = plan;
 }
@@ -181,19 +198,28 @@ Contents Containers::read_forward_list(const ContainerPlan& plan, std::uint64_t 
     return contents;
 }
 
-Contents Containers::read_tree(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+// children: where a node has the two.
+Contents Containers::read_nodes(const ContainerPlan& plan, std::uint64_t root, std::uint64_t children, const TakeBlock& take) {
     Contents contents;
-    std::vector<std::uint64_t> pending{word(address + 8)};
+    std::vector<std::uint64_t> pending{root};
     while (!pending.empty()) {
         const std::uint64_t node = pending.back();
         pending.pop_back();
         if (node == 0 || !take(node)) continue;
         contents.elements.push_back(node + plan.element_at);
-        pending.push_back(word(node + 24));
-        pending.push_back(word(node + 16));
+        pending.push_back(word(node + children + 8));
+        pending.push_back(word(node + children));
     }
     contents.count = contents.elements.size();
     return contents;
+}
+
+Contents Containers::read_tree(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+    return read_nodes(plan, word(address + 8), 16, take);
+}
+
+Contents Containers::read_llvm_tree(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+    return read_nodes(plan, word(address + 8), 0, take);
 }
 
 Contents Containers::read_hash(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
@@ -229,15 +255,54 @@ Contents Containers::read_deque(const ContainerPlan& plan, std::uint64_t address
     return contents;
 }
 
-Contents Containers::read_string(const ContainerPlan&, std::uint64_t address, const TakeBlock& take) {
+Contents Containers::read_llvm_bits(const ContainerPlan&, std::uint64_t address, const TakeBlock& take) {
     Contents contents;
-    const std::uint64_t text = word(address), length = word(address + 8);
+    const std::uint64_t begin = word(address), bits = word(address + 8);
+    const BlockId block = index_.find(begin);
+    if (block == kNoBlock || bits / 8 > index_[block].end() - begin || !take(begin)) return contents;
+    contents.count = bits;
+    return contents;
+}
+
+Contents Containers::read_llvm_deque(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+    Contents contents;
+    const std::uint64_t map = word(address), first = word(address + 8), last = word(address + 16), size = plan.element_size;
+    const BlockId block = index_.find(map);
+    if (block == kNoBlock || !take(map) || first < map || last < first || last > index_[block].end() || size == 0) return contents;
+    contents.used.push_back({map, {first, last}});
+    constexpr std::uint64_t kChunk = 4096, kLeast = 16;  // bytes, elements
+    const std::uint64_t in_chunk = size < kChunk / kLeast ? kChunk / size : kLeast;
+    const std::uint64_t start = word(address + 32), count = word(address + 40);
+    if (start > (last - first) / 8 * in_chunk || count > (last - first) / 8 * in_chunk - start) return contents;
+    for (std::uint64_t place = first; place < last; place += 8) {
+        const std::uint64_t chunk = word(place), before = (place - first) / 8 * in_chunk;
+        // The first and the last can be kept for later.
+        const std::uint64_t from = std::clamp(start, before, before + in_chunk) - before;
+        const std::uint64_t to = std::clamp(start + count, before, before + in_chunk) - before;
+        if (!take(chunk)) break;
+        if (to - from < in_chunk) contents.used.push_back({chunk, {chunk + from * size, chunk + to * size}});
+        contents.count += to - from;
+        for (std::uint64_t i = from; i < to && !plan.plain; ++i) contents.elements.push_back(chunk + i * size);
+    }
+    return contents;
+}
+
+Contents Containers::read_text(std::uint64_t text, std::uint64_t length, const TakeBlock& take) {
+    Contents contents;
     const BlockId block = index_.find(text);
-    if (text == address + 16 || block == kNoBlock || text != index_[block].address) return contents;
-    if (length >= index_[block].size || !take(text)) return contents;
+    if (block == kNoBlock || text != index_[block].address || length >= index_[block].size || !take(text)) return contents;
     contents.count = length;
     contents.used.push_back({text, {text, text + length + 1}});
     return contents;
+}
+
+Contents Containers::read_string(const ContainerPlan&, std::uint64_t address, const TakeBlock& take) {
+    const std::uint64_t text = word(address);
+    return text == address + 16 ? Contents{} : read_text(text, word(address + 8), take);
+}
+
+Contents Containers::read_llvm_string(const ContainerPlan&, std::uint64_t address, const TakeBlock& take) {
+    return (word(address) & 1) == 0 ? Contents{} : read_text(word(address + 16), word(address + 8), take);
 }
 
 Contents Containers::read_unique(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {

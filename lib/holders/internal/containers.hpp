@@ -1,4 +1,4 @@
-// Reads containers and smart pointers of libstdc++ out of a copy of a process's memory, by their layout.
+// Reads containers and smart pointers of libstdc++ and libc++ out of a copy of a process's memory, by their layout.
 //
 // Layouts (GCC 5 and later, the C++11 ABI; bits/stl_*.h, bits/hashtable.h):
 //   vector              begin, end, end of storage
@@ -10,6 +10,14 @@
 //   string              pointer, length, 15 characters in place or the capacity
 //   unique_ptr          a pointer (and a deleter, if it has a size)
 //   shared_ptr          pointer, control block (in one block with the object by make_shared)
+// Of libc++ (LLVM's __tree, __hash_table, deque, string; the ABI of version 1), where it differs:
+//
+//   vector<bool>        words, number of bits
+//   map, set, multi...  first node, root; nodes {left, right, parent, color, element, which can be within the padding}
+//   unordered_...       nodes {next, hash, element}
+//   deque               {array of pointers: begin of its block, first used, behind the last}, place of the first element, number of elements
+//   string              bit 0: not in place; then capacity, length, pointer
+//
 // Where the parts begin in an object is looked up by the names of their members, as allocators and deleters can come before.
 //
 // Thread-safety: one object, one thread at a time.
@@ -83,6 +91,12 @@ class Containers {
     Contents read_hash(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
     Contents read_deque(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
     Contents read_string(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_llvm_bits(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_llvm_tree(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_llvm_deque(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_llvm_string(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_nodes(const ContainerPlan& plan, std::uint64_t root, std::uint64_t children, const TakeBlock& take);
+    Contents read_text(std::uint64_t text, std::uint64_t length, const TakeBlock& take);
     Contents read_unique(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
     Contents read_shared(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
 
