@@ -50,9 +50,12 @@ void require_table(const LineReport& report, const HeapProfile& profile, const s
 Run declare_lines(CLI::App& app) {
     auto output = std::make_shared<Output>(app, report::kLinesForm);
     auto lines = std::make_shared<LineArguments>(app);
-    auto file = std::make_shared<std::string>();
+    auto files = std::make_shared<std::vector<std::string>>();
     output->options().precision = 4;
-    app.add_option("recording", *file, "leakline recording or heaptrack file, interpreted or raw (plain, gzip or zstd; -: standard input)")
+    app.add_option(
+           "recording", *files,
+           "leakline recording or heaptrack file, interpreted or raw (plain, gzip or zstd; -: standard input); or .heapprofile files of a "
+           "Node.js process, oldest first")
         ->required()
         ->type_name("FILE");
     output->add_precision(app);
@@ -64,15 +67,16 @@ Run declare_lines(CLI::App& app) {
     app.add_flag("--strict", output->options().strict, "Print only the line tables, exactly as memory_profiler does");
     output->add_top(app, "Number of lines to list");
     return [=](const Interruption&) {
-        output->open({*file});
+        output->open(*files);
+        const std::string& file = files->front();
         report::SourceText source(lines->sources());
-        const HeapProfile profile = heap::read_profile(*file, lines->read_options());
-        lines->require_groups(profile, *file);
-        detail_recording(*output, *file, profile);
+        const HeapProfile profile = heap::read_profiles(*files, lines->read_options());
+        lines->require_groups(profile, file);
+        detail_recording(*output, file, profile);
         if (!profile.named_here) source.trust_directories_only();
         source.search_parents(profile.command.substr(0, profile.command.find(' ')));
         LineReport report = analysis::grow_lines(profile, lines->options());
-        if (!lines->options().table_function.empty()) require_table(report, profile, *file, lines->options().table_function);
+        if (!lines->options().table_function.empty()) require_table(report, profile, file, lines->options().table_function);
         detail_lines(*output, report);
         source.fill(report);
         detail_sources(*output, source);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <optional>
+
 #include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
@@ -10,6 +13,7 @@
 #include "heap/internal/mark_schedule.hpp"
 #include "heap/internal/recording_file.hpp"
 #include "heap/internal/rust_symbol.hpp"
+#include "heap/internal/v8_profile.hpp"
 #include "system/byte_source.hpp"
 #include "system/peeked_source.hpp"
 
@@ -58,6 +62,11 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
         profile = read_raw(source, name, options);
     } else if (kind == HeaptrackKind::interpreted) {
         profile = read_interpreted(source, name, options);
+    } else if (is_v8_profile(head)) {
+        V8Profiles profiles;
+        const std::string fault = profiles.add(read_all(source, name), {});
+        profile = profiles.take();
+        if (!fault.empty()) profile.damage.add(name, fault);
     } else if (head.empty() && source.encoding() != "plain" && source.end() != StreamEnd::clean) {
         throw Error(ErrorKind::input, name,
                     fmt::format("its {} data is {} before anything can be read", source.encoding(),
@@ -88,6 +97,30 @@ HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& n
     if (empty)
         throw Error(ErrorKind::input, name, "contains no allocations",
                     "the process may have ended before it did anything, or never loaded the tracker");
+    return profile;
+}
+
+HeapProfile read_profiles(const std::vector<std::string>& paths, const ReadOptions& options) {
+    if (paths.size() == 1) return read_profile(paths.front(), options);
+    V8Profiles profiles;
+    Diagnostics damage;
+    Nanoseconds at{};
+    std::optional<std::filesystem::file_time_type> first;
+    for (const std::string& path : paths) {
+        const std::string text = read_file(path);
+        if (!is_v8_profile(std::string_view(text).substr(0, kHead)))
+            throw Error(ErrorKind::input, path, "is not a heap profile of V8 (.heapprofile): only those are read together",
+                        "leakline compare BEFORE AFTER compares two recordings");
+        // When it was written, if the times are in order.
+        std::error_code unknown;
+        const auto written = std::filesystem::last_write_time(path, unknown);
+        if (!first) first = written;
+        const Nanoseconds since = std::chrono::duration_cast<Nanoseconds>(written - *first);
+        if (profiles.count() > 0) at = !unknown && since > at ? since : at + std::chrono::seconds(1);
+        if (const std::string fault = profiles.add(text, at); !fault.empty()) damage.add(path, fault);
+    }
+    HeapProfile profile = profiles.take();
+    profile.damage = std::move(damage);
     return profile;
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/quantities.hpp"
 #include "model/heap.hpp"
@@ -22,6 +23,10 @@ struct ReadOptions {
 HeapProfile read_profile(const std::string& path, const ReadOptions& options = {});
 // The same for bytes; name is used in errors.
 HeapProfile read_profile(std::unique_ptr<ByteSource> bytes, const std::string& name, const ReadOptions& options = {});
+
+// Several profiles of one Node.js process (V8's .heapprofile), in the order in which they were written: the state of its heap at several times. One
+// path: as read_profile. Throws Error{input} for other files.
+HeapProfile read_profiles(const std::vector<std::string>& paths, const ReadOptions& options = {});
 
 // Whether content that begins like this (16 bytes are enough) is heaptrack's or leakline's, of any version.
 bool is_recording(std::string_view head);

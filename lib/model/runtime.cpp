@@ -26,7 +26,8 @@ constexpr std::array kRows{
         {"libjvm.so"}},
     Row{Runtime::node,
         "Node.js",
-        "`node --heapsnapshot-signal=SIGUSR2`, or --inspect and Chrome's memory panel",
+        "two heap profiles of V8 that it writes under traffic (HeapProfiler.getSamplingProfile of node:inspector) and `leakline lines "
+        "BEFORE.heapprofile AFTER.heapprofile`, or --inspect and Chrome's memory panel",
         {"node", "nodejs", "bun", "deno"},
         {"libnode.so"}},
     Row{Runtime::python, "Python", "`memray run` or tracemalloc", {"python", "pypy"}, {"libpython", "libpypy"}},

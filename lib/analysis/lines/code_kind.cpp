@@ -39,6 +39,9 @@ bool is_python_library(std::string_view file) {
     return file.ends_with(".py") && (is_python_package(file) || contains(file, "/lib/python2.") || contains(file, "/lib/python3"));
 }
 
+// Node's own modules and installed packages.
+bool is_node_library(std::string_view file) { return file.starts_with("node:") || contains(file, "/node_modules/"); }
+
 // An extension of Python's own or one that was installed, wherever it was compiled.
 bool is_python_extension(std::string_view module) { return is_python_package(module) || contains(module, "/lib-dynload/"); }
 
@@ -271,7 +274,7 @@ bool is_user_code(std::string_view file, std::string_view module, std::string_vi
         if (file.starts_with(root)) return false;
     for (std::string_view part : kRuntimeParts)
         if (contains(file, part)) return false;
-    if (is_fetched_rust(file) || is_python_library(file)) return false;
+    if (is_fetched_rust(file) || is_python_library(file) || is_node_library(file)) return false;
     for (std::string_view root : {"/lib/", "/lib64/", "/lib32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/"})
         if (module.starts_with(root) && contains(module, ".so")) return false;
     // What leakline itself preloads (lib/unwind/preload.cpp) names itself so.
