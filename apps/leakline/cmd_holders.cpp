@@ -14,6 +14,7 @@
 #include "exit_code.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/python_holders.hpp"
+#include "heap/recorder.hpp"
 #include "holders/holders.hpp"
 #include "model/runtime.hpp"
 #include "output.hpp"
@@ -21,11 +22,15 @@
 #include "quantity_options.hpp"
 #include "report/source_text.hpp"
 #include "system/clock.hpp"
+#include "system/proc_file.hpp"
 #include "system/stop.hpp"
 
 namespace leakline::cli {
 
 namespace {
+
+// Of a process that is attached to for a short time: more samples than where a recording is long.
+constexpr Bytes kAttachedInterval = Bytes{16} << 10;
 
 // Between two snapshots, with progress.
 bool wait_for(Nanoseconds duration, const Interruption& interruption, Output& output) {
@@ -55,7 +60,9 @@ holders::HolderOptions search_options(Nanoseconds since, const Interruption& int
 void warn_of_python(HolderReport& report) {
     if (runtime_of_module(report.command) == Runtime::python)
         report.warnings.push_back(
-            "these are variables of the interpreter, not of Python: to see those, start the service by leakline record");
+            report.process != 0
+                ? "these are variables of the interpreter, not of Python: --since 60s finds those that hold what is allocated from now on"
+                : "these are variables of the interpreter, not of Python, which core files do not show");
 }
 
 // Of native code, with growth between two snapshots if they are wanted.
@@ -87,11 +94,38 @@ HolderReport core_report(const std::string& core, const Interruption& interrupti
     return report;
 }
 
-// Of Python; nothing if no agent in the process sees it.
-std::optional<HolderReport> python_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
-    if (!heap::has_python_agent(pid)) return std::nullopt;
+void require_copy(int pid) {
     if (const std::string reason = diagnose::reason_against_copies({pid}); !reason.empty())
         throw Error(ErrorKind::system, fmt::format("process {}", pid), reason, "leakline sample shows its memory over time");
+}
+
+// Of a Python process that is not recorded: attaches the agent for the time, and counts objects at both ends of it. Nothing if it is no Python
+// that the agent knows.
+std::optional<HolderReport> attached_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
+    if (runtime_of_module(executable_of(pid)) != Runtime::python) return std::nullopt;
+    require_copy(pid);
+    heap::RecordOptions options;
+    options.attach_to = pid;
+    options.sample_interval = kAttachedInterval;
+    options.stop = interruption.stop;
+    heap::Recorder recorder = heap::Recorder::start(std::move(options));
+    output.detail(fmt::format("attached to process {}; a thread stood still for {}", pid, format_duration(recorder.stopped())));
+    output.progress("holders", "counting objects in a copy of the process");
+    std::optional<HolderReport> before = recorder.python_holder_report(Nanoseconds::zero());
+    if (!before) return before;
+    const Nanoseconds begin = system_clock().monotonic();
+    if (!wait_for(since, interruption, output)) return before;
+    output.progress("holders", "searching a copy of the process");
+    std::optional<HolderReport> after = recorder.python_holder_report(begin);
+    if (!after) return before;
+    detail_report(output, *after);
+    return heap::growth_between_searches(*before, *std::move(after), since);
+}
+
+// Of Python; nothing if no agent in the process sees it.
+std::optional<HolderReport> python_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
+    if (!heap::has_python_agent(pid)) return since > Nanoseconds::zero() ? attached_report(pid, since, interruption, output) : std::nullopt;
+    require_copy(pid);
     const Nanoseconds begin = system_clock().monotonic();
     output.progress("holders", "searching a copy of the process");
     std::optional<HolderReport> report = heap::find_python_holders(pid, Nanoseconds::zero());
@@ -101,9 +135,7 @@ std::optional<HolderReport> python_report(int pid, Nanoseconds since, const Inte
     std::optional<HolderReport> later = heap::find_python_holders(pid, begin);
     if (!later) return report;
     detail_report(output, *later);
-    later->since = since;
-    later->growth_bytes = static_cast<std::int64_t>(later->bytes) - static_cast<std::int64_t>(report->bytes);
-    return later;
+    return heap::growth_between_searches(*report, *std::move(later), since);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "clock_options.hpp"
 #include "commands.hpp"
 #include "details.hpp"
+#include "diagnose/process_copies.hpp"
 #include "exit_code.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
@@ -111,6 +112,22 @@ void report(const heap::Recorder& recorder, const HeapProfile& profile, const st
                               format_bytes(static_cast<double>(profile.peak_bytes)), completeness_name(profile.completeness), how));
 }
 
+// Which of Python's variables hold what was recorded, in copies of the processes. That there is no answer fails no recording.
+void keep_holders(heap::Recorder& recorder, Messages& messages) {
+    constexpr Nanoseconds kPatience = std::chrono::seconds(2);
+    std::vector<int> pids;
+    for (const auto& [pid, own] : recorder.own_memory()) pids.push_back(pid);
+    std::string reason = diagnose::reason_against_copies(pids);
+    if (reason.empty()) {
+        if (!recorder.search_python_holders(Nanoseconds::zero())) return;  // no Python
+        messages.progress("record", "searching what holds the memory");
+        const PythonHolders found = recorder.python_holders(kPatience);
+        recorder.keep(found);
+        reason = found.reason;
+    }
+    if (!reason.empty()) messages.detail("what holds the memory is not known: " + reason);
+}
+
 int record_command(const Options& chosen, Messages& messages, const Interruption& interruption) {
     heap::RecordOptions options = record_options(chosen, interruption.stop);
     options.command.arguments = chosen.command;
@@ -139,6 +156,7 @@ int record_command(const Options& chosen, Messages& messages, const Interruption
             clock_known = true;
         }
         if (interruption.requested()) {
+            if (with_agent) keep_holders(recorder, messages);
             status = end_program(child, interruption.signal(), chosen.grace, messages);
             break;
         }
@@ -174,6 +192,7 @@ int record_process(const Options& chosen, Messages& messages, const Interruption
                           chosen.duration ? std::optional(to_seconds(gone) / to_seconds(*chosen.duration)) : std::nullopt);
         sleep_for(interruption.stop, chosen.duration ? std::min(wait, *chosen.duration - gone) : wait);
     }
+    if (recorder.running()) keep_holders(recorder, messages);
     report(recorder, recorder.finish(), chosen.output, how, messages);
     return kNoLeak;
 }

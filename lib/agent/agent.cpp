@@ -262,12 +262,37 @@ void stop() {
     fork_marker->work.store(Work::off, std::memory_order_release);
 }
 
-python::Permission permission_to_copy(const SegmentHeader* asked) {
-    if (fork_marker->work.load(std::memory_order_acquire) != Work::on || asked != segment.header) return python::Permission::other_process;
+// Takes the lock, so that no sample is half written in the copy, and the segment stays.
+python::Permission begin_copying(const SegmentHeader* asked) {
+    if (fork_marker->work.load(std::memory_order_acquire) != Work::on) return python::Permission::other_process;
+    if (!agent_lock.lock()) {
+        stop();
+        return python::Permission::other_process;
+    }
+    if (fork_marker->work.load(kRelaxed) != Work::on || asked != segment.header) {
+        agent_lock.unlock();
+        return python::Permission::other_process;
+    }
+    if (attached) ::madvise(segment.header, segment_bytes, MADV_DOFORK);
     return sandboxed ? python::Permission::sandboxed : python::Permission::given;
+}
+void end_copying() {
+    if (attached) ::madvise(segment.header, segment_bytes, MADV_DONTFORK);
+    agent_lock.unlock();
 }
 // In a copy of the process that only reads it: the agent stays off.
 void begin_copy() { fork_marker->work.store(Work::off, std::memory_order_release); }
+
+}  // namespace
+
+void begin_asked_search() {
+    SearchState asked = SearchState::asked;
+    if (segment.header->search.load(kRelaxed) == asked &&
+        segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))
+        python::search_holders({segment, !attached, &begin_copying, &end_copying, &begin_copy});
+}
+
+namespace {
 
 // Holds the lock, if the agent is on.
 class LockedTables {
@@ -387,11 +412,8 @@ void record(void* block, std::size_t size, const void* frame) {
             else
                 add_to_stack(stack, size, interval);
         }
-        SearchState asked = SearchState::asked;
-        // An attached agent has no folder for the answer, and its segment may be gone by now.
-        if (!attached && segment.header->search.load(kRelaxed) == asked &&
-            segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))
-            python::search_holders({segment, segment_path, &permission_to_copy, &begin_copy});
+        // The segment of an attached agent may be gone by now: there its own thread looks.
+        if (!attached) begin_asked_search();
     }
     errno = error;
 }

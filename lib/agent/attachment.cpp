@@ -109,6 +109,7 @@ void watch() {
         beat = now;
         if (silent >= kTicksWithoutReader) request_end(AttachEnd::reader_gone);
         if (is_last_thread()) request_end(AttachEnd::last_thread);
+        begin_asked_search();
         if (loaded_ever() != loaded) {
             loaded = loaded_ever();
             look = kTicksAfterLoading;

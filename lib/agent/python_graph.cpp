@@ -39,7 +39,8 @@ bool Interpreter::find() {
     return look_up(is_initialized, "Py_IsInitialized") &&
            (look_up(is_finalizing, "Py_IsFinalizing") || look_up(is_finalizing, "_Py_IsFinalizing")) &&
            look_up(add_pending_call, "Py_AddPendingCall") && look_up(modules, "PyImport_GetModuleDict") &&
-           look_up(main_interpreter, "PyInterpreterState_Main") && look_up(first_thread, "PyInterpreterState_ThreadHead") &&
+           look_up(main_interpreter, "PyInterpreterState_Main") && look_up(first_interpreter, "PyInterpreterState_Head") &&
+           look_up(next_interpreter, "PyInterpreterState_Next") && look_up(first_thread, "PyInterpreterState_ThreadHead") &&
            look_up(next_thread, "PyThreadState_Next") && look_up(next_in_dict, "PyDict_Next") &&
            look_up(dict_of_module, "PyModule_GetDict") && look_up(is_subtype, "PyType_IsSubtype") &&
            look_up(attributes, "_PyObject_GetDictPtr") && look_up(code_of_function, "PyFunction_GetCode") &&
@@ -47,6 +48,25 @@ bool Interpreter::find() {
            look_up(closure, "PyFunction_GetClosure") && look_up(module_type, "PyModule_Type") &&
            look_up(function_type, "PyFunction_Type") && look_up(cell_type, "PyCell_Type") && look_up(set_type, "PySet_Type") &&
            look_up(frozenset_type, "PyFrozenSet_Type");
+}
+
+const void* value_of(const void* dict, std::string_view wanted) {
+    std::ptrdiff_t position = 0;
+    const void *key, *value;
+    while (interpreter.next_in_dict(dict, &position, &key, &value) != 0)
+        if (key != nullptr && has_flag(key, kIsString) && text_of(key) == wanted) return value;
+    return nullptr;
+}
+const void* key_of(const void* dict, const void* wanted) {
+    std::ptrdiff_t position = 0;
+    const void *key, *value;
+    while (interpreter.next_in_dict(dict, &position, &key, &value) != 0)
+        if (value == wanted) return key;
+    return nullptr;
+}
+std::string_view text_in(const void* dict, std::string_view name) {
+    const void* const value = value_of(dict, name);
+    return value != nullptr && has_flag(value, kIsString) ? text_of(value) : std::string_view();
 }
 
 bool is_thread_local(const void* object) {
@@ -58,17 +78,17 @@ bool is_thread_local(const void* object) {
     return false;
 }
 
-bool Graph::build(const SegmentView& segment, void* const* threads, unsigned thread_count, std::uint64_t since_ns) {
+bool Graph::build(const SegmentView& segment, const Roots& roots, std::uint64_t since_ns) {
     nodes_ = reserve<Node>(kMaxNodes);
     variables_ = reserve<Variable>(kMaxVariables);
     weights_ = reserve<Weight>(kMaxNodes);
-    threads_ = threads;
-    thread_count_ = thread_count;
+    roots_ = roots;
     if (nodes_ == nullptr || variables_ == nullptr || weights_ == nullptr || !read_samples(segment, since_ns) || !grow_index())
         return false;
-    add_modules();
-    for (unsigned i = 0; i < thread_count; ++i) add_locals(threads[i]);
+    for (unsigned i = 0; i < roots.interpreter_count; ++i) add_modules(roots.modules[i]);
+    for (unsigned i = 0; i < roots.thread_count; ++i) add_locals(roots.threads[i]);
     for (std::uint32_t node = 0; node < used_; ++node) visit(node);
+    join_memory(0);
     weigh();
     return true;
 }
@@ -98,6 +118,7 @@ void Graph::add_lost() {
             visit(node);
         }
     }
+    join_memory(first_lost_);
 }
 
 void Graph::meet_lost(std::uint32_t node) {
@@ -234,10 +255,9 @@ void Graph::add_variable(Variable::Kind kind, const void* owner, const void* nam
     if (used_ != before) variables_[variable_count_++] = {kind, owner, name};
 }
 
-void Graph::add_modules() {
+void Graph::add_modules(const void* modules) {
     std::ptrdiff_t position = 0, within;
     const void *module, *key, *value;
-    const void* const modules = interpreter.modules();
     while (interpreter.next_in_dict(modules, &position, &key, &module) != 0) {
         if (interpreter.is_subtype(type_of(module), interpreter.module_type) == 0) continue;
         const void* const dict = interpreter.dict_of_module(module);
@@ -272,15 +292,23 @@ void Graph::add_locals(const void* thread) {
     }
 }
 
-// Finds the samples that are the object itself or memory of its own, which its fields point to.
+// Finds the sample that is the object itself.
 void Graph::join(std::uint32_t node) {
-    const void* const object = nodes_[node].object;
-    const void* const type = type_of(object);
-    const std::uint64_t address = number_of(object);
+    const std::uint64_t address = number_of(nodes_[node].object);
     // Before the object there may be what the collector and the attributes need.
     for (const std::uint64_t before : {0, 16, 32, 48})
         if (Held* const held = sample_at(address - before); held != nullptr && before < held->size && held->node == kNone)
             held->node = node;
+}
+
+// Finds the samples that are memory of each object's own, which its fields point to. After all objects: others are no such memory.
+void Graph::join_memory(std::uint32_t first) {
+    for (std::uint32_t node = first; node < used_; ++node) join_memory_of(node);
+}
+
+void Graph::join_memory_of(std::uint32_t node) {
+    const void* const object = nodes_[node].object;
+    const void* const type = type_of(object);
     if ((type_flags(type) & (kIsLong | kIsTuple | kIsBytes | kIsString)) != 0) return;
     constexpr std::int64_t kMaxRead = 512;
     const auto basic_size = at<std::int64_t>(type, kBasicSize);
@@ -303,8 +331,8 @@ void Graph::add_thread_local(std::uint32_t node) {
     constexpr int kDictOfDummy = 16;
     char name[40];
     snprintf(name, sizeof name, "thread.local.%p", nodes_[node].object);
-    for (unsigned i = 0; i < thread_count_; ++i) {
-        const void* const dict = at<const void*>(threads_[i], known_layout()->thread_dict);
+    for (unsigned i = 0; i < roots_.thread_count; ++i) {
+        const void* const dict = at<const void*>(roots_.threads[i], known_layout()->thread_dict);
         std::ptrdiff_t position = 0;
         const void *key, *value;
         while (dict != nullptr && has_flag(dict, kIsDict) && interpreter.next_in_dict(dict, &position, &key, &value) != 0)

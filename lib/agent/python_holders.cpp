@@ -6,17 +6,19 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/internal/agent.hpp"
+#include "agent/internal/python_answer.hpp"
 #include "agent/internal/python_graph.hpp"
+#include "agent/internal/python_types.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "unwind/system_call.hpp"
 
@@ -25,64 +27,15 @@ namespace leakline::agent::python {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr unsigned kMaxThreads = 256, kLongestSearch_s = 30, kNice = 10, kMaxHolders = 64;
+constexpr unsigned kMaxThreads = 256, kMaxInterpreters = 64, kLongestSearch_s = 30, kBeat_us = 100'000, kNice = 10, kMaxHolders = 64;
 
 // Written by the one search at a time, which the state of the segment allows.
 Search search;
 void* threads[kMaxThreads];
-unsigned thread_count;
+const void* sys_modules[kMaxInterpreters];
 int copy_id;  // of the copy; 0 or less: none
 Graph graph;
-
-// ---- the answer: lines of fields that a tab separates
-
-char answer[1 << 16];
-std::size_t answer_size;
-int answer_file;
-
-void write_out() {
-    unwind::system_call(SYS_write, answer_file, reinterpret_cast<long>(answer), static_cast<long>(answer_size));
-    answer_size = 0;
-}
-void put_byte(char c) {
-    if (answer_size == sizeof answer) write_out();
-    answer[answer_size++] = c;
-}
-// Of the program: nothing in it ends a field.
-void put(std::string_view text) {
-    for (const char c : text) put_byte(static_cast<unsigned char>(c) < ' ' ? '?' : c);
-}
-void put_mark(std::string_view text) {
-    for (const char c : text) put_byte(c);
-}
-void put_count(double value) {
-    char digits[24];
-    const int size = snprintf(digits, sizeof digits, "%llu", static_cast<unsigned long long>(value > 0 ? value + 0.5 : 0));
-    put({digits, static_cast<std::size_t>(size)});
-}
-void tab() { put_mark("\t"); }
-void new_line() { put_mark("\n"); }
-
-bool is_text(const void* key, std::string_view text) { return key != nullptr && has_flag(key, kIsString) && text_of(key) == text; }
-
-const void* value_of(const void* dict, std::string_view wanted) {
-    std::ptrdiff_t position = 0;
-    const void *key, *value;
-    while (interpreter.next_in_dict(dict, &position, &key, &value) != 0)
-        if (is_text(key, wanted)) return value;
-    return nullptr;
-}
-const void* key_of(const void* dict, const void* wanted) {
-    std::ptrdiff_t position = 0;
-    const void *key, *value;
-    while (interpreter.next_in_dict(dict, &position, &key, &value) != 0)
-        if (value == wanted) return key;
-    return nullptr;
-}
-std::string_view text_in(const void* dict, std::string_view name) {
-    const void* const value = value_of(dict, name);
-    return value != nullptr && has_flag(value, kIsString) ? text_of(value) : std::string_view();
-}
+TypeCounts type_counts;
 
 // ---- which node holds
 
@@ -302,11 +255,11 @@ void put_holder(std::uint32_t node, bool with_attributes) {
     tab();
     put_count(graph.weight(node).growth);
     tab();
-    put(type_name(type_of(object)));
+    put_type(type_of(object));
     tab();
     if (items >= 0) put_count(static_cast<double>(items));
     tab();
-    if (const void* const type = items > 0 ? main_type_below(node) : nullptr) put(type_name(type));
+    if (const void* const type = items > 0 ? main_type_below(node) : nullptr) put_type(type);
     new_line();
     constexpr unsigned kMaxSteps = 64;
     std::uint32_t path[kMaxSteps];
@@ -399,10 +352,22 @@ void put_lost() {
     put_frames_of(is_lost);
 }
 
+// The file of the module that is called __main__ in what follows.
+void put_program() {
+    const void* const program = value_of(interpreter.modules(), "__main__");
+    const void* const dict = program != nullptr && interpreter.is_subtype(type_of(program), interpreter.module_type) != 0
+                                 ? interpreter.dict_of_module(program)
+                                 : nullptr;
+    put_mark("program\t");
+    if (dict != nullptr) put(text_in(dict, "__file__"));
+    new_line();
+}
+
 void write_answer(const std::uint8_t* owner, bool with_attributes) {
     const auto owner_of = [&](const Graph::Held& held) {
         return held.node == Graph::kNone || graph.is_lost(held.node) ? 0u : owner[held.node];
     };
+    put_program();
     for (unsigned holder = 0; holder < holder_count; ++holder) {
         put_holder(holders[holder], with_attributes);
         put_frames_of([&](const Graph::Held& held) { return owner_of(held) == holder + 1; });
@@ -410,11 +375,23 @@ void write_answer(const std::uint8_t* owner, bool with_attributes) {
     put_mark("others\n");
     put_frames_of([&](const Graph::Held& held) { return owner_of(held) == 0 && !graph.is_garbage(held.node); });
     put_lost();
-    put_mark("end\n");
-    write_out();
+    if (type_counts.count(graph, search.all_sampled)) type_counts.put();
+    end_answer();
 }
 
 // ---- the copy
+
+[[noreturn]] void end_copy() {
+    unwind::system_call(SYS_exit_group, 0);
+    __builtin_unreachable();
+}
+
+// Readers see by it that the copy has not been killed.
+void search_goes_on() {
+    static unsigned beats;
+    search.segment.header->search_beat.fetch_add(1, kRelaxed);
+    if (++beats > kLongestSearch_s * (1'000'000 / kBeat_us)) end_copy();
+}
 
 void leave_the_programs_world() {
     struct sigaction standard {};
@@ -426,10 +403,14 @@ void leave_the_programs_world() {
     ::setpriority(PRIO_PROCESS, 0, kNice);
     static char name[] = "leakline-copy";
     ::prctl(PR_SET_NAME, name);
+    struct sigaction beat {};
+    beat.sa_handler = [](int) { search_goes_on(); };
+    ::sigaction(SIGALRM, &beat, nullptr);
     sigset_t nothing;
     ::sigemptyset(&nothing);
     ::sigprocmask(SIG_SETMASK, &nothing, nullptr);
-    ::alarm(kLongestSearch_s);
+    const itimerval every{{0, kBeat_us}, {0, kBeat_us}};
+    ::setitimer(ITIMER_REAL, &every, nullptr);
 }
 
 // The program's files and connections must not stay open when the program closes them.
@@ -444,50 +425,80 @@ void close_all() {
 sigjmp_buf after_fault;
 void leave_fault(int) { siglongjmp(after_fault, 1); }
 
-void add_lost() {
+// For what may meet objects that are half made. False: it did, and its work ended there.
+template <class Work>
+bool survives(const Work& work) {
     struct sigaction action {};
     action.sa_handler = &leave_fault;
     action.sa_flags = SA_NODEFER;
     for (const int number : {SIGSEGV, SIGBUS}) ::sigaction(number, &action, nullptr);
-    if (sigsetjmp(after_fault, 0) == 0) graph.add_lost();
+    const bool whole = sigsetjmp(after_fault, 0) == 0;
+    if (whole) work();
+    action.sa_handler = SIG_DFL;
+    for (const int number : {SIGSEGV, SIGBUS}) ::sigaction(number, &action, nullptr);
+    return whole;
+}
+
+// sys.modules of an interpreter. No function returns it for another than the thread's own, but it has the same place in each.
+const void* modules_of(const void* other) {
+    constexpr int kLastPlace = 1 << 14;
+    const void* const own = interpreter.modules();
+    for (int place = 0; place < kLastPlace; place += 8)
+        if (at<const void*>(interpreter.main_interpreter(), place) == own) return at<const void*>(other, place);
+    return nullptr;
+}
+
+enum class Interpreters { main_only, all };
+
+bool build_from(Interpreters which) {
+    Roots roots{threads, 0, sys_modules, 0};
+    void* const main = interpreter.main_interpreter();
+    for (void* i = interpreter.first_interpreter(); i != nullptr && roots.interpreter_count < kMaxInterpreters;
+         i = interpreter.next_interpreter(i)) {
+        if (i != main && which == Interpreters::main_only) continue;
+        const void* const its_modules = i == main ? interpreter.modules() : modules_of(i);
+        if (its_modules == nullptr || !has_flag(its_modules, kIsDict)) continue;
+        sys_modules[roots.interpreter_count++] = its_modules;
+        for (void* t = interpreter.first_thread(i); t != nullptr && roots.thread_count < kMaxThreads; t = interpreter.next_thread(t))
+            threads[roots.thread_count++] = t;
+    }
+    return graph.build(search.segment, roots, search.segment.header->search_since_ns.load(kRelaxed));
+}
+
+// Other interpreters may have locks of their own, and so objects that are half made.
+void build_graph() {
+    bool built = false;
+    const bool others = interpreter.next_interpreter(interpreter.first_interpreter()) != nullptr;
+    if (others && survives([&] { built = build_from(Interpreters::all); }) && built) return;
+    graph = {};
+    if (!build_from(Interpreters::main_only)) end_copy();
 }
 
 [[noreturn]] void search_in_copy() {
     search.begin_copy();
     leave_the_programs_world();
-    const auto end = [] { unwind::system_call(SYS_exit_group, 0); };
     close_all();
     const long oom = unwind::system_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>("/proc/self/oom_score_adj"), O_WRONLY | O_CLOEXEC);
     if (oom >= 0) {
         unwind::system_call(SYS_write, oom, reinterpret_cast<long>("1000"), 4);
         unwind::system_call(SYS_close, oom);
     }
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s.holders", search.segment_path) >= static_cast<int>(sizeof path)) end();
-    const long file =
-        unwind::system_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>(path), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-    for (void* t = interpreter.first_thread(interpreter.main_interpreter()); t != nullptr && thread_count < kMaxThreads;
-         t = interpreter.next_thread(t))
-        threads[thread_count++] = t;
-    const std::uint64_t since_ns = search.segment.header->search_since_ns.load(kRelaxed);
-    answer_file = static_cast<int>(file);
-    if (file >= 0) unwind::system_call(SYS_flock, file, LOCK_EX);  // readers see by it that the search goes on
-    if (file < 0 || !graph.build(search.segment, threads, thread_count, since_ns)) end();
+    begin_answers(search.segment);
+    build_graph();
     find_holders();
     const std::uint8_t* const owner = owners();
-    if (owner == nullptr) end();
-    // The last complete answer counts. What follows reads objects that may be half made; names of attributes may need memory of the program's
+    if (owner == nullptr) end_copy();
+    // The last answer counts. What follows reads objects that may be half made; names of attributes may need memory of the program's
     // allocator, which another thread may have left locked.
     write_answer(owner, false);
-    add_lost();
+    survives([] { graph.add_lost(); });
     write_answer(owner, false);
     if (interpreter.disable_collector != nullptr || known_layout()->minor < 10) {
         if (interpreter.disable_collector != nullptr) interpreter.disable_collector();
         write_answer(owner, true);
     }
     search.segment.header->search.store(SearchState::done, std::memory_order_release);
-    end();
-    __builtin_unreachable();
+    end_copy();
 }
 
 // Runs in the program's memory while its caller waits, and then ends: the copy is no child that the program could wait for.
@@ -512,23 +523,26 @@ void make_copy() {
 
 // In the interpreter's main thread, with its lock held, between two instructions.
 int copy_now(void*) {
-    const int error = errno;
     ThreadState& thread = thread_state;
-    // A forked child inherits the call, but not the segment, which it may have unmapped.
-    const Permission permission = search.permission(search.segment.header);
-    if (permission == Permission::other_process || thread.busy) return 0;
-    // A reader that no longer waits has withdrawn its request.
-    SearchState expected = SearchState::waiting;
-    const SearchState next = permission == Permission::sandboxed ? SearchState::impossible : SearchState::searching;
-    if (!search.segment.header->search.compare_exchange_strong(expected, next) || next == SearchState::impossible) return 0;
+    if (thread.busy) return 0;
+    const int error = errno;
     thread.busy = true;
     const std::uint64_t begin = now_ns(CLOCK_MONOTONIC);
     sigset_t all, before;
     ::sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, &before);
-    make_copy();
+    // A forked child inherits the call, but not the segment, which it may have unmapped.
+    const Permission permission = search.begin(search.segment.header);
+    if (permission != Permission::other_process) {
+        SegmentHeader& header = *search.segment.header;
+        // A reader that no longer waits has withdrawn its request.
+        SearchState expected = SearchState::waiting;
+        const SearchState next = permission == Permission::sandboxed ? SearchState::impossible : SearchState::searching;
+        if (header.search.compare_exchange_strong(expected, next) && next == SearchState::searching) make_copy();
+        header.search_ns.store(now_ns(CLOCK_MONOTONIC) - begin, kRelaxed);
+        search.end();
+    }
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    search.segment.header->search_ns.store(now_ns(CLOCK_MONOTONIC) - begin, kRelaxed);
     asm volatile("" : : : "memory");
     thread.busy = false;
     errno = error;

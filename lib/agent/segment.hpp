@@ -4,7 +4,7 @@
 // the agent never waits for them. Tables are filled from the front, so that memory grows with their content. This header is
 // all that the agent and the readers share.
 //
-//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names        each on a page of its own
+//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names | answer        each on a page of its own
 #pragma once
 
 #include <atomic>
@@ -14,7 +14,7 @@
 namespace leakline::agent {
 
 inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
-inline constexpr std::uint32_t kSegmentVersion = 3;
+inline constexpr std::uint32_t kSegmentVersion = 4;
 // The environment variable of the agent: "INTERVAL:DIRECTORY" or "INTERVAL/BLOCKS:DIRECTORY", the mean distance between samples in bytes
 // (1: every block) and the folder for the files PID.N (N: how often the process has called exec). With BLOCKS the interval doubles where
 // more than one in so many blocks is sampled.
@@ -25,6 +25,7 @@ inline constexpr std::size_t kPage = 4096;
 // Capacities. The numbers of heads are powers of two.
 struct SegmentSizes {
     std::uint32_t samples, sample_heads, stacks, stack_heads, frames, modules, names;
+    std::uint32_t answer = 0;  // bytes, of searches
 };
 
 // The mean distance between samples, in bytes, and the progress of its doubling, in one word because they change together. Samples
@@ -62,8 +63,8 @@ struct PythonFrame {
 // Whether the process runs CPython, and whether its functions are recorded.
 enum class PythonState : std::uint32_t { none = 0, known, unknown_version };
 
-// The search for the Python variables that hold the live samples (python_holders.hpp). A reader writes `asked`; the agent does the rest, and the
-// answer is in the file PID.N.holders.
+// The search for the Python variables that hold the live samples (python_holders.hpp). A reader writes `asked`; the agent does the rest, and
+// answers in the segment.
 enum class SearchState : std::uint32_t {
     none = 0,
     asked,
@@ -116,6 +117,8 @@ struct SegmentHeader {
     std::atomic<std::uint64_t> unseen_frees, lost_samples, lost_stacks, nested, lost_locks;
     std::atomic<std::uint64_t> search_since_ns;  // by the reader, before it asks: samples from this time (CLOCK_MONOTONIC) on are growth
     std::atomic<std::uint64_t> search_ns;        // how long the search stopped the main thread
+    std::atomic<std::uint32_t> search_beat;      // changes ten times per second while a copy searches
+    std::atomic<std::uint32_t> answer_size;      // bytes of complete answers; a reader clears it before it asks
 };
 
 // A sampled live block. `number` is written last and cleared first: a reader that reads the same number, not 0, before and after
@@ -146,7 +149,7 @@ struct Module {
 
 // Offsets of the tables. `bytes`: the size of the file.
 struct SegmentLayout {
-    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, bytes;
+    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, answer, bytes;
 };
 constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
     const auto pages = [](std::uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; };
@@ -158,7 +161,8 @@ constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
     layout.frames = layout.stacks + pages(std::uint64_t{sizes.stacks} * sizeof(Stack));
     layout.modules = layout.frames + pages(std::uint64_t{sizes.frames} * sizeof(std::uint64_t));
     layout.names = layout.modules + pages(std::uint64_t{sizes.modules} * sizeof(Module));
-    layout.bytes = layout.names + pages(sizes.names);
+    layout.answer = layout.names + pages(sizes.names);
+    layout.bytes = layout.answer + pages(sizes.answer);
     return layout;
 }
 

@@ -274,6 +274,7 @@ void judge_lines(RunContext& context, LineRecording& lines, const std::vector<Ro
         if (context.no_lines.empty() || context.extensions) return;
         context.result.lines = {};
         context.result.held_by.reset();
+        context.result.types.clear();
     } catch (const heap::NotRecordable& reason) {
         context.no_lines = no_lines_text(reason);
         context.extensions = false;

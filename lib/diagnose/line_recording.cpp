@@ -150,6 +150,7 @@ LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, cons
     // Of a shorter recording, which this one takes the place of.
     context.result.endpoints.clear();
     context.result.held_by.reset();
+    context.result.types.clear();
     recorder_.mark(HeapMark::Kind::interval, "ready", 0);
 }
 
@@ -200,6 +201,7 @@ HeapProfile LineRecording::judge(const std::vector<Round>& rounds) {
     judge_connections(result, profile, lines, mix_, rounds);
     judge_endpoints(result, profile, mix_);
     result.held_by = result.lines.runtime == Runtime::python ? python_.held_by(result.lines) : holders_.held_by(result.lines, profile);
+    result.types = python_.types();
     if (leaking_line(result.lines) != nullptr && !result.held_by && !python_.reason().empty())
         result.warnings.push_back("what holds the memory is not known: " + python_.reason());
     // The preflight's warnings about the program are in the result already.

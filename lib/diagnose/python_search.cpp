@@ -37,4 +37,6 @@ std::optional<HeldBy> PythonSearch::held_by(const LineReport& lines) const {
     return analysis::what_holds(found_, line->at);
 }
 
+std::vector<ObjectType> PythonSearch::types() const { return analysis::grown_types(found_.types); }
+
 }  // namespace leakline::diagnose

@@ -19,6 +19,7 @@
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/traced_process.hpp"
+#include "system/byte_source.hpp"
 #include "system/clock.hpp"
 #include "system/proc_file.hpp"
 #include "unwind/follow_block.hpp"
@@ -31,6 +32,7 @@ namespace {
 constexpr Nanoseconds kHelper = std::chrono::milliseconds(unwind::kHelper_ms);
 // Interval of checks for new processes and of memory readings.
 constexpr Nanoseconds kTick = std::chrono::milliseconds(20);
+constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;
 
 class AgentCollector {
   public:
@@ -326,6 +328,7 @@ class AgentCollector {
         RecordingWriter::End end;
         end.duration = last.at;
         end.completeness = Completeness::complete;
+        if (options_.holders >= 0) end.holders = read_file(fmt::format("/proc/self/fd/{}", options_.holders), kLargestAnswer);
         end.warnings = recording_->warnings();
         end.warnings.insert(end.warnings.begin(), warnings_.begin(), warnings_.end());
         if (!became_.empty()) end.warnings.push_back(fmt::format("it replaced itself with {} (exec), which was not recorded", became_));
@@ -360,7 +363,7 @@ class AgentCollector {
 }  // namespace
 
 void run_agent_collector(const CollectorOptions& options) {
-    std::vector<int> kept{options.control, options.libraries[0], options.output};
+    std::vector<int> kept{options.control, options.libraries[0], options.output, options.holders};
     for (const CollectorOptions::AttachedProcess& process : options.attached) kept.push_back(process.segment);
     detach_collector("heap-collector", std::move(kept));
     int status = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -21,15 +22,18 @@ namespace leakline::heap {
 
 namespace {
 
-constexpr std::size_t kLongestName = 1000, kMaxHolders = 1000, kLargestSource = std::size_t{8} << 20;
+constexpr std::size_t kLongestName = 1000, kMaxHolders = 1000, kMaxTypes = 100'000, kLargestSource = std::size_t{8} << 20;
 
 // The answer is of lines of fields that tabs separate:
 //   holder BYTES GROWTH TYPE ITEMS TYPE_OF_ITEMS
 //   variable global MODULE FILE NAME 0 | variable local FUNCTION FILE NAME FIRST_LINE     of the holder; the same object may have several
 //   path TEXT         from the variable to the holder: ".records", "[\"name\"]", " closure variable kept"
+//   named ROOT PATH FUNCTION MODULE FILE LINE      in the place of the last two, in an answer of leakline itself
 //   others                   what other variables hold, or native code
 //   lost BLOCKS BYTES        growth of objects that only keep each other alive, with all that they lead to
 //   frame FILE LINE GROWTH   of what was named last
+//   program FILE             of the module __main__
+//   type NAME OBJECTS GROWTH_OBJECTS BYTES GROWTH ERROR_OF_GROWTH
 //   end
 struct Variable {
     bool global = false;
@@ -73,10 +77,14 @@ Place find_line(std::string_view source, std::uint32_t first, const Matches& mat
 }
 
 // By file, each read once; empty: it cannot be read.
-using Sources = std::map<std::string, std::string>;
+struct Sources {
+    ReadSources may_read = ReadSources::yes;
+    std::map<std::string, std::string> files;
+};
 
 const std::string& source_of(const std::string& file, Sources& sources) {
-    const auto [found, added] = sources.try_emplace(file);
+    const auto [found, added] = sources.files.try_emplace(file);
+    if (sources.may_read == ReadSources::no) return found->second;
     // The program says what its files are: nothing is read that could block or is none of its source.
     std::error_code ignored;
     if (!added || !file.ends_with(".py") || !std::filesystem::is_regular_file(file, ignored)) return found->second;
@@ -115,9 +123,10 @@ Place place_of(const Variable& variable, std::string_view path, Sources& sources
     });
 }
 
-std::string module_name(const Variable& variable) {
-    if (variable.owner != "__main__" || variable.file.empty()) return variable.owner;
-    const std::string_view file = file_name(variable.file);
+// The module __main__ is named after its file.
+std::string module_name(const std::string& name, std::string_view file) {
+    if (name != "__main__" || file.empty()) return name;
+    file = file_name(file);
     return std::string(file.substr(0, file.rfind('.')));
 }
 
@@ -132,8 +141,9 @@ void name_holder(Holder& holder, const std::vector<Variable>& variables, const s
         if (place.exact) break;
     }
     holder.root = chosen->global ? Holder::Root::global : Holder::Root::local;
-    holder.path =
-        chosen->global ? fmt::format("{}.{}", module_name(*chosen), chosen->name.empty() ? "__dict__" : chosen->name) : chosen->name;
+    holder.path = chosen->global
+                      ? fmt::format("{}.{}", module_name(chosen->owner, chosen->file), chosen->name.empty() ? "__dict__" : chosen->name)
+                      : chosen->name;
     holder.path += path;
     if (!chosen->global) holder.function = chosen->owner;
     holder.module = chosen->global ? chosen->owner : "";
@@ -152,7 +162,9 @@ std::optional<std::string_view> last_complete(std::string_view text) {
 
 class AnswerReader {
   public:
-    explicit AnswerReader(PythonHolders& found) : found_(found) {}
+    AnswerReader(PythonHolders& found, ReadSources sources) : found_(found), sources_{sources, {}} {
+        for (std::size_t i = 0; i < found.types.size(); ++i) types_.emplace(found.types[i].name, i);
+    }
 
     void read(std::string_view answer) {
         while (!answer.empty()) read_line(split(take_line(answer), '\t'));
@@ -170,6 +182,14 @@ class AnswerReader {
                 {fields[1] == "global", name_of(fields[2]), name_of(fields[3]), name_of(fields[4]), line_number(fields[5])});
         } else if (kind == "path" && fields.size() == 2 && current_) {
             name_holder(current_->holder, variables_, name_of(fields[1]), sources_);
+        } else if (kind == "named" && fields.size() == 7 && current_) {
+            Holder& holder = current_->holder;
+            holder.root = fields[1] == "global" ? Holder::Root::global : Holder::Root::local;
+            holder.path = name_of(fields[2]);
+            holder.function = name_of(fields[3]);
+            holder.module = name_of(fields[4]);
+            holder.file = name_of(fields[5]);
+            holder.line = line_number(fields[6]);
         } else if (kind == "others") {
             end_holder();
             lines_ = &found_.others;
@@ -178,10 +198,33 @@ class AnswerReader {
             lines_ = &found_.lost;
             found_.lost_blocks += number(fields[1]);
             found_.lost_bytes += number(fields[2]);
+        } else if (kind == "program" && fields.size() == 2) {
+            program_ = name_of(fields[1]);
+        } else if (kind == "type" && fields.size() == 7) {
+            end_holder();
+            add_type(fields);
         } else if (kind == "frame" && fields.size() == 4 && lines_ != nullptr) {
             lines_->push_back(
                 {std::string(fields[1].substr(0, kLongestName)), line_number(fields[2]), static_cast<double>(number(fields[3]))});
         }
+    }
+    std::string type_name(std::string_view text) const {
+        constexpr std::string_view kMain = "__main__.";
+        if (!text.starts_with(kMain)) return name_of(text);
+        return fmt::format("{}.{}", module_name("__main__", program_), name_of(text.substr(kMain.size())));
+    }
+    // Of several processes, and of classes that were made again, the sum.
+    void add_type(const std::vector<std::string_view>& fields) {
+        std::string name = type_name(fields[1]);
+        const auto [found, added] = types_.try_emplace(name, found_.types.size());
+        if (added && found_.types.size() == kMaxTypes) return void(types_.erase(found));
+        if (added) found_.types.push_back({std::move(name), 0, 0, 0, 0, {}});
+        ObjectType& type = found_.types[found->second];
+        type.objects += number(fields[2]);
+        type.growth_objects += static_cast<std::int64_t>(number(fields[3]));
+        type.bytes += number(fields[4]);
+        type.growth_bytes += static_cast<std::int64_t>(number(fields[5]));
+        type.growth_error_bytes = std::hypot(type.growth_error_bytes.value_or(0), static_cast<double>(number(fields[6])));
     }
     void begin_holder(const std::vector<std::string_view>& fields) {
         current_.emplace();
@@ -189,9 +232,9 @@ class AnswerReader {
         holder.runtime = Runtime::python;
         holder.bytes = number(fields[1]);
         holder.growth_bytes = static_cast<std::int64_t>(number(fields[2]));
-        holder.type = name_of(fields[3]);
+        holder.type = type_name(fields[3]);
         if (!fields[4].empty()) holder.elements = number(fields[4]);
-        holder.element_type = name_of(fields[5]);
+        holder.element_type = type_name(fields[5]);
         variables_.clear();
         lines_ = &current_->lines;
     }
@@ -220,15 +263,39 @@ class AnswerReader {
     std::optional<PythonHolder> current_;
     std::vector<Variable> variables_;  // of the current holder
     Sources sources_;
-    std::vector<LineBytes>* lines_ = nullptr;  // where frames go
+    std::map<std::string, std::size_t> types_;  // places in found_.types
+    std::string program_;                       // the file of __main__
+    std::vector<LineBytes>* lines_ = nullptr;   // where frames go
 };
 
 }  // namespace
 
-bool add_answer(std::string_view text, PythonHolders& found) {
+bool add_answer(std::string_view text, PythonHolders& found, ReadSources sources) {
     const std::optional<std::string_view> answer = last_complete(text);
-    if (answer) AnswerReader(found).read(*answer);
+    if (answer) AnswerReader(found, sources).read(*answer);
     return answer.has_value();
+}
+
+std::string answer_of(const PythonHolders& found) {
+    std::string answer;
+    const auto add_lines = [&](const std::vector<LineBytes>& lines) {
+        for (const LineBytes& line : lines) answer += fmt::format("frame\t{}\t{}\t{:.0f}\n", printable(line.file), line.line, line.bytes);
+    };
+    for (const auto& [holder, lines] : found.holders) {
+        answer += fmt::format("holder\t{}\t{}\t{}\t{}\t{}\n", holder.bytes, holder.growth_bytes.value_or(0), holder.type,
+                              holder.elements ? fmt::format("{}", *holder.elements) : "", holder.element_type);
+        answer += fmt::format("named\t{}\t{}\t{}\t{}\t{}\t{}\n", root_name(holder.root), holder.path, holder.function, holder.module,
+                              holder.file, holder.line);
+        add_lines(lines);
+    }
+    answer += "others\n";
+    add_lines(found.others);
+    answer += fmt::format("lost\t{}\t{}\n", found.lost_blocks, found.lost_bytes);
+    add_lines(found.lost);
+    for (const ObjectType& type : found.types)
+        answer += fmt::format("type\t{}\t{}\t{}\t{}\t{}\t{:.0f}\n", type.name, type.objects, type.growth_objects, type.bytes,
+                              type.growth_bytes, type.growth_error_bytes.value_or(0));
+    return answer + "end\n";
 }
 
 }  // namespace leakline::heap

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/quantities.hpp"
@@ -9,9 +10,12 @@
 
 namespace leakline::heap {
 
+enum class ReadSources { no, yes };
 // Adds an answer's last complete part; false if it has none. Processes of one service have the same variables: those are added up. Reads the
-// source files that it names, for the lines where the variables are made. What is damaged is passed over.
-bool add_answer(std::string_view answer, PythonHolders& found);
+// source files that it names, for the lines where the variables are made, unless told not to. What is damaged is passed over.
+bool add_answer(std::string_view answer, PythonHolders& found, ReadSources sources = ReadSources::yes);
+// An answer that says the same, with those lines.
+std::string answer_of(const PythonHolders& found);
 
 // Whether leakline's agent is in a running process, and sees its Python.
 bool has_python_agent(int pid);
@@ -19,5 +23,7 @@ bool has_python_agent(int pid);
 // the samples of the agent; largest growth first. Nothing if no agent in it sees Python. Throws Error{system} with the reason if there is no
 // answer.
 std::optional<HolderReport> find_python_holders(int pid, Nanoseconds since);
+// Of a search, and one after it for what was allocated since then: the growth in the time between, of types by their numbers of objects.
+HolderReport growth_between_searches(const HolderReport& before, HolderReport after, Nanoseconds since);
 
 }  // namespace leakline::heap

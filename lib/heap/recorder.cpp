@@ -32,6 +32,7 @@
 #include "heap/internal/unwinder.hpp"
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
+#include "heap/python_holders.hpp"
 #include "heap/tracker.hpp"
 #include "system/clock.hpp"
 #include "system/descriptor.hpp"
@@ -128,10 +129,10 @@ struct Recorder::State {
     std::string program;
     std::vector<std::string> warnings;
     DeferredFile output, raw_output;
-    Descriptor memory, control;
+    Descriptor memory, control, holders;
     pid_t collector = -1;
     std::optional<AgentFiles> agent;
-    std::vector<SegmentName> searched;  // processes that were asked for their holders
+    std::vector<HolderSearch> searched;  // in processes that were asked for their holders
     struct AttachedProcess {
         int pid = 0;
         Attached attached;
@@ -244,6 +245,7 @@ CollectorOptions Recorder::State::collector_options(int other_end) const {
     collect.raw_output = raw_output.get();
     collect.started_wall = system_clock().wall().count();
     collect.interpreter = interpreter;
+    collect.holders = holders.get();
     std::error_code ignored;
     collect.executable = std::filesystem::canonical(program, ignored).string();
     return collect;
@@ -313,6 +315,7 @@ void Recorder::State::start_with_agent(const std::string& allocator, const std::
 }
 
 void Recorder::State::open_output() {
+    holders = Descriptor(::memfd_create("leakline-holders", MFD_CLOEXEC));
     if (!options.output.empty()) {
         output = DeferredFile(options.output);
         output.require_file();
@@ -478,20 +481,33 @@ std::map<int, Bytes> Recorder::own_memory() const {
 }
 
 bool Recorder::search_python_holders(Nanoseconds since) {
-    if (!state_->agent) return false;
-    for (SegmentName& name : list_segments(state_->agent->directory()))
-        if (ask_for_holders(state_->agent->directory() + "/" + name.file, name.pid, since)) state_->searched.push_back(std::move(name));
-    return !state_->searched.empty();
+    std::vector<HolderSearch>& searched = state_->searched;
+    searched.clear();
+    if (state_->agent)
+        for (const SegmentName& name : list_segments(state_->agent->directory())) {
+            const std::string path = state_->agent->directory() + "/" + name.file;
+            searched.emplace_back(Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)), name.pid);
+        }
+    for (const auto& process : state_->attached)
+        searched.emplace_back(Descriptor(::fcntl(process.attached.segment->file(), F_DUPFD_CLOEXEC, 0)), process.pid);
+    std::erase_if(searched, [&](HolderSearch& search) { return !search.ask(since); });
+    return !searched.empty();
 }
 
 PythonHolders Recorder::python_holders(Nanoseconds patience) {
     PythonHolders found;
     const Nanoseconds end = system_clock().monotonic() + patience;
-    for (const SegmentName& name : std::exchange(state_->searched, {})) {
-        const Nanoseconds left = std::max(end - system_clock().monotonic(), Nanoseconds::zero());
-        read_holders(state_->agent->directory() + "/" + name.file, name.pid, left, found);
-    }
+    for (HolderSearch& search : state_->searched) search.read(std::max(end - system_clock().monotonic(), Nanoseconds::zero()), found);
+    state_->searched.clear();
     return found;
+}
+
+void Recorder::keep(const PythonHolders& found) { write_all(state_->holders.get(), answer_of(found)); }
+
+std::optional<HolderReport> Recorder::python_holder_report(Nanoseconds since) {
+    const auto& process = state_->attached.at(0);
+    HolderSearch search(Descriptor(::fcntl(process.attached.segment->file(), F_DUPFD_CLOEXEC, 0)), process.pid);
+    return search.is_of_python() ? std::optional(search.report(since)) : std::nullopt;
 }
 
 void Recorder::look_for_children() {

@@ -96,6 +96,10 @@ class Recorder {
     bool search_python_holders(Nanoseconds since);
     // The answers. patience: until the last process makes its copy; the searches in copies may take longer.
     PythonHolders python_holders(Nanoseconds patience);
+    // Puts what was found into the recording (HeapProfile::holders). Once, before finish().
+    void keep(const PythonHolders& found);
+    // Of the process that was attached to: both, as a report; nothing if it runs no Python that the agent knows. Throws as find_python_holders does.
+    std::optional<HolderReport> python_holder_report(Nanoseconds since);
     // Bytes that the program's malloc has allocated and keeps free, as the caller has just read them: for the marks that
     // are requested or due from now on.
     void allocator(Bytes in_use, Bytes retained);

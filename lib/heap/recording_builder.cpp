@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "heap/elf_file.hpp"
+#include "heap/python_holders.hpp"
 
 namespace leakline::heap {
 
@@ -40,6 +41,7 @@ bool RecordingBuilder::apply(char tag, const std::string& payload) {
         case 'F': return frames(in);
         case 'U': return processes(in);
         case 'Y': return names(in);
+        case 'J': add_answer(in.string(), profile_.holders, ReadSources::no); return in.good();
         case 'W': profile_.warnings.emplace_back(in.string()); return in.good();
         case 'D': return damage(in);
         case 'E': return end(in);

@@ -209,6 +209,11 @@ void RecordingWriter::finish(const End& end, const RecordedTables& recording, co
         record('U', payload);
     }
 
+    if (!end.holders.empty()) {
+        payload.clear();
+        put_string(payload, end.holders);
+        record('J', payload);
+    }
     for (const std::string& warning : end.warnings) {
         payload.clear();
         put_string(payload, warning);

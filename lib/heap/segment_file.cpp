@@ -21,7 +21,7 @@ using namespace agent;
 
 // Larger than those of any agent; bounds the allocations for a damaged file.
 constexpr std::uint32_t kMaxSamples = 1u << 24, kMaxFrameWords = 1u << 26, kMaxStacks = 1u << 22, kMaxModules = 1u << 16,
-                        kMaxNames = 1u << 24;
+                        kMaxNames = 1u << 24, kMaxAnswer = 1u << 26;
 constexpr std::uint64_t kLargestInterval = SamplingState::kLargestInterval;
 constexpr double kLargestCount = 1e15;
 
@@ -29,10 +29,15 @@ Nanoseconds nanoseconds(std::uint64_t count) { return Nanoseconds(static_cast<st
 
 bool is_power_of_two(std::uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
-bool plausible(const SegmentSizes& sizes) {
+}  // namespace
+
+bool is_plausible(const SegmentSizes& sizes) {
     return sizes.samples <= kMaxSamples && sizes.frames <= kMaxFrameWords && sizes.stacks <= kMaxStacks && sizes.modules <= kMaxModules &&
-           sizes.names <= kMaxNames && is_power_of_two(sizes.sample_heads) && is_power_of_two(sizes.stack_heads);
+           sizes.names <= kMaxNames && sizes.answer <= kMaxAnswer && is_power_of_two(sizes.sample_heads) &&
+           is_power_of_two(sizes.stack_heads);
 }
+
+namespace {
 
 // A buffer of objects with atomic members.
 template <class Object>
@@ -69,7 +74,7 @@ SegmentReader::SegmentReader(Descriptor file, std::string name, Nanoseconds pati
         throw Error(ErrorKind::input, name_, "is a segment of another version of leakline", "use the leakline that started the process");
     if (header.ready.load(std::memory_order_acquire) != 1)
         throw Error(ErrorKind::input, name_, "is not ready: its process is still starting");
-    if (!plausible(header.sizes)) throw Error(ErrorKind::input, name_, "is damaged: its tables have impossible sizes");
+    if (!is_plausible(header.sizes)) throw Error(ErrorKind::input, name_, "is damaged: its tables have impossible sizes");
     sizes_ = header.sizes;
     layout_ = layout_of(sizes_);
     pid_ = header.pid;

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "model/holders.hpp"
 
 namespace leakline {
 
@@ -126,6 +127,7 @@ struct HeapProfile {
     Diagnostics damage;                     // skipped data, with places
     std::vector<std::string> suppressions;  // suppressed leaks, declared by the program itself (LeakSanitizer's patterns)
     std::vector<std::string> warnings;      // warnings for the report: no names, a wrapper, ...
+    PythonHolders holders;                  // what Python's variables held at the end, if they were searched
     // The names of files come from programs on this machine, and not from a recording of unknown origin: the
     // files may be read.
     bool named_here = false;

@@ -31,6 +31,15 @@ struct LostKind {
     Bytes bytes = 0;
 };
 
+// Objects of one type, in Python. Sizes are estimated from samples: of the objects, and of memory that belongs to one alone.
+struct ObjectType {
+    std::string name;           // "dict", "app.Event"
+    std::uint64_t objects = 0;  // counted
+    Bytes bytes = 0;
+    std::int64_t growth_objects = 0, growth_bytes = 0;  // of those that are left of what was made since a time
+    std::optional<double> growth_error_bytes;           // the standard error
+};
+
 // A member of the elements of a container (or of the objects behind a pointer) that holds much of its memory.
 struct HolderPart {
     std::string path;  // "[].events", "[]->session.buffer"
@@ -104,7 +113,8 @@ struct HolderReport {
     std::optional<Nanoseconds> since;          // time between two snapshots
     std::optional<std::int64_t> growth_bytes;  // of all blocks
     std::optional<std::int64_t> growth_lost_bytes, growth_lost_blocks;
-    std::vector<Holder> holders;  // largest first; by growth if there were two snapshots
+    std::vector<Holder> holders;    // largest first; by growth if there were two snapshots
+    std::vector<ObjectType> types;  // the same; of Python
     std::vector<std::string> warnings;
 };
 
@@ -126,8 +136,9 @@ struct PythonHolders {
     std::vector<LineBytes> lost;    // objects that only keep each other alive, with all that they lead to
     std::uint64_t lost_blocks = 0;
     Bytes lost_bytes = 0;
-    std::string reason;     // why there is no answer, or not of all processes; empty if there is one
-    Nanoseconds stopped{};  // how long a process was stopped for it, at most
+    std::vector<ObjectType> types;  // in no order
+    std::string reason;             // why there is no answer, or not of all processes; empty if there is one
+    Nanoseconds stopped{};          // how long a process was stopped for it, at most
 };
 
 // What holds most of the memory that leaked between two snapshots, or since a time.

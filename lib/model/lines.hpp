@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "model/follows.hpp"
 #include "model/heap.hpp"
+#include "model/holders.hpp"
 #include "model/runtime.hpp"
 #include "model/series.hpp"
 
@@ -158,6 +159,9 @@ struct LineReport {
     bool attached = false;              // blocks older than the recording are not in it, nor their frees; not in reports
     std::string unconfirmed;            // of an attached recording: why lines that grew may not be growth; empty: they are. Not in reports
     std::vector<LineTable> tables;      // of the functions of the leaking lines
+    // Of Python, if the recording has it: what holds most of what the headline allocated, and the types whose objects grew.
+    std::optional<HeldBy> held_by;
+    std::vector<ObjectType> types;
     Accounting accounting;
     RecordingTotals totals;
     std::string command, completeness;

@@ -15,6 +15,7 @@
 #include "report/internal/summary.hpp"
 #include "report/internal/terminal_text.hpp"
 #include "report/internal/traffic_words.hpp"
+#include "report/internal/type_words.hpp"
 
 namespace leakline::report {
 
@@ -123,6 +124,7 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
     if (summary.top != nullptr) {
         add_top_line(text, *summary.top);
         if (!summary.held_by.empty()) text.field("held by", summary.held_by);
+        if (!summary.types.empty()) text.field("by type", summary.types);
         if (!summary.audited.empty()) text.field("source", summary.audited);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
@@ -196,6 +198,7 @@ std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options
     add_tables(text, diagnosis.lines, summary.table);
     if (summary.top != nullptr) add_callers(text, *summary.top);
     add_ranking(text, diagnosis.lines.lines);
+    add_type_growth(text, diagnosis.types);
     add_accounting(text, diagnosis.lines);
     add_replay(text, diagnosis.replay);
     text.warnings(all_warnings(diagnosis));

@@ -8,6 +8,7 @@
 #include "report/internal/holder_words.hpp"
 #include "report/internal/renderers.hpp"
 #include "report/internal/terminal_text.hpp"
+#include "report/internal/type_words.hpp"
 
 namespace leakline::report {
 
@@ -99,6 +100,11 @@ std::string holders_text(const HolderReport& report, const RenderOptions& option
                           report.lost_blocks > 0 && !options.lost ? " (listed by --lost)" : ""));
     if (options.lost)
         for (const LostKind& kind : report.lost) add_row(text, lost_text(kind));
+    if (const auto rows = type_rows(report, options.top); !rows.empty()) {
+        text.heading("Objects by type");
+        for (const std::string& row : rows)
+            text.line(TerminalText::cut(" " + terminal_safe(row), static_cast<std::size_t>(text.options().width)));
+    }
     text.warnings(report.warnings);
     return text.take();
 }

@@ -16,6 +16,7 @@
 #include "report/internal/summary.hpp"
 #include "report/internal/svg.hpp"
 #include "report/internal/traffic_words.hpp"
+#include "report/internal/type_words.hpp"
 #include "report/internal/xml.hpp"
 
 namespace leakline::report {
@@ -163,6 +164,7 @@ class Facts {
 std::string key_facts(const Diagnosis& diagnosis, const Summary& summary) {
     Facts facts;
     facts.add("Held by", html_cut(summary.held_by));
+    facts.add("By type", html_cut(summary.types));
     if (!diagnosis.lines.unavailable.empty()) facts.add("Lines", xml_text(diagnosis.lines.unavailable));
     facts.add_all("By kind of request", endpoint_words(diagnosis));
     for (const Gate& gate : diagnosis.gates)
@@ -267,6 +269,7 @@ HtmlPage html_diagnosis(const Diagnosis& diagnosis, const RenderOptions& options
     page.sections = {code_section(diagnosis, summary, options), memory_section(diagnosis), projection_section(diagnosis)};
     const bool quiet = diagnosis.verdict == Verdict::no_leak && leaking_line(diagnosis.lines) == nullptr;
     add_line_sections(page.sections, diagnosis.lines, options, quiet);
+    page.sections.push_back({"types", "Growth by type", html_type_growth(diagnosis.types), xml_text(type_growth_words(diagnosis.types))});
     page.sections.push_back(replay_section(diagnosis.replay));
     page.sections.push_back({"warnings", "Warnings", html_list(all_warnings(diagnosis))});
     page.data = fmt::format("{{\"memory\":{},\"metric\":{},{}}}", memory_data(diagnosis),

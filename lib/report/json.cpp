@@ -108,6 +108,8 @@ void put(Writer& out, const Audit& audit) { fields(out, audit); }
 
 void put(Writer& out, const LineReport& report) {
     fields(out, report);
+    out.where_any("held_by", report.held_by);
+    out.where_any("types", report.types);
     recording_fields(out, report);
 }
 
@@ -339,6 +341,7 @@ void put(Writer& out, const HolderReport& report) {
     out.where_any("since_s", report.since);
     out.where_any("growth_bytes", report.growth_bytes);
     out("holders", report.holders);
+    out.where_any("types", report.types);
     out("warnings", report.warnings);
 }
 

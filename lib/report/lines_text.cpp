@@ -8,8 +8,10 @@
 #include "base/strings.hpp"
 #include "model/heap.hpp"
 #include "report/internal/caller_tree.hpp"
+#include "report/internal/holder_words.hpp"
 #include "report/internal/line_table.hpp"
 #include "report/internal/summary.hpp"
+#include "report/internal/type_words.hpp"
 
 namespace leakline::report {
 
@@ -170,8 +172,10 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
                                                                       format_bytes(static_cast<double>(report.totals.suppressed_bytes)))));
     if (!report.unavailable.empty()) text.field("lines", report.unavailable);
     if (report.headline) add_headline(text, *report.headline);
+    if (report.held_by) text.field("held by", held_by_text(*report.held_by));
     add_tables(text, report, report.headline ? table_of(report, report.headline->line.at) : nullptr);
     add_ranking(text, report.lines);
+    add_type_growth(text, report.types);
     add_caller_trees(text, report.lines);
     add_accounting(text, report);
     text.warnings(report.warnings);

@@ -183,6 +183,7 @@ std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const Rende
         row("growth through it",
             signed_bytes(summary.top->growth_bytes) + ", " + std::string(growth_class_name(summary.top->growth_class)));
         if (!summary.held_by.empty()) row("held by", plain(summary.held_by));
+        if (!summary.types.empty()) row("by type", plain(summary.types));
         if (!summary.audited.empty()) row("source", plain(summary.audited));
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);

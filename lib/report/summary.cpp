@@ -7,6 +7,7 @@
 
 #include "base/quantities.hpp"
 #include "report/internal/holder_words.hpp"
+#include "report/internal/type_words.hpp"
 
 namespace leakline::report {
 
@@ -173,6 +174,7 @@ Summary summarize(const Diagnosis& diagnosis) {
     const LineReport& lines = diagnosis.lines;
     summary.top = reported_line(diagnosis);
     if (summary.top != nullptr && diagnosis.held_by) summary.held_by = held_by_text(*diagnosis.held_by);
+    if (summary.top != nullptr) summary.types = type_growth_words(diagnosis.types);
     if (summary.top != nullptr && diagnosis.audited) {
         summary.audited = cause_message(*diagnosis.audited);
         for (const std::string& doubt : diagnosis.audited->doubts) summary.audited += " (" + doubt + ")";

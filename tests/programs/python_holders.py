@@ -1,13 +1,15 @@
-"""Keeps payloads for ever in twelve ways that services leak by, then works on: python_holders.py DONE
+"""Keeps payloads for ever in twelve ways that services leak by, then works on: python_holders.py DONE [BEGIN]
 
-Makes the file DONE after that. The comment of each way is at the line through which it allocates: "# WAY".
+Makes the file BEGIN and begins when it is removed. Makes the file DONE after that. The comment of each way is at the line through which it allocates: "# WAY".
 """
 import asyncio
 import functools
 import gc
 import logging
+import os
 import sys
 import threading
+import time
 
 kept_list = []
 kept_dict = {}
@@ -126,5 +128,9 @@ async def run(count):
         garbage = [payload(i) for i in range(100)]
 
 
+if len(sys.argv) > 2:
+    open(sys.argv[2], "w").close()
+    while os.path.exists(sys.argv[2]):
+        time.sleep(0.01)
 gc.disable()  # else the cycles are freed, sooner or later
 asyncio.run(run(500))

@@ -26,6 +26,9 @@ bool forget(void* block, SampledBlock& was);
 // Puts the sample back after a failed realloc.
 void remember(const SampledBlock& was);
 
+// Begins the search for Python's variables, if a reader has asked for it (SearchState). The segment must stay meanwhile.
+void begin_asked_search();
+
 // Of a library that was loaded with the program. argument_count, arguments: as main gets them.
 void start(int argument_count, char** arguments);
 // Of one that was attached: begins to record in a new segment in this open file, or begins again after end_attached(). The hooks may be in

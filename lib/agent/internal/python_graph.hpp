@@ -15,8 +15,10 @@ struct Interpreter {
     int (*is_initialized)();
     int (*is_finalizing)();
     int (*add_pending_call)(int (*)(void*), void*);
-    void* (*modules)();  // sys.modules
+    void* (*modules)();  // sys.modules of the calling thread's interpreter
     void* (*main_interpreter)();
+    void* (*first_interpreter)();
+    void* (*next_interpreter)(void* interpreter);
     void* (*first_thread)(void* interpreter);
     void* (*next_thread)(void* thread);
     int (*next_in_dict)(const void* dict, std::ptrdiff_t* position, const void** key, const void** value);
@@ -43,11 +45,24 @@ inline const char* type_name(const void* type) { return at<const char*>(type, 24
 bool is_thread_local(const void* object);  // a threading.local
 inline bool has_flag(const void* object, unsigned long flag) { return (type_flags(type_of(object)) & flag) != 0; }
 
+// Of a dict: the value of a key, the key of a value, and the string that a key has; null or empty: there is none.
+const void* value_of(const void* dict, std::string_view wanted);
+const void* key_of(const void* dict, const void* wanted);
+std::string_view text_in(const void* dict, std::string_view name);
+
 // A variable: a module's, or a local one of a function that a thread executes.
 struct Variable {
     enum class Kind : std::uint32_t { global, local } kind;
     const void* owner;  // the module's dict, or the code object
     const void* name;   // a string; null: not known
+};
+
+// What objects are followed from; the arrays must stay.
+struct Roots {
+    void* const* threads;  // PyThreadState
+    unsigned thread_count;
+    const void* const* modules;  // sys.modules of each interpreter
+    unsigned interpreter_count;
 };
 
 // Zeroed memory, used only as far as it is filled; null: there is none.
@@ -76,8 +91,8 @@ class Graph {
         std::uint32_t samples;  // of growth
     };
 
-    // False if there is no memory for it. threads: PyThreadState, which must stay. since: the time (CLOCK_MONOTONIC) from which blocks are growth.
-    bool build(const SegmentView& segment, void* const* threads, unsigned thread_count, std::uint64_t since_ns);
+    // False if there is no memory for it. since: the time (CLOCK_MONOTONIC) from which blocks are growth.
+    bool build(const SegmentView& segment, const Roots& roots, std::uint64_t since_ns);
     // Adds objects to which no variable leads: those that are samples, and what is below them. What looks like one may be none: it can fault, and
     // what was added until then stays.
     void add_lost();
@@ -102,7 +117,7 @@ class Graph {
   private:
     bool read_samples(const SegmentView& segment, std::uint64_t since_ns);
     void add_variable(Variable::Kind kind, const void* owner, const void* name, const void* value);
-    void add_modules();
+    void add_modules(const void* modules);
     void add_locals(const void* thread);
     void add_thread_local(std::uint32_t node);
     void visit(std::uint32_t node);
@@ -117,6 +132,8 @@ class Graph {
     void meet_lost(std::uint32_t node);  // one that another lost object refers to
     Held* sample_at(std::uint64_t address);
     void join(std::uint32_t node);
+    void join_memory(std::uint32_t first);
+    void join_memory_of(std::uint32_t node);
 
     Node* nodes_ = nullptr;
     std::uint32_t used_ = 0;
@@ -129,8 +146,7 @@ class Graph {
     std::uint32_t* held_index_ = nullptr;
     std::uint64_t held_index_size_ = 0;
     Weight* weights_ = nullptr;
-    void* const* threads_ = nullptr;
-    unsigned thread_count_ = 0;
+    Roots roots_ = {};
     std::uint32_t first_lost_ = kNone;
     // Of the lost nodes [first_lost_, last_listed_), which the collector knows; those after them belong to their parents.
     std::uint32_t last_listed_ = 0;

@@ -12,9 +12,11 @@ namespace leakline::agent::python {
 enum class Permission { given, other_process, sandboxed };
 
 struct Search {
-    SegmentView segment;
-    const char* segment_path = nullptr;  // the answer's file is beside it
-    Permission (*permission)(const SegmentHeader* asked) = nullptr;
+    SegmentView segment;       // has room for the answer
+    bool all_sampled = false;  // the process has been recorded since its start
+    // Around the copying: unless it is another process, the segment stays until `end`, and the copy has it.
+    Permission (*begin)(const SegmentHeader* asked) = nullptr;
+    void (*end)() = nullptr;
     void (*begin_copy)() = nullptr;  // called first in the copy: turns the agent off
 };
 

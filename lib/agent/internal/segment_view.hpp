@@ -14,6 +14,7 @@ struct SegmentView {
     std::uint64_t* frames = nullptr;
     Module* modules = nullptr;
     char* names = nullptr;
+    char* answer = nullptr;
 
     static SegmentView at(void* base, const SegmentSizes& sizes) {
         const SegmentLayout layout = layout_of(sizes);
@@ -27,6 +28,7 @@ struct SegmentView {
         view.frames = reinterpret_cast<std::uint64_t*>(bytes + layout.frames);
         view.modules = reinterpret_cast<Module*>(bytes + layout.modules);
         view.names = bytes + layout.names;
+        view.answer = bytes + layout.answer;
         return view;
     }
 };

@@ -16,6 +16,7 @@
 #include "analysis/lines/internal/suppressions.hpp"
 #include "analysis/lines/internal/tables.hpp"
 #include "analysis/lines/window.hpp"
+#include "analysis/verdict/held_by.hpp"
 #include "base/quantities.hpp"
 #include "base/redact.hpp"
 #include "base/strings.hpp"
@@ -268,6 +269,8 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     report.headline = find_headline(profile, window, attribution, histories, judge, judged);
     report.runtime = runtime_of(profile);
     if (!has_python_lines(profile)) report.unavailable = runtime_advice(report.runtime);
+    if (report.headline) report.held_by = what_holds(profile.holders, report.headline->line.at);
+    report.types = grown_types(profile.holders.types);
 
     const auto base = rss_at(profile, window, window.first, window.from_empty);
     std::int64_t live_first = 0;

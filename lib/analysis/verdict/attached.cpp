@@ -46,6 +46,7 @@ void withdraw_lines(Evidence& evidence) {
     }
     for (EndpointGrowth& kind : evidence.endpoints) kind.leaks = false;
     evidence.held_by.reset();
+    evidence.types.clear();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "model/holders.hpp"
 #include "model/lines.hpp"
@@ -26,5 +27,8 @@ std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory&
 // The Python variable that holds at least half of what was allocated through the line since the search's time; or what was lost in cycles, if
 // that is as much.
 std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& line);
+
+// Those whose growth is more than chance (95 %) and a hundredth of all at least, largest first.
+std::vector<ObjectType> grown_types(std::vector<ObjectType> types);
 
 }  // namespace leakline::analysis

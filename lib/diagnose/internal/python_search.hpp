@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "diagnose/internal/run_context.hpp"
 #include "heap/recorder.hpp"
@@ -24,6 +25,8 @@ class PythonSearch {
     void end();
     // What holds most of what the leaking line allocated; nothing if that is not known, or no line of Python leaks.
     std::optional<HeldBy> held_by(const LineReport& lines) const;
+    // Those whose objects grew.
+    std::vector<ObjectType> types() const;
     // Why there is no answer; empty if there is one, or if nothing was asked.
     const std::string& reason() const { return found_.reason; }
 

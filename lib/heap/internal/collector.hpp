@@ -34,6 +34,7 @@ struct CollectorOptions {
     std::vector<AttachedProcess> attached;  // processes that an agent was attached to, the named one first
     int output = -1;                        // the recording file; truncated when the first data arrives
     int raw_output = -1;                    // --keep-raw, or -1
+    int holders = -1;                       // a file with the text of RecordingWriter::End::holders when the end is requested, or -1
     std::int64_t started_wall = 0;          // ns
     std::string interpreter;
     std::string executable;  // what /proc/PID/exe says while the service runs its own program

@@ -33,6 +33,7 @@
 //   'C' generated  n:varint n*(index:varint)       of the frames of 'F' before it, as they are listed there, from 0, each relative
 //                to the one before: those that the compiler made
 //   'U' processes  n:varint n*(ip:varint)         HeapProfile::processes
+//   'J' holders  text:string                      of Python's variables: an answer (python_holders.hpp)
 //   'W' warning  text:string
 //   'D' damage   count:varint n:varint n*(location:string message:string)
 //   'E' end      duration:varint(ms) events:varint completeness:varint
@@ -67,6 +68,7 @@ class RecordingWriter {
         Nanoseconds duration{};
         Completeness completeness = Completeness::complete;
         std::vector<std::string> warnings;
+        std::string holders;  // 'J'; empty: none
     };
     void finish(const End& end, const RecordedTables& recording, const RecordedPeak& highest, const Diagnostics& damage,
                 const Symbols& symbols);

@@ -35,6 +35,9 @@ struct BlockEstimate {
 };
 BlockEstimate estimate_of(const SampledBlock& block);
 
+// False: the sizes cannot be an agent's, so the file is damaged.
+bool is_plausible(const agent::SegmentSizes& sizes);
+
 class SegmentReader {
   public:
     struct Stack {

@@ -184,6 +184,7 @@ void fields(A& a, In<A, Diagnosis>& diagnosis) {
     a.where_any("soak", diagnosis.soak);
     a.where_any("endpoints", diagnosis.endpoints);
     a.where_any("held_by", diagnosis.held_by);
+    a.where_any("types", diagnosis.types);
     a.where_any("audited", diagnosis.audited);
     a.where_any("connections", diagnosis.connections);
     a.where_any("live_objects", diagnosis.collected);

@@ -52,6 +52,16 @@ void fields(A& a, In<A, Holder>& holder) {
 }
 
 template <class A>
+void fields(A& a, In<A, ObjectType>& type) {
+    a("name", type.name);
+    a("objects", type.objects);
+    a("bytes", type.bytes);
+    a("growth_objects", type.growth_objects);
+    a("growth_bytes", type.growth_bytes);
+    a("growth_error_bytes", type.growth_error_bytes);
+}
+
+template <class A>
 void fields(A& a, In<A, HeldBy>& held_by) {
     a.where_any("holder", held_by.holder);
     a.where_any("lost_blocks", held_by.lost_blocks);

@@ -22,6 +22,7 @@ struct Summary {
     std::string detectable;            // "12 B per request"; never empty
     const LineGrowth* top = nullptr;   // the line at fault: the headline line, else the first that leaks; nothing where none does
     std::string top_note;              // "80 % of the growth of 3 lines; 1 other line leaks"; empty where the line is all of it
+    std::string types;                 // "dict +12,001 (+2.8 MiB), ...": what grows, by type; empty if it was not counted
     std::string held_by;               // "global app::cache (std::list<app::Event>, ...)": what holds what leaks; empty if it is not known
     std::string audited;               // "kept grows by append at a.py:6; nothing removes from it"; empty if it is not known
     const LineTable* table = nullptr;  // of its function, where there is one

@@ -1,0 +1,66 @@
+#include "agent/internal/python_types.hpp"
+
+#include <emmintrin.h>
+
+#include "agent/internal/python_answer.hpp"
+
+namespace leakline::agent::python {
+
+namespace {
+
+// The C library's square root is in a library of its own.
+double square_root(double value) { return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value))); }
+
+}  // namespace
+
+TypeCounts::Type* TypeCounts::find(const void* type) {
+    constexpr unsigned kTries = 64;
+    const auto start = static_cast<unsigned>(reinterpret_cast<std::uint64_t>(type) * 0x9e3779b97f4a7c15u >> 32);
+    for (unsigned i = 0; i < kTries; ++i) {
+        Type& place = types_[(start + i) % kMaxTypes];
+        if (place.type == nullptr) place.type = type;
+        if (place.type == type) return &place;
+    }
+    return nullptr;
+}
+
+bool TypeCounts::count(const Graph& graph, bool all_sampled) {
+    if (types_ == nullptr) types_ = reserve<Type>(kMaxTypes);
+    if (types_ == nullptr) return false;
+    all_sampled_ = all_sampled;
+    for (unsigned i = 0; i < kMaxTypes; ++i) types_[i] = {};
+    for (std::uint32_t node = 0; node < graph.size(); ++node)
+        if (Type* const type = find(type_of(graph[node].object))) type->objects += 1;
+    for (std::uint32_t i = 0; i < graph.held_count(); ++i) {
+        const Graph::Held& held = graph.held(i);
+        Type* const type = held.node != Graph::kNone ? find(type_of(graph[held.node].object)) : nullptr;
+        if (type == nullptr || held.size == 0) continue;
+        type->bytes += held.bytes;
+        type->growth += held.growth;
+        type->variance += held.growth * (held.growth - static_cast<double>(held.size));  // est^2 (1 - p), with p = size / est
+        const auto object = reinterpret_cast<std::uint64_t>(graph[held.node].object);
+        if (object < held.address || object - held.address >= held.size) continue;  // only memory of the object
+        type->sampled += held.bytes / static_cast<double>(held.size);
+        type->young += held.growth / static_cast<double>(held.size);
+    }
+    return true;
+}
+
+void TypeCounts::put() const {
+    for (unsigned i = 0; i < kMaxTypes; ++i) {
+        const Type& type = types_[i];
+        if (type.type == nullptr || type.objects <= 0) continue;
+        // The share of the samples that is young has a smaller error than their number.
+        double growth = type.young < type.objects ? type.young : type.objects;
+        if (all_sampled_) growth = type.sampled > 0 ? type.objects * type.young / type.sampled : 0;
+        put_mark("type\t");
+        put_type(type.type);
+        for (const double value : {type.objects, growth, type.bytes, type.growth, type.variance > 0 ? square_root(type.variance) : 0}) {
+            tab();
+            put_count(value);
+        }
+        new_line();
+    }
+}
+
+}  // namespace leakline::agent::python

@@ -1,0 +1,72 @@
+#include "report/internal/type_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/quantities.hpp"
+#include "base/utf8.hpp"
+#include "model/words.hpp"
+#include "report/internal/html_page.hpp"
+#include "report/internal/summary.hpp"
+
+namespace leakline::report {
+
+namespace {
+
+constexpr std::size_t kLongestName = 60;
+
+std::string signed_count(std::int64_t count) {
+    return fmt::format("{}{}", count < 0 ? "-" : "+", format_count(static_cast<std::uint64_t>(count < 0 ? -count : count)));
+}
+
+}  // namespace
+
+std::string type_growth_words(const std::vector<ObjectType>& types) {
+    constexpr std::size_t kShown = 3;
+    std::string words;
+    for (std::size_t i = 0; i < std::min(types.size(), kShown); ++i)
+        words += fmt::format("{}{} {} ({})", i == 0 ? "" : ", ", utf8_cut(types[i].name, kLongestName),
+                             signed_count(types[i].growth_objects), format_signed_bytes(static_cast<double>(types[i].growth_bytes)));
+    return words;
+}
+
+std::vector<std::string> type_rows(const HolderReport& report, std::size_t most) {
+    std::vector<std::string> rows;
+    for (const ObjectType& type : report.types) {
+        if (rows.size() == most) break;
+        const auto size = static_cast<double>(report.since ? type.growth_bytes : static_cast<std::int64_t>(type.bytes));
+        if (size <= 0 && type.growth_objects <= 0) continue;
+        rows.push_back(
+            fmt::format("{:>10}  {}, {}{}", report.since ? format_signed_bytes(size) : format_bytes(size),
+                        utf8_cut(type.name, kLongestName), counted(type.objects, "object"),
+                        report.since && type.growth_objects != 0 ? fmt::format(" ({})", signed_count(type.growth_objects)) : ""));
+    }
+    return rows;
+}
+
+void add_type_growth(TerminalText& text, const std::vector<ObjectType>& types) {
+    if (types.empty()) return;
+    text.heading("Growth by type");
+    text.line(fmt::format("  {:>11} {:>24} {:>11}  type", "objects", "bytes (95 %)", "now"));
+    for (std::size_t i = 0; i < std::min(types.size(), text.options().top); ++i) {
+        const ObjectType& type = types[i];
+        text.line(fmt::format("  {:>11} {:>24} {:>11}  {}", signed_count(type.growth_objects),
+                              growth_text(type.growth_bytes, type.growth_error_bytes), format_count(type.objects),
+                              terminal_safe(utf8_cut(type.name, kLongestName))));
+    }
+}
+
+std::string html_type_growth(const std::vector<ObjectType>& types) {
+    if (types.empty()) return {};
+    std::string rows;
+    for (const ObjectType& type : types)
+        rows += fmt::format("<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td><code>{}</code></td></tr>\n",
+                            signed_count(type.growth_objects), growth_text(type.growth_bytes, type.growth_error_bytes),
+                            format_count(type.objects), html_cut(type.name));
+    return "<div class=\"scroll\"><table><thead><tr><th class=\"n\">objects</th><th class=\"n\">bytes (95 %)</th><th class=\"n\">objects "
+           "now</th><th>type</th></tr></thead><tbody>\n" +
+           rows + "</tbody></table></div>\n";
+}
+
+}  // namespace leakline::report
