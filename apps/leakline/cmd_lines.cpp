@@ -65,8 +65,11 @@ Run declare_lines(CLI::App& app) {
         ->type_name("UNIT")
         ->option_text("UNIT");
     app.add_flag("--strict", output->options().strict, "Print only the line tables, exactly as memory_profiler does");
-    output->add_top(app, "Number of lines to list");
-    return [=](const Interruption&) {
+    output->add_top(app, "Number of lines to list, with --full");
+    output->add_full(app);
+    return [=, &app](const Interruption&) {
+        // Who asks for one of these wants to see all of it.
+        if (app.count("--top") > 0 || app.count("--function") > 0) output->options().full = true;
         output->open(*files);
         const std::string& file = files->front();
         report::SourceText source(lines->sources());

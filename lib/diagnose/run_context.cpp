@@ -27,7 +27,7 @@ void RunContext::progress(double fraction, const std::string& text) const {
 }
 
 void RunContext::show_round(int round, int rounds, double round_fraction, std::uint64_t completed, Bytes rss) const {
-    // What it has shown so far comes first: a narrow terminal cuts the rest.
+    // What it has shown so far comes first: on a narrow terminal, the last details are left out.
     std::string text = fmt::format("round {} of {}", round, rounds);
     if (rss > 0) {
         if (first_rss_ == 0 && round > 1) first_rss_ = rss;

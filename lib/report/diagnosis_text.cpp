@@ -11,6 +11,7 @@
 #include "report/internal/renderers.hpp"
 #include "report/internal/replay_text.hpp"
 #include "report/internal/resources_text.hpp"
+#include "report/internal/short_text.hpp"
 #include "report/internal/soak_words.hpp"
 #include "report/internal/summary.hpp"
 #include "report/internal/terminal_text.hpp"
@@ -20,8 +21,6 @@
 namespace leakline::report {
 
 namespace {
-
-constexpr std::size_t kScreen = 40;  // lines of the short form, at most
 
 Color verdict_color(Verdict verdict) {
     switch (verdict) {
@@ -69,52 +68,6 @@ void add_gates(TerminalText& text, const Diagnosis& diagnosis) {
     if (diagnosis.gates.empty() && diagnosis.max_growth) text.field("budget", growth_text(*diagnosis.max_growth));
 }
 
-// The accounting in one line.
-std::string accounting_text(const Accounting& accounting) {
-    std::string text = format_signed_bytes(static_cast<double>(accounting.live_delta_bytes)) + " of live heap";
-    if (accounting.unattributed_bytes != 0)
-        text += fmt::format(" ({} without a source line)", format_signed_bytes(static_cast<double>(accounting.unattributed_bytes)));
-    if (!accounting.rss_delta_bytes) return text;
-    for (const auto& [bytes, name] :
-         {std::pair(accounting.overhead_delta_bytes, "added by malloc"),
-          std::pair(accounting.retention_delta_bytes, "kept by the allocator"), std::pair(accounting.file_delta_bytes, "of mapped files"),
-          std::pair(accounting.other_delta_bytes, "other")})
-        if (bytes && *bytes != 0) text += fmt::format(", {} {}", format_signed_bytes(static_cast<double>(*bytes)), name);
-    return text + fmt::format(" = {} of resident memory", format_signed_bytes(static_cast<double>(*accounting.rss_delta_bytes)));
-}
-
-// So many rows of a table around the line at fault; the table has been cut where the header says so.
-LineTable excerpt(const LineTable& table, std::uint32_t line, std::size_t rows) {
-    LineTable out = table;
-    if (table.rows.size() <= rows) return out;
-    const auto at = std::find_if(table.rows.begin(), table.rows.end(), [&](const LineTable::Row& row) { return row.line == line; });
-    const auto middle = static_cast<std::size_t>(at == table.rows.end() ? 0 : at - table.rows.begin());
-    const std::size_t begin = std::min(middle < rows / 2 ? 0 : middle - rows / 2, table.rows.size() - rows);
-    const auto first = table.rows.begin() + static_cast<std::ptrdiff_t>(begin);
-    out.rows.assign(first, first + static_cast<std::ptrdiff_t>(rows));
-    return out;
-}
-
-void add_function(TerminalText& text, const Summary& summary) {
-    constexpr std::size_t kAround = 9, kFewest = 3;  // heading and header of a table, and what follows it
-    const std::size_t used = text.lines() + kAround;
-    if (summary.table == nullptr || summary.top == nullptr || used + kFewest > kScreen) return;
-    const LineTable table = excerpt(*summary.table, summary.top->at.line, kScreen - used);
-    text.heading("Function " + short_function(table.function) +
-                 (table.rows.size() < summary.table->rows.size()
-                      ? fmt::format(" ({} of {} lines)", table.rows.size(), summary.table->rows.size())
-                      : ""));
-    text.append(line_table_rows(table, text.options()));
-}
-
-// As many as leave room for a table. Returns how many were left out.
-std::size_t add_warnings(TerminalText& text, const std::vector<std::string>& warnings) {
-    constexpr std::size_t kTable = 18;
-    std::size_t shown = 0;
-    for (; shown < warnings.size() && text.lines() + kTable < kScreen; ++shown) text.field(shown == 0 ? "warnings" : "", warnings[shown]);
-    return warnings.size() - shown;
-}
-
 std::string render_short(const Diagnosis& diagnosis, const RenderOptions& options) {
     TerminalText text(options);
     const Summary summary = summarize(diagnosis);
@@ -138,7 +91,7 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
     }
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     if (const auto soak = soak_words(diagnosis); !soak.empty()) text.field("soak", soak.front());
-    text.field("detection limit", summary.detectable);
+    text.field("detection limit", summary.detection.text());
     if (only_resources_leak(diagnosis)) add_fields(text, "resources", resource_lines(diagnosis));
     add_gates(text, diagnosis);
     if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid)
@@ -146,12 +99,9 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
             text.field(i == 1 ? "details" : "", diagnosis.reasons[i]);
     if (diagnosis.verdict != Verdict::invalid && diagnosis.lines.accounting.live_delta_bytes != 0)
         text.field("accounting", accounting_text(diagnosis.lines.accounting));
-    const std::size_t hidden = add_warnings(text, all_warnings(diagnosis));
-    add_function(text, summary);
-    text.line();
-    const std::string more = fmt::format("--full prints the evidence{}, -o report.html writes a page with charts",
-                                         hidden == 0 ? "" : fmt::format(" and {}", counted(hidden, "more warning")));
-    text.paragraph("", Color::dim, more);
+    const std::size_t hidden = add_some_warnings(text, all_warnings(diagnosis));
+    if (summary.table != nullptr && summary.top != nullptr) add_excerpt(text, *summary.table, summary.top->at.line);
+    add_what_more(text, "--full prints the evidence", hidden);
     return text.take();
 }
 
@@ -182,7 +132,7 @@ std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options
     for (const TrafficRow& row : traffic_rows(diagnosis)) text.field(row.name, row.text);
     if (!summary.limit.empty()) text.field("limit", summary.limit);
     add_fields(text, "soak", soak_words(diagnosis));
-    text.field("detection limit", summary.detectable);
+    text.field("detection limit", summary.detection.text());
     add_fields(text, "resources", resource_lines(diagnosis));
     add_fields(text, "processes", process_lines(diagnosis));
     add_gates(text, diagnosis);
@@ -197,7 +147,7 @@ std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options
     add_plot(text, diagnosis.series, diagnosis.trend, diagnosis.metric);
     add_tables(text, diagnosis.lines, summary.table);
     if (summary.top != nullptr) add_callers(text, *summary.top);
-    add_ranking(text, diagnosis.lines.lines);
+    add_ranking(text, diagnosis.lines.lines, options.top);
     add_type_growth(text, diagnosis.types);
     add_accounting(text, diagnosis.lines);
     add_replay(text, diagnosis.replay);

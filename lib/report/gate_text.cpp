@@ -19,7 +19,7 @@ std::string gate_headline(const GateReport& gate) {
 }
 
 void add_detection_limit(TerminalText& text, const GateReport& gate) {
-    if (!gate.detectable_bytes_per_request) return text.field("detection limit", detectable_text(gate.run.trend));
+    if (!gate.detectable_bytes_per_request) return text.field("detection limit", detection_limit(gate.run.trend).text());
     std::string words = format_bytes(*gate.detectable_bytes_per_request) + " per request";
     if (gate.detectable_bytes_per_hour)
         words += fmt::format(": {} per hour, {} per day {}", format_bytes(*gate.detectable_bytes_per_hour),

@@ -34,18 +34,43 @@ std::string render(const LineReport& report, const RenderOptions& options) {
     if (!report.unavailable.empty()) page.header += fmt::format("<p>{}</p>\n", html_cut(report.unavailable));
     const LineTable* table = top != nullptr ? table_of(report, top->at) : nullptr;
     page.sections = {{"code", "Code", html_line_tables(report, table, top != nullptr ? &top->at : nullptr, options)}};
-    add_line_sections(page.sections, report, options, false);
+    page.data = "{" + add_line_sections(page.sections, report, options, false) + "}";
     page.sections.push_back({"warnings", "Warnings", html_list(report.warnings)});
-    page.data = "{" + line_chart_data(report) + "}";
     page.glossary = true;
     return html_page(page);
 }
 
 std::string render(const TrendReport& report, const RenderOptions&) { return html_page(html_trends(report)); }
 
+// Answers with an error and requests without an answer, by what is most frequent.
+HtmlTile errors_tile(const ReplayStats& stats) {
+    std::uint64_t errors = 0, most = 0;
+    std::string what;
+    const auto add = [&](std::uint64_t count, const std::string& name) {
+        errors += count;
+        if (count > most) {
+            most = count;
+            what = name;
+        }
+    };
+    for (const auto& [status, count] : stats.statuses)
+        if (status >= 400) add(count, fmt::format("status {}", status));
+    for (std::size_t i = 0; i < kFailureCount; ++i) add(stats.failures[i], std::string(failure_text(static_cast<Failure>(i))));
+    return {"Errors", format_count(errors), what.empty() ? "" : (most == errors ? "" : "mostly ") + what};
+}
+
 std::string render(const ReplayStats& stats, const RenderOptions&) {
-    return html_page({"leakline: replay",
-                      fmt::format("<h1>Replay: {}</h1>\n", stats.valid ? "valid" : "not valid"),
+    std::vector<HtmlTile> tiles = {
+        {"Replay", stats.valid ? "valid" : "not valid", stats.valid ? "paced as planned" : "", stats.valid ? "no_leak" : "invalid"},
+        {"Responses", format_count(stats.completed), "to " + counted(stats.sent, "request")},
+        {"Rate", format_per_second(stats.rate), stats.target_rate ? "of " + format_per_second(*stats.target_rate) + " planned" : ""}};
+    if (stats.latency.count > 0)
+        tiles.push_back({"Latency, p99", latency_text(stats.latency.p99), fmt::format("median {}", latency_text(stats.latency.p50))});
+    tiles.push_back(errors_tile(stats));
+    const std::string reason = stats.valid || stats.reasons.empty() ? "" : stats.reasons.front();
+    return html_page({fmt::format("Replay: {} - leakline", stats.valid ? "valid" : "not valid"),
+                      fmt::format("<p class=\"kind\">Replay</p>\n<h1>{}</h1>\n{}<p class=\"lead\">{}</p>\n", counted(stats.sent, "request"),
+                                  html_tiles(tiles), html_cut(reason)),
                       {{"replay", "Latency and responses", html_replay(stats)},
                        {"requests", "By request", html_paths(stats)},
                        {"warnings", "Warnings", html_list(stats.warnings)}}});

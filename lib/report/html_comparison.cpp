@@ -9,6 +9,7 @@
 #include "base/strings.hpp"
 #include "report/internal/comparison_text.hpp"
 #include "report/internal/html_page.hpp"
+#include "report/internal/path_tree.hpp"
 #include "report/internal/summary.hpp"
 #include "report/internal/xml.hpp"
 
@@ -87,7 +88,7 @@ HtmlPage html_comparison(const Comparison& comparison, const RenderOptions& opti
     page.sections.push_back({"lines", "Lines that grow in either run", out});
     if (shown > 0) {
         page.sections.push_back({"paths", "Difference by call path", html_flame(true), "", false, true});
-        page.data = fmt::format("{{\"unit\":\"{}\",\"flame\":{}}}", unit, flame_json(comparison));
+        page.data = fmt::format("{{\"unit\":\"{}\",\"flame\":{}}}", unit, flame_json(growth_by_path(comparison), true));
     }
     page.sections.push_back({"warnings", "Warnings", html_list(comparison.warnings)});
     return page;

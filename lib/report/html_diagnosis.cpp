@@ -62,33 +62,19 @@ std::string minute_text(const std::string& time) {
     return time.substr(0, 10) + " " + time.substr(11, 5) + " UTC";
 }
 
+// As the other names of facts begin: "Identifiers". A name with capitals of its own stays: "gRPC".
+std::string capitalized(std::string_view name) {
+    std::string text(name);
+    if (std::none_of(text.begin(), text.end(), is_upper) && !text.empty() && is_lower(text[0]))
+        text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    return text;
+}
+
 // A reason is a statement, and after a semicolon what limits it.
 std::string statement_of(const std::string& reason) { return reason.substr(0, reason.find("; ")); }
 
-std::string range_text(const Interval& bytes) {
-    const std::string text = interval_text(bytes), estimate = format_bytes(bytes.estimate);
-    return text == estimate ? "" : text.substr(estimate.size() + 1);
-}
-
-// "ABOVE 12 B per request" -> "above 12 B per request": units keep their case.
-std::string in_lower_case(std::string_view text) {
-    std::string out;
-    for (const std::string_view word : split(text, ' ')) {
-        const bool capitals = word.size() > 1 && std::all_of(word.begin(), word.end(), is_upper);
-        out += (out.empty() ? "" : " ") + (capitals ? to_lower(word) : std::string(word));
-    }
-    return out;
-}
-
 HtmlTile verdict_tile(const Diagnosis& diagnosis, const Summary& summary) {
-    static constexpr std::string_view kNoLeak = "NO LEAK", kFilling = "LEAK OR A CACHE";
-    HtmlTile tile{"Verdict", summary.verdict, "", verdict_name(diagnosis.verdict)};
-    for (const std::string_view head : {kNoLeak, kFilling})
-        if (summary.verdict.starts_with(head) && summary.verdict.size() > head.size()) {
-            tile.value = head;
-            tile.note = in_lower_case(summary.verdict.substr(head.size() + 1));
-        }
-    return tile;
+    return {"Verdict", summary.verdict_words.head, summary.verdict_words.qualification, verdict_name(diagnosis.verdict)};
 }
 
 // Growth as the verdict states it, per request where there is such a figure.
@@ -96,28 +82,30 @@ HtmlTile growth_tile(const Diagnosis& diagnosis) {
     const GrowthSplit& split = diagnosis.growth.split;
     if (grows_by_connections_alone(diagnosis)) {
         const Interval& rate = diagnosis.connections->bytes_per_connection;
-        return {"Growth per connection", format_bytes(rate.estimate), range_text(rate)};
+        return {"Growth per connection", format_bytes(rate.estimate), interval_bounds(rate)};
     }
     if (split.follows == Follows::time && split.bytes_per_hour_by_time)
         return {"Growth per hour", format_bytes(split.bytes_per_hour_by_time->estimate),
-                fmt::format("{} independent of requests", range_text(*split.bytes_per_hour_by_time))};
-    if (const auto rate = stated_per_request(diagnosis)) return {"Growth per request", format_bytes(rate->estimate), range_text(*rate)};
+                fmt::format("{} independent of requests", interval_bounds(*split.bytes_per_hour_by_time))};
+    if (const auto rate = stated_per_request(diagnosis))
+        return {"Growth per request", format_bytes(rate->estimate), interval_bounds(*rate)};
     if (diagnosis.trend.bytes_per_request)
         return {"Growth per request", format_bytes(diagnosis.trend.bytes_per_request->estimate),
-                range_text(*diagnosis.trend.bytes_per_request)};
+                interval_bounds(*diagnosis.trend.bytes_per_request)};
     return {"Growth per request", "not measured"};
 }
 
 std::optional<HtmlTile> limit_tile(const Diagnosis& diagnosis, const Summary& summary) {
-    if (!summary.limit.empty()) {
-        const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
-        const auto& hours = diagnosis.trend.time_to_limit_h;
-        if (summary.limit.ends_with("is not reached")) return HtmlTile{"Time to limit", "not reached", limit};
-        if (!hours) return HtmlTile{"Time to limit", "unknown", limit};
-        if (hours->estimate <= 0) return HtmlTile{"Time to limit", "reached", limit};
-        const std::size_t at = summary.limit.find(" at the log's rate");
-        return HtmlTile{"Time to limit", hours_text(hours->estimate),
-                        "to " + limit + (at == std::string::npos ? "" : summary.limit.substr(at))};
+    const std::string limit = diagnosis.memory_limit ? format_bytes(static_cast<double>(*diagnosis.memory_limit)) : "";
+    switch (summary.limit_state) {
+        case LimitState::not_reached: return HtmlTile{"Time to limit", "not reached", limit};
+        case LimitState::unknown: return HtmlTile{"Time to limit", "unknown", limit};
+        case LimitState::known: {
+            const double hours = diagnosis.trend.time_to_limit_h->estimate;
+            if (hours <= 0) return HtmlTile{"Time to limit", "reached", limit};
+            return HtmlTile{"Time to limit", hours_text(hours), fmt::format("to {} {}", limit, summary.limit_rate)};
+        }
+        case LimitState::none: break;
     }
     if (diagnosis.verdict != Verdict::leak || !diagnosis.projected_bytes_per_hour || !diagnosis.requests_per_second) return std::nullopt;
     return HtmlTile{"Growth per day", format_bytes(diagnosis.projected_bytes_per_hour->estimate * 24),
@@ -135,11 +123,7 @@ std::vector<HtmlTile> tiles_of(const Diagnosis& diagnosis, const Summary& summar
                          fmt::format("in {}", utf8_cut(short_function(summary.top->at.function), 120)), "place"});
     // The verdict states the limit itself if nothing leaks.
     const bool stated = diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis);
-    if (!stated) {
-        const std::size_t end = std::min(summary.detectable.find(" per "), summary.detectable.size());
-        tiles.push_back({"Detection limit", summary.detectable.substr(0, end),
-                         summary.detectable.substr(std::min(end + 1, summary.detectable.size()))});
-    }
+    if (!stated) tiles.push_back({"Detection limit", summary.detection.size, summary.detection.note});
     if (stated && !diagnosis.series.value.empty() && std::isfinite(diagnosis.series.value.back()))
         tiles.push_back({"Memory at the end", format_bytes(diagnosis.series.value.back()),
                          fmt::format("{}, {}", diagnosis.metric, diagnosis.trend.growth_class)});
@@ -165,6 +149,7 @@ std::string key_facts(const Diagnosis& diagnosis, const Summary& summary) {
     Facts facts;
     facts.add("Held by", html_cut(summary.held_by));
     facts.add("By type", html_cut(summary.types));
+    facts.add("In the source", html_cut(summary.audited));
     if (!diagnosis.lines.unavailable.empty()) facts.add("Lines", xml_text(diagnosis.lines.unavailable));
     facts.add_all("By kind of request", endpoint_words(diagnosis));
     for (const Gate& gate : diagnosis.gates)
@@ -186,11 +171,9 @@ std::string why(const Diagnosis& diagnosis, const Summary& summary) {
                               growth_class_name(summary.top->growth_class), xml_text(utf8_head(trim(summary.top->source), 300))));
     facts.add("", html_cut(summary.top_note));
     facts.add("Limit", html_cut(summary.limit));
-    facts.add("Detection limit", html_cut(summary.detectable));
+    facts.add("Detection limit", html_cut(summary.detection.text()));
     for (const TrafficRow& row : traffic_rows(diagnosis)) {
-        std::string name(row.name);
-        name[0] = static_cast<char>(name[0] - 32);  // as the others begin
-        facts.add(name, html_cut(row.text));
+        facts.add(capitalized(row.name), html_cut(row.text));
     }
     facts.add_all("Soak", soak_words(diagnosis));
     facts.add_all("Resources", resource_lines(diagnosis));
@@ -268,13 +251,12 @@ HtmlPage html_diagnosis(const Diagnosis& diagnosis, const RenderOptions& options
     HtmlPage page{title + " - leakline", header_of(diagnosis, summary)};
     page.sections = {code_section(diagnosis, summary, options), memory_section(diagnosis), projection_section(diagnosis)};
     const bool quiet = diagnosis.verdict == Verdict::no_leak && leaking_line(diagnosis.lines) == nullptr;
-    add_line_sections(page.sections, diagnosis.lines, options, quiet);
+    const std::string line_charts = add_line_sections(page.sections, diagnosis.lines, options, quiet);
     page.sections.push_back({"types", "Growth by type", html_type_growth(diagnosis.types), xml_text(type_growth_words(diagnosis.types))});
     page.sections.push_back(replay_section(diagnosis.replay));
     page.sections.push_back({"warnings", "Warnings", html_list(all_warnings(diagnosis))});
     page.data = fmt::format("{{\"memory\":{},\"metric\":{},{}}}", memory_data(diagnosis),
-                            nlohmann::json(diagnosis.metric).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                            line_chart_data(diagnosis.lines));
+                            nlohmann::json(diagnosis.metric).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), line_charts);
     page.glossary = true;
     return page;
 }

@@ -37,10 +37,6 @@ nlohmann::ordered_json frame_json(const PathNode& node, bool difference, double 
     return out;
 }
 
-std::string dump_flame(const PathNode& root, bool difference) {
-    return frame_json(root, difference, kSmallestFrame * root.size).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 // Rows of a tree whose inner nodes fold; a chain of single calls is not indented.
 class CallTree {
   public:
@@ -104,12 +100,11 @@ std::string folded_tree(const std::string& summary, const std::string& rows) {
 
 }  // namespace
 
-std::string flame_json(const LineReport& report) { return dump_flame(growth_by_path(report), false); }
+std::string flame_json(const PathNode& root, bool difference) {
+    return frame_json(root, difference, kSmallestFrame * root.size).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
-std::string flame_json(const Comparison& comparison) { return dump_flame(growth_by_path(comparison), true); }
-
-std::string html_call_tree(const LineReport& report) {
-    const PathNode root = growth_by_path(report);
+std::string html_call_tree(const LineReport& report, const PathNode& root) {
     if (root.callees.empty()) return {};
     std::string out = "<p class=\"note\">Growth of live bytes through each call; calls with less than 1 % of it are left out.</p>\n";
     std::size_t shown = 0;

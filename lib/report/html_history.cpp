@@ -52,12 +52,34 @@ std::string table_of_lines(const History& history) {
     return out + "</tbody></table></div>\n";
 }
 
+std::vector<HtmlTile> tiles_of(const History& history) {
+    const auto lines = [&](auto... changes) {
+        return static_cast<std::size_t>(std::count_if(history.lines.begin(), history.lines.end(),
+                                                      [&](const History::Line& line) { return ((line.change == changes) || ...); }));
+    };
+    using Change = History::Change;
+    const History::Run& newest = history.runs.back();
+    std::vector<HtmlTile> tiles = {
+        {"Verdict", std::string(history_verdict(history)), history.worsened() ? "" : "no worse than before",
+         history.worsened() ? "leak" : "no_leak"},
+        {"Runs", format_count(history.runs.size()), newest.started.empty() ? "" : "newest " + newest.started.substr(0, 10)},
+        {"Leaking lines", format_count(history.lines.size() - lines(Change::gone)),
+         lines(Change::gone) == 0 ? "" : counted(lines(Change::gone), "line") + " gone"},
+        {"New or jumped", format_count(lines(Change::appeared, Change::jumped))},
+        {"Growing slowly", format_count(lines(Change::slow_growth))}};
+    if (newest.bytes_per_request)
+        tiles.push_back(
+            {"Growth per request", format_bytes(newest.bytes_per_request->estimate), interval_bounds(*newest.bytes_per_request)});
+    return tiles;
+}
+
 }  // namespace
 
 HtmlPage html_history(const History& history) {
-    HtmlPage page{"leakline: history",
-                  fmt::format("<h1><span class=\"verdict {}\">{}</span> {}</h1>\n", history.worsened() ? "leak" : "no_leak",
-                              history_verdict(history), html_cut(history_headline(history)))};
+    HtmlPage page{fmt::format("History: {} - leakline", history_verdict(history)),
+                  fmt::format("<p class=\"kind\">History</p>\n<h1>Leaks over {}</h1>\n{}<p class=\"lead\">{}</p>\n",
+                              counted(history.runs.size(), "run"), history.runs.empty() ? "" : html_tiles(tiles_of(history)),
+                              html_cut(history_headline(history)))};
     if (!history.lines.empty()) page.sections.push_back({"lines", "Lines, by growth per request", table_of_lines(history)});
     const std::size_t columns = std::min(kColumns, history.lines.size());
     std::string out = fmt::format(

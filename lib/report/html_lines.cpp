@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "report/internal/html_page.hpp"
+#include "report/internal/path_tree.hpp"
 #include "report/internal/summary.hpp"
 
 namespace leakline::report {
@@ -52,9 +53,8 @@ LiveStack live_stack(const LineReport& report) {
     return stack;
 }
 
-nlohmann::ordered_json live_json(const LineReport& report) {
+nlohmann::ordered_json live_json(const LineReport& report, const LiveStack& stack) {
     using Json = nlohmann::ordered_json;
-    const LiveStack stack = live_stack(report);
     Json out = {{"seconds", report.mark_seconds}, {"series", Json::array()}};
     const auto add = [&](const std::string& name, const std::vector<double>& values) {
         Json bytes = Json::array();
@@ -93,8 +93,9 @@ std::string html_flame(bool difference) {
         difference ? "the growth before or after the change, whichever is larger" : "growth of live bytes");
 }
 
-void add_line_sections(std::vector<HtmlSection>& sections, const LineReport& report, const RenderOptions& options, bool quiet) {
+std::string add_line_sections(std::vector<HtmlSection>& sections, const LineReport& report, const RenderOptions& options, bool quiet) {
     const LiveStack stack = live_stack(report);
+    const PathNode paths = growth_by_path(report);
     if (report.mark_seconds.size() >= 2 && !report.lines.empty())
         sections.push_back({"live", "Live bytes by line",
                             "<div id=\"live-chart\" class=\"chart\" aria-label=\"live bytes over time, by line, stacked\"></div>\n",
@@ -104,16 +105,13 @@ void add_line_sections(std::vector<HtmlSection>& sections, const LineReport& rep
                             quiet, true});
     if (any_growth(report)) {
         sections.push_back({"paths", "Growth by call path", html_flame(false), growth_gist(report), quiet, true});
-        sections.push_back({"calls", "Call tree", html_call_tree(report), growth_gist(report), quiet});
+        sections.push_back({"calls", "Call tree", html_call_tree(report, paths), growth_gist(report), quiet});
     }
     if (!report.lines.empty())
         sections.push_back({"ranking", "Lines by growth", html_ranking(report.lines, options), "live bytes of the heap", quiet});
     sections.push_back({"accounting", "Memory accounting", html_accounting(report), growth_gist(report) + " of live heap"});
-}
-
-std::string line_chart_data(const LineReport& report) {
-    return fmt::format("\"live\":{},\"flame\":{}", live_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                       flame_json(report));
+    return fmt::format("\"live\":{},\"flame\":{}", live_json(report, stack).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                       flame_json(paths, false));
 }
 
 }  // namespace leakline::report

@@ -128,7 +128,7 @@ std::string render(const Diagnosis& diagnosis, const RenderOptions& options) {
     std::vector<std::pair<std::string, std::string>> properties = {{"command", diagnosis.command},
                                                                    {"traffic", diagnosis.traffic},
                                                                    {"verdict", summary.verdict},
-                                                                   {"detection limit", summary.detectable}};
+                                                                   {"detection limit", summary.detection.text()}};
     for (const TrafficRow& row : traffic_rows(diagnosis)) properties.emplace_back(row.name, row.text);
     return suite("memory", diagnosis.started, cases, properties, summary.verdict + ": " + summary.reason);
 }
@@ -139,7 +139,7 @@ std::string render(const TrendReport& report, const RenderOptions& options) {
         Case test{
             item.file + " does not grow", Case::Outcome::passed, "", item.verdict.reasons.empty() ? "" : item.verdict.reasons.front(), "",
             item.series.duration()};
-        test.details = slope_text(item.verdict) + "\n" + detectable_text(item.verdict);
+        test.details = slope_text(item.verdict) + "\n" + detection_limit(item.verdict).text();
         if (item.verdict.verdict == Trend::growing) {
             test.outcome = Case::Outcome::failed;
             test.type = "growing";

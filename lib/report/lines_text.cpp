@@ -10,6 +10,7 @@
 #include "report/internal/caller_tree.hpp"
 #include "report/internal/holder_words.hpp"
 #include "report/internal/line_table.hpp"
+#include "report/internal/short_text.hpp"
 #include "report/internal/summary.hpp"
 #include "report/internal/type_words.hpp"
 
@@ -58,8 +59,8 @@ void add_top_line(TerminalText& text, const LineGrowth& line) {
     if (const std::string_view source = trim(line.source); !source.empty()) text.field("", source, Color::bold);
 }
 
-void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines) {
-    const std::size_t shown = std::min(lines.size(), text.options().top);
+void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines, std::size_t most) {
+    const std::size_t shown = std::min(lines.size(), most);
     text.heading(fmt::format("Lines by growth of live bytes ({} of {})", shown, lines.size()));
     if (shown == 0) {
         text.line("  none");
@@ -147,13 +148,10 @@ void add_accounting(TerminalText& text, const LineReport& report) {
                            static_cast<std::size_t>(text.options().width)));
 }
 
-std::string lines_text(const LineReport& report, const RenderOptions& options) {
-    if (options.strict) {
-        std::string out;
-        for (const LineTable& table : report.tables) out += line_table(table, options);
-        return out;
-    }
-    TerminalText text(options);
+namespace {
+
+// What was recorded, and the line to examine first.
+void add_recording(TerminalText& text, const LineReport& report) {
     const auto at = [](Nanoseconds time) { return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(time)); };
     text.line(
         fmt::format("{} between {} and {}{}{}",
@@ -173,13 +171,42 @@ std::string lines_text(const LineReport& report, const RenderOptions& options) {
     if (!report.unavailable.empty()) text.field("lines", report.unavailable);
     if (report.headline) add_headline(text, *report.headline);
     if (report.held_by) text.field("held by", held_by_text(*report.held_by));
+}
+
+std::string render_short(const LineReport& report, const RenderOptions& options) {
+    constexpr std::size_t kRanked = 5;
+    TerminalText text(options);
+    add_recording(text, report);
+    if (const std::string types = type_growth_words(report.types); !types.empty()) text.field("by type", types);
+    text.field("accounting", accounting_text(report.accounting));
+    const std::size_t hidden = add_some_warnings(text, report.warnings);
+    add_ranking(text, report.lines, std::min(kRanked, options.top));
+    if (report.headline)
+        if (const CodeLine& at = report.headline->line.at; const LineTable* table = table_of(report, at))
+            add_excerpt(text, *table, at.line);
+    add_what_more(text, "--full prints all lines with their callers", hidden);
+    return text.take();
+}
+
+std::string render_full(const LineReport& report, const RenderOptions& options) {
+    TerminalText text(options);
+    add_recording(text, report);
     add_tables(text, report, report.headline ? table_of(report, report.headline->line.at) : nullptr);
-    add_ranking(text, report.lines);
+    add_ranking(text, report.lines, options.top);
     add_type_growth(text, report.types);
     add_caller_trees(text, report.lines);
     add_accounting(text, report);
     text.warnings(report.warnings);
     return text.take();
+}
+
+}  // namespace
+
+std::string lines_text(const LineReport& report, const RenderOptions& options) {
+    if (!options.strict) return options.full ? render_full(report, options) : render_short(report, options);
+    std::string out;
+    for (const LineTable& table : report.tables) out += line_table(table, options);
+    return out;
 }
 
 }  // namespace leakline::report

@@ -192,7 +192,7 @@ std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const Rende
     if (!summary.limit.empty()) row("limit", plain(summary.limit));
     const std::vector<std::string> soak = soak_words(diagnosis);
     for (const std::string& words : soak) row(&words == &soak.front() ? "soak" : "", plain(words));
-    row("detection limit", plain(summary.detectable));
+    row("detection limit", plain(summary.detection.text()));
     const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
     for (const std::string& words : resources) row(&words == &resources.front() ? "resources" : "", plain(words));
     for (const std::string& words : processes) row(&words == &processes.front() ? "processes" : "", plain(words));

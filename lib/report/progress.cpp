@@ -16,6 +16,19 @@ constexpr int kBarWidth = 20;
 // Whole seconds: a figure that changes ten times a second cannot be read.
 std::string seconds_text(double seconds) { return format_duration(std::chrono::seconds(static_cast<std::int64_t>(std::ceil(seconds)))); }
 
+// What fits of a statement with details: "round 3 of 8, RSS 45 MiB", without the details that do not; else whole words.
+std::string shortened(std::string_view text, std::size_t room) {
+    if (text.size() <= room) return std::string(text);
+    for (std::size_t at = room; at > 0; --at)
+        if ((text[at] == ',' || text[at] == ';') && text.substr(at + 1, 1) == " ") return std::string(text.substr(0, at));
+    constexpr std::string_view kMore = "...";
+    if (room < 2 * kMore.size()) return std::string(utf8_head(text, room));
+    std::string_view head = utf8_head(text, room - kMore.size());
+    if (const std::size_t space = head.rfind(' '); space != std::string_view::npos && text[head.size()] != ' ')
+        head = head.substr(0, space);
+    return std::string(head) + std::string(kMore);
+}
+
 }  // namespace
 
 std::string progress_line(std::string_view what, std::optional<double> fraction, Nanoseconds elapsed, int width) {
@@ -31,9 +44,8 @@ std::string progress_line(std::string_view what, std::optional<double> fraction,
     }
     const std::size_t columns = static_cast<std::size_t>(std::max(width, 0));
     const std::string safe = printable(what);
-    if (safe.size() + tail.size() <= columns) return safe + tail;
-    if (tail.size() + 8 <= columns) return std::string(utf8_head(safe, columns - tail.size())) + tail;
-    return std::string(utf8_head(safe, columns));
+    if (tail.size() + 8 <= columns) return shortened(safe, columns - tail.size()) + tail;
+    return shortened(safe, columns);
 }
 
 }  // namespace leakline::report

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "report/internal/holder_words.hpp"
 #include "report/internal/type_words.hpp"
@@ -15,42 +16,73 @@ namespace {
 
 // The smallest growth that could have been detected: per request if requests are known, else per
 // hour.
-std::optional<std::string> smallest_growth(const TrendVerdict& trend) {
+std::optional<DetectionLimit> smallest_growth(const TrendVerdict& trend) {
     if (trend.detectable_bytes_per_request && std::isfinite(*trend.detectable_bytes_per_request))
-        return format_bytes(*trend.detectable_bytes_per_request) + " per request";
+        return DetectionLimit{format_bytes(*trend.detectable_bytes_per_request), "per request"};
     if (trend.detectable_bytes_per_hour && std::isfinite(*trend.detectable_bytes_per_hour))
-        return format_bytes(*trend.detectable_bytes_per_hour) + " per hour";
+        return DetectionLimit{format_bytes(*trend.detectable_bytes_per_hour), "per hour"};
     return std::nullopt;
 }
 
-std::string verdict_text(const Diagnosis& diagnosis) {
-    switch (diagnosis.verdict) {
-        case Verdict::leak: return diagnosis.accepted ? "LEAK (ACCEPTED)" : "LEAK";  // by the baseline, or by budgets
-        case Verdict::no_leak: {
-            const Coverage& coverage = diagnosis.coverage;
-            const std::string covered = !coverage.kinds.empty()                  ? " IN THE REQUESTS THAT WERE SERVED"
-                                        : !coverage.recorded_identifiers.empty() ? " WITH RECORDED IDENTIFIERS"
-                                                                                 : "";
-            if (grows_within_budget(diagnosis)) return "NO LEAK ABOVE THE BUDGET" + covered;
-            const auto smallest = smallest_growth(diagnosis.trend);
-            return "NO LEAK ABOVE " + smallest.value_or("an unknown size") + covered;
-        }
-        case Verdict::inconclusive: return diagnosis.still_filling ? "LEAK OR A CACHE THAT IS STILL FILLING" : "INCONCLUSIVE";
-        case Verdict::invalid: return "INVALID";
-    }
-    return "INVALID";
+// What "no leak" is limited to: "above ", a size, and the requests that it is about.
+struct Scope {
+    std::string before, size, after;
+};
+
+Scope scope_of(const Diagnosis& diagnosis) {
+    const Coverage& coverage = diagnosis.coverage;
+    const std::string covered = !coverage.kinds.empty()                  ? " in the requests that were served"
+                                : !coverage.recorded_identifiers.empty() ? " with recorded identifiers"
+                                                                         : "";
+    if (grows_within_budget(diagnosis)) return {"above the budget", "", covered};
+    const auto smallest = smallest_growth(diagnosis.trend);
+    return {"above ", smallest ? smallest->text() : "an unknown size", covered};
 }
 
-std::string limit_text(const Diagnosis& diagnosis) {
-    if (!diagnosis.memory_limit || diagnosis.verdict == Verdict::invalid) return {};
+std::string in_capitals(std::string text) {
+    for (char& c : text)
+        if (is_lower(c)) c = static_cast<char>(c - 'a' + 'A');
+    return text;
+}
+
+void add_verdict_words(Summary& summary, const Diagnosis& diagnosis) {
+    const auto set = [&](std::string head, std::string qualification, std::string verdict) {
+        summary.verdict_words = {std::move(head), std::move(qualification)};
+        summary.verdict = std::move(verdict);
+    };
+    switch (diagnosis.verdict) {
+        case Verdict::leak: {
+            const std::string text = diagnosis.accepted ? "LEAK (ACCEPTED)" : "LEAK";  // by the baseline, or by budgets
+            return set(text, "", text);
+        }
+        case Verdict::no_leak: {
+            const Scope scope = scope_of(diagnosis);
+            return set("NO LEAK", scope.before + scope.size + scope.after,
+                       "NO LEAK " + in_capitals(scope.before) + scope.size + in_capitals(scope.after));
+        }
+        case Verdict::inconclusive:
+            if (diagnosis.still_filling) return set("LEAK OR A CACHE", "that is still filling", "LEAK OR A CACHE THAT IS STILL FILLING");
+            return set("INCONCLUSIVE", "", "INCONCLUSIVE");
+        case Verdict::invalid: return set("INVALID", "", "INVALID");
+    }
+}
+
+void add_limit(Summary& summary, const Diagnosis& diagnosis) {
+    if (!diagnosis.memory_limit || diagnosis.verdict == Verdict::invalid) return;
     const std::string limit = format_bytes(static_cast<double>(*diagnosis.memory_limit));
-    if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) return limit + " is not reached";
-    if (!diagnosis.trend.time_to_limit_h) return limit + ": time to the limit is unknown";
-    const std::string at = diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time
-                               ? " " + log_rate_text(*diagnosis.requests_per_second)
-                               : "";
-    const Interval& hours = *diagnosis.trend.time_to_limit_h;
-    return fmt::format("{} is {}{}", limit, reached_text(hours), hours.estimate > 0 ? at : "");
+    if (diagnosis.verdict == Verdict::no_leak && !grows_within_budget(diagnosis)) {
+        summary.limit_state = LimitState::not_reached;
+        summary.limit = limit + " is not reached";
+    } else if (!diagnosis.trend.time_to_limit_h) {
+        summary.limit_state = LimitState::unknown;
+        summary.limit = limit + ": time to the limit is unknown";
+    } else {
+        const Interval& hours = *diagnosis.trend.time_to_limit_h;
+        summary.limit_state = LimitState::known;
+        if (diagnosis.requests_per_second && diagnosis.growth.split.follows != Follows::time && hours.estimate > 0)
+            summary.limit_rate = log_rate_text(*diagnosis.requests_per_second);
+        summary.limit = fmt::format("{} is {}{}{}", limit, reached_text(hours), summary.limit_rate.empty() ? "" : " ", summary.limit_rate);
+    }
 }
 
 // Too few samples have no slope; one that was measured as zero has an interval.
@@ -68,12 +100,15 @@ std::string log_rate_text(double rate) {
                                                                  : format_count(static_cast<std::uint64_t>(std::llround(rate))));
 }
 
+std::string interval_bounds(const Interval& bytes) {
+    if (!std::isfinite(bytes.low) || !std::isfinite(bytes.high)) return "(no bounds)";
+    const std::string estimate = format_bytes(bytes.estimate), low = format_bytes(bytes.low), high = format_bytes(bytes.high);
+    return low == estimate && high == estimate ? "" : fmt::format("({} to {})", low, high);
+}
+
 std::string interval_text(const Interval& bytes) {
-    const std::string estimate = format_bytes(bytes.estimate);
-    if (!std::isfinite(bytes.low) || !std::isfinite(bytes.high)) return estimate + " (no bounds)";
-    const std::string low = format_bytes(bytes.low), high = format_bytes(bytes.high);
-    if (low == estimate && high == estimate) return estimate;
-    return fmt::format("{} ({} to {})", estimate, low, high);
+    const std::string bounds = interval_bounds(bytes);
+    return format_bytes(bytes.estimate) + (bounds.empty() ? "" : " ") + bounds;
 }
 
 std::string hours_text(double hours) {
@@ -142,12 +177,13 @@ std::string traffic_text(const Diagnosis& diagnosis) {
     return diagnosis.soak ? name : fmt::format("{}, {} rounds", name, diagnosis.rounds.size());
 }
 
-std::string detectable_text(const TrendVerdict& trend) {
-    const auto smallest = smallest_growth(trend);
+DetectionLimit detection_limit(const TrendVerdict& trend) {
+    auto smallest = smallest_growth(trend);
+    if (!smallest) return {"unknown", "(too little data)"};
     // Smaller leaks are sometimes found; "could have seen" would contradict the lines above.
-    if (smallest && trend.verdict == Trend::growing && trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
-        return *smallest + " (smaller leaks are sometimes found)";
-    return smallest.value_or("unknown (too little data)");
+    if (trend.verdict == Trend::growing && trend.slope_bytes_per_hour.estimate < trend.detectable_bytes_per_hour.value_or(0))
+        smallest->note += " (smaller leaks are sometimes found)";
+    return *smallest;
 }
 
 const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
@@ -163,13 +199,13 @@ const LineTable* table_of(const LineReport& lines, const CodeLine& line) {
 
 Summary summarize(const Diagnosis& diagnosis) {
     Summary summary;
-    summary.verdict = verdict_text(diagnosis);
+    add_verdict_words(summary, diagnosis);
     summary.reason = diagnosis.reasons.empty() ? "no reason was given" : diagnosis.reasons.front();
     summary.growth = diagnosed_growth_text(diagnosis);
     // What leaks is a count; its growth is a row of its own.
     if (only_resources_leak(diagnosis)) summary.growth = "memory: " + summary.growth;
-    summary.limit = limit_text(diagnosis);
-    summary.detectable = diagnosis.verdict == Verdict::invalid ? "not measured" : detectable_text(diagnosis.trend);
+    add_limit(summary, diagnosis);
+    summary.detection = diagnosis.verdict == Verdict::invalid ? DetectionLimit{"not measured", ""} : detection_limit(diagnosis.trend);
     if (diagnosis.verdict == Verdict::invalid) return summary;
     const LineReport& lines = diagnosis.lines;
     summary.top = reported_line(diagnosis);

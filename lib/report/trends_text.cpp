@@ -47,7 +47,7 @@ void add_details(TerminalText& text, const TrendReport::Item& item) {
     if (trend.time_to_limit_h) text.field("limit", reached_text(*trend.time_to_limit_h));
     if (trend.warmup_end_s > 0) text.field("warm-up", "ends at " + tick_text(trend.warmup_end_s, Scale::seconds));
     if (trend.plateau_bytes) text.field("plateau", format_bytes(*trend.plateau_bytes));
-    text.field("detection limit", detectable_text(trend));
+    text.field("detection limit", detection_limit(trend).text());
     text.field("data", fmt::format("{} samples over {}", format_count(item.samples()), hours_text(item.series.duration() / 3600)));
 }
 
@@ -95,7 +95,11 @@ std::string limit_in_text(const TrendVerdict& trend) {
 TrendCounts count_trends(const TrendReport& report) {
     std::array<std::size_t, 4> counts{};
     for (const TrendReport::Item& item : report.items) ++counts[static_cast<std::size_t>(rank(item.verdict.verdict))];
-    return {fmt::format("{} of {} series {}", counts[0], report.items.size(), counts[0] == 1 ? "grows" : "grow"),
+    return {counts[0],
+            counts[1],
+            counts[2],
+            counts[3],
+            fmt::format("{} of {} series {}", counts[0], report.items.size(), counts[0] == 1 ? "grows" : "grow"),
             fmt::format("{} growing, {} inconclusive, {} stable, {} shrinking", counts[0], counts[1], counts[2], counts[3])};
 }
 

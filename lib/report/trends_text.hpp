@@ -1,6 +1,7 @@
 // Series and their verdicts in words. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ std::string limit_in_text(const TrendVerdict& trend);
 
 // "1 of 3 series grows" and "1 growing, 0 inconclusive, 2 stable, 0 shrinking".
 struct TrendCounts {
+    std::size_t growing = 0, inconclusive = 0, stable = 0, shrinking = 0;
     std::string headline, each;
 };
 TrendCounts count_trends(const TrendReport& report);

@@ -147,7 +147,7 @@ TEST_CASE("every format says the same verdict, growth and limit") {
             const std::string page = rendered(d, format);
             CHECK(page.find(summary.verdict) != std::string::npos);
             CHECK(page.find(summary.growth) != std::string::npos);
-            CHECK(page.find(summary.detectable) != std::string::npos);
+            CHECK(page.find(summary.detection.text()) != std::string::npos);
             if (!summary.held_by.empty()) CHECK(page.find(summary.held_by) != std::string::npos);
             if (!summary.limit.empty()) CHECK(page.find(summary.limit) != std::string::npos);
         }
@@ -195,7 +195,7 @@ TEST_CASE("no figure contradicts the verdict") {
         }
         if (d.verdict == Verdict::invalid) {
             CHECK(summary.growth == "not measured");
-            CHECK(summary.detectable == "not measured");
+            CHECK(summary.detection.text() == "not measured");
             CHECK(summary.limit.empty());
             CHECK(summary.top == nullptr);
         }

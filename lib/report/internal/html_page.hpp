@@ -9,6 +9,8 @@
 
 namespace leakline::report {
 
+struct PathNode;
+
 namespace assets {  // the files of lib/report/assets
 extern const std::string_view uplot_css, uplot_js, flamegraph_js, report_css, report_js, licenses;
 }
@@ -52,9 +54,8 @@ std::string html_replay(const ReplayStats& stats);
 std::string html_paths(const ReplayStats& stats);              // the results per path
 std::string html_list(const std::vector<std::string>& texts);  // empty: nothing
 // The sections of what a recording shows by line, their charts and tables; quiet: nothing leaks, so all but the first fold.
-void add_line_sections(std::vector<HtmlSection>& sections, const LineReport& report, const RenderOptions& options, bool quiet);
-// The data of their charts: members of a JSON object, without its braces.
-std::string line_chart_data(const LineReport& report);
+// Returns the data of the charts: members of a JSON object, without its braces.
+std::string add_line_sections(std::vector<HtmlSection>& sections, const LineReport& report, const RenderOptions& options, bool quiet);
 
 HtmlPage html_history(const History& history);
 HtmlPage html_trends(const TrendReport& report);                                       // many runs, worst first
@@ -63,11 +64,10 @@ HtmlPage html_diagnosis(const Diagnosis& diagnosis, const RenderOptions& options
 
 // Growth by call path as d3-flame-graph reads it: {"name", "value", "children"}, the outermost caller at the
 // root; "library" and "leaking" where true. A comparison has "sides": [before, after].
-std::string flame_json(const LineReport& report);
-std::string flame_json(const Comparison& comparison);
+std::string flame_json(const PathNode& root, bool difference);
 // The place of a flame graph, with its search field and legend.
 std::string html_flame(bool difference);
-// The same in both directions as lists that need no script; empty if nothing grows.
-std::string html_call_tree(const LineReport& report);
+// The same in both directions as lists that need no script; empty if nothing grows. root: growth_by_path(report).
+std::string html_call_tree(const LineReport& report, const PathNode& root);
 
 }  // namespace leakline::report

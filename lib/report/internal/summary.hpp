@@ -13,13 +13,27 @@
 
 namespace leakline::report {
 
+// A verdict in two parts: "NO LEAK" and "above 12 B per request". The second may be empty.
+struct VerdictWords {
+    std::string head, qualification;
+};
+// The smallest growth that a run can detect: "12 B" and "per request", or "unknown" and why. The second may be empty.
+struct DetectionLimit {
+    std::string size, note;
+    std::string text() const { return note.empty() ? size : size + " " + note; }
+};
+enum class LimitState { none, unknown, not_reached, known };  // known: the trend has the time until the limit
+
 struct Summary {
-    std::string verdict;               // "LEAK", "NO LEAK ABOVE 12 B per request", "INCONCLUSIVE", "INVALID": never a bare
-                                       // "no leak"
-    std::string reason;                // the decisive one
-    std::string growth;                // "1.21 KiB per request (1.19 KiB to 1.23 KiB), 43 MiB per hour (...)"; of memory as sampled
-    std::string limit;                 // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty if there is no limit
-    std::string detectable;            // "12 B per request"; never empty
+    std::string verdict;         // "LEAK", "NO LEAK ABOVE 12 B per request", "INCONCLUSIVE", "INVALID": never a bare
+                                 // "no leak"
+    VerdictWords verdict_words;  // the same
+    std::string reason;          // the decisive one
+    std::string growth;          // "1.21 KiB per request (1.19 KiB to 1.23 KiB), 43 MiB per hour (...)"; of memory as sampled
+    std::string limit;           // "512 MiB is reached in 11h12m (...) at 9.8 requests/s"; empty if there is no limit
+    LimitState limit_state = LimitState::none;
+    std::string limit_rate;            // "at the log's rate of 9.8 requests/s"; empty where the time does not depend on it
+    DetectionLimit detection;          // its text is never empty
     const LineGrowth* top = nullptr;   // the line at fault: the headline line, else the first that leaks; nothing where none does
     std::string top_note;              // "80 % of the growth of 3 lines; 1 other line leaks"; empty where the line is all of it
     std::string types;                 // "dict +12,001 (+2.8 MiB), ...": what grows, by type; empty if it was not counted
@@ -40,6 +54,8 @@ std::string growth_text(std::int64_t bytes, const std::optional<double>& standar
 std::string error_text(const std::optional<double>& standard_error);
 // "1.21 KiB (1.19 KiB to 1.23 KiB)"; the bounds only where they differ from the estimate as printed.
 std::string interval_text(const Interval& bytes);
+// Only "(1.19 KiB to 1.23 KiB)", or nothing.
+std::string interval_bounds(const Interval& bytes);
 // 11.2 -> "11h12m"; beyond 72 h in days, beyond ten years "more than 10 years", infinite "never".
 std::string hours_text(double hours);
 std::string hours_interval_text(const Interval& hours);
@@ -54,7 +70,7 @@ std::string slope_text(const TrendVerdict& trend);
 std::string diagnosed_growth_text(const Diagnosis& diagnosis);
 // "day.jsonl, 8 rounds"; a soak has none.
 std::string traffic_text(const Diagnosis& diagnosis);
-std::string detectable_text(const TrendVerdict& trend);
+DetectionLimit detection_limit(const TrendVerdict& trend);
 // "at the log's rate of 9.8 requests/s".
 std::string log_rate_text(double requests_per_second);
 
