@@ -1,7 +1,9 @@
 #include "help_formatter.hpp"
+#include "terminal.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -13,15 +15,21 @@ namespace leakline::cli {
 
 namespace {
 
-constexpr std::size_t kNames = 30, kWidth = 100;
+constexpr std::size_t kNames = 30;
 
-// The words of one paragraph, broken at kWidth, each line behind kNames blanks.
+// Lines that are broken by a terminal cannot be read; longer ones than 100 columns neither.
+std::size_t help_width() {
+    static const int width = std::clamp(detect_terminal(STDOUT_FILENO).width, 60, 100);
+    return static_cast<std::size_t>(width);
+}
+
+// The words of one paragraph, broken at the width, each line behind kNames blanks.
 void append_wrapped(std::string& out, std::size_t column, const std::string& text) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         std::istringstream words(line);
         for (std::string word; words >> word;) {
-            if (column > kNames && column + 1 + word.size() > kWidth) {
+            if (column > kNames && column + 1 + word.size() > help_width()) {
                 out += '\n';
                 column = 0;
             }

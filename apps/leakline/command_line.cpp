@@ -90,12 +90,20 @@ class Walk {
 
     static bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
+    bool is_of_a_command(const std::string& name) const {
+        const auto commands = app_.get_subcommands([](const CLI::App*) { return true; });
+        return std::any_of(commands.begin(), commands.end(),
+                           [&](const CLI::App* one) { return one->get_option_no_throw(name) != nullptr; });
+    }
+
     Error unknown_option(const std::string& name) const {
         std::vector<std::string> names;
         add_option_names(*level_, names);
         const std::string meant = did_you_mean(name, names).value_or("");
         std::string hint = where_ + " --help lists the options";
-        if (level_ != &app_ && app_.get_option_no_throw(name) != nullptr)
+        if (level_ == &app_ && meant.empty() && is_of_a_command(name))
+            hint = "options of a command go after it: leakline COMMAND " + name + " ...";
+        else if (level_ != &app_ && app_.get_option_no_throw(name) != nullptr)
             hint = name + " goes before the command: leakline " + name + " ... " + level_->get_name();
         else if (meant.empty() && words_of_its_own_ && runs_program(*level_))
             hint = "options of the program to run go after --: " + where_ + " ... -- PROGRAM ARG...";

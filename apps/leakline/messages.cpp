@@ -3,20 +3,14 @@
 #include "base/strings.hpp"
 #include "print_error.hpp"
 #include "report/progress.hpp"
-#include "system/executables.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <charconv>
 #include <cstdio>
 
 namespace leakline::cli {
 
 namespace {
 
-constexpr int kNarrowest = 40;
 constexpr Nanoseconds kRedraw = std::chrono::milliseconds(100), kNextLine = std::chrono::milliseconds(500);
 
 // What a message quotes of files may hold what a terminal obeys, and a line of its own that a CI system does ("::error::"):
@@ -32,20 +26,9 @@ std::string shown(std::string_view text) {
 
 }  // namespace
 
-Terminal detect_terminal(int descriptor) {
-    Terminal terminal;
-    terminal.interactive = ::isatty(descriptor) == 1 && environment_variable("TERM") != "dumb";
-    terminal.color = terminal.interactive && environment_variable("NO_COLOR").empty();
-    int columns = 0;
-    const std::string_view text = environment_variable("COLUMNS");
-    std::from_chars(text.data(), text.data() + text.size(), columns);
-    winsize size{};
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) {
-        if (columns <= 0) columns = size.ws_col;
-        if (size.ws_row > 0) terminal.height = size.ws_row;
-    }
-    if (columns > 0) terminal.width = std::max(columns, kNarrowest);
-    return terminal;
+std::string in_one_line(const Error& error) {
+    const std::string where = error.location().empty() ? "" : printable(error.location()) + ": ";
+    return where + error.message() + (error.hint().empty() ? "" : " (" + error.hint() + ")");
 }
 
 Messages::Messages(CLI::App& command) {

@@ -13,19 +13,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "system/clock.hpp"
+#include "terminal.hpp"
 
 namespace leakline::cli {
 
-// What a descriptor is, as far as printing cares.
-struct Terminal {
-    bool interactive = false;  // a terminal that can redraw a line (TERM is not "dumb")
-    bool color = false;        // interactive and not NO_COLOR (https://no-color.org)
-    int width = 100;           // COLUMNS, else what the terminal says, else 100
-    int height = 24;           // what the terminal says, else 24
-};
-Terminal detect_terminal(int descriptor);
+// An error among other warnings, where another file can still be used: "location: message (hint)".
+std::string in_one_line(const Error& error);
 
 // For a program that starts a command and shows its progress (leakline mcp): twice a second at most, a line on standard error of
 // this mark and a text. Every command that prints messages has the option; --help does not list it.

@@ -27,7 +27,7 @@ StoredRuns read_stored_runs(const std::vector<std::string>& files, Messages& mes
             runs.diagnoses.emplace_back(file, std::move(diagnosis));
         } catch (const Error& error) {
             if (files.size() == 1 || stop.stop_requested()) throw;
-            runs.skipped.push_back(error.what());
+            runs.skipped.push_back(in_one_line(error));
             messages.warn(error.what());
         }
     }

@@ -146,7 +146,7 @@ bool for_each_series(const TrendInputs& inputs, Output& output, const std::stop_
             if (stop.stop_requested()) break;  // the caller ends with its code and what is judged so far
             // One bad file of many must not cost the verdict on the others.
             if (inputs.files.size() == 1 || error.kind() == ErrorKind::usage) throw;
-            warn(error.what());
+            warn(in_one_line(error));
             all_read = false;
         }
     }

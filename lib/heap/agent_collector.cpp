@@ -73,7 +73,7 @@ class AgentCollector {
                 watched_.back().attached = std::move(attached);
             } catch (const Error& error) {
                 if (!recording_) throw;
-                warnings_.push_back(fmt::format("process {} is not recorded: {}", process.pid, error.what()));
+                warnings_.push_back(fmt::format("process {} is not recorded: {}", process.pid, error.message()));
                 attached->ask_to_leave();
             }
         }
