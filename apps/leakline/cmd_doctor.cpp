@@ -38,15 +38,16 @@ Prerequisite this_program() {
 }
 
 Prerequisite heap_tracker() {
+    std::string trackers = heap::agent_available() ? "leakline's agent" : "";
     try {
-        const heap::Tracker tracker = heap::find_tracker();
-        if (!tracker.interpreter.empty())
-            return {State::good, fmt::format("heap tracker: {}, {}", tracker.library, tracker.interpreter), ""};
-        return {State::limited, "heap tracker: heaptrack_interpret not found, so recordings have no function names or line numbers",
-                "apt-get install --no-install-recommends heaptrack"};
+        trackers += (trackers.empty() ? "" : ", ") + heap::find_tracker().library;
     } catch (const Error& error) {
-        return {State::missing, "heap tracker: " + error.message(), error.hint()};
+        if (trackers.empty()) return {State::missing, "heap tracker: " + error.message(), error.hint()};
     }
+    if (const std::string interpreter = heap::find_interpreter(); !interpreter.empty())
+        return {State::good, fmt::format("heap tracker: {}; names by {}", trackers, interpreter), ""};
+    return {State::limited, "heap tracker: heaptrack_interpret not found, so recordings have no function names or line numbers",
+            "apt-get install --no-install-recommends heaptrack"};
 }
 
 Prerequisite process_memory() {

@@ -8,6 +8,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
+#include "http/system_roots.hpp"
 
 namespace leakline::alert {
 
@@ -73,7 +74,8 @@ class Email : public Channel {
         set(CURLOPT_URL, url_.c_str());
         set(CURLOPT_PROTOCOLS_STR, "smtp");
         set(CURLOPT_USE_SSL, static_cast<long>(tls_ == "starttls" ? CURLUSESSL_ALL : CURLUSESSL_NONE));
-        if (!ca_file_.empty()) set(CURLOPT_CAINFO, ca_file_.c_str());
+        if (const std::string ca_file = ca_file_.empty() ? http::system_ca_file() : ca_file_; !ca_file.empty())
+            set(CURLOPT_CAINFO, ca_file.c_str());
         if (!user_.empty()) {
             set(CURLOPT_USERNAME, user_.c_str());
             set(CURLOPT_PASSWORD, password_.c_str());

@@ -17,7 +17,8 @@ namespace {
 
 std::vector<std::string> places() {
     if (const char* chosen = std::getenv("LEAKLINE_HEAPTRACK_DIR")) return {chosen};
-    std::vector<std::string> folders;
+    // First what was installed with leakline: portable packages bring the interpreter.
+    std::vector<std::string> folders = {std::filesystem::path(own_directory() + "/../lib/heaptrack").lexically_normal()};
     if (const auto script = find_executable("heaptrack")) {
         std::error_code ignored;
         const auto real = std::filesystem::canonical(*script, ignored);
@@ -29,26 +30,23 @@ std::vector<std::string> places() {
 
 bool readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
 
-std::string interpreter_in(const std::string& folder) {
-    const std::string path = folder + "/libexec/heaptrack_interpret";
-    return ::access(path.c_str(), X_OK) == 0 ? path : std::string();
-}
-
 }  // namespace
 
 Tracker find_tracker() {
     const auto folders = places();
     for (const std::string& folder : folders) {
         const std::string library = folder + "/libheaptrack_preload.so";
-        if (readable(library)) return {library, interpreter_in(folder)};
+        if (readable(library)) return {library, find_interpreter()};
     }
-    throw Error(ErrorKind::system, folders.front(), "heaptrack's libheaptrack_preload.so is missing",
+    throw Error(ErrorKind::system, folders.back(), "heaptrack's libheaptrack_preload.so is missing",
                 "install it: apt-get install heaptrack; or set LEAKLINE_HEAPTRACK_DIR to its directory");
 }
 
 std::string find_interpreter() {
-    for (const std::string& folder : places())
-        if (std::string path = interpreter_in(folder); !path.empty()) return path;
+    for (const std::string& folder : places()) {
+        const std::string path = folder + "/libexec/heaptrack_interpret";
+        if (::access(path.c_str(), X_OK) == 0) return path;
+    }
     return {};
 }
 

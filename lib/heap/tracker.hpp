@@ -10,8 +10,8 @@ struct Tracker {
     std::string interpreter;  // heaptrack_interpret; empty if it is missing
 };
 
-// Looks in the folder $LEAKLINE_HEAPTRACK_DIR if that is set, else beside the `heaptrack` in PATH and in the usual
-// places. Throws Error{system} with a hint if the library is in none.
+// Looks in the folder $LEAKLINE_HEAPTRACK_DIR if that is set, else in ../lib/heaptrack of the running program's folder, beside
+// the `heaptrack` in PATH and in the usual places. The two files may be in different ones. Throws Error{system} with a hint if the library is in none.
 Tracker find_tracker();
 // Only the interpreter: empty if there is none.
 std::string find_interpreter();

@@ -14,6 +14,7 @@
 
 #include "base/ascii.hpp"
 #include "base/error.hpp"
+#include "http/system_roots.hpp"
 
 namespace leakline::http {
 
@@ -84,6 +85,7 @@ boost::asio::ssl::context make_tls_context(const ConnectOptions& options) {
     if (!options.verify_certificate) return context;
     if (const std::string& ca_file = options.ca_file; ca_file.empty()) {
         context.set_default_verify_paths(error);
+        if (const std::string bundle = system_ca_file(); !bundle.empty()) context.load_verify_file(bundle, error);
     } else {
         context.load_verify_file(ca_file, error);
         if (error)

@@ -179,6 +179,8 @@ TEST_CASE("a missing value, a word that is no number, and a missing argument are
         {{"compare", "a.leak"}, "leakline compare: no AFTER given\n  hint: leakline compare --help\n"},
         {{"doctor", "--quiet", "--verbose"},
          "leakline doctor: --quiet cannot be combined with --verbose\n  hint: leakline doctor --help\n"},
+        {{"--memory-limit", "512MiB", "diagnose"},
+         "leakline: unknown option --memory-limit\n  hint: options of a command go after it: leakline COMMAND --memory-limit ...\n"},
         {{"diagnose", "--budget", "POST /api/track"},
          "leakline: --budget: 'POST /api/track' is not a kind of request and its growth per request\n  hint: for example --budget "
          "'POST /api/track=16B/request'\n"},
@@ -279,7 +281,8 @@ TEST_CASE("a name with control characters is shown, and not obeyed") {
 TEST_CASE("the doctor finds what this machine has") {
     const Outcome outcome = run_here({"doctor"});
     CHECK(outcome.code == 0);
-    CHECK(outcome.out.find("ok       heap tracker: /usr/lib/heaptrack/libheaptrack_preload.so, ") != std::string::npos);
+    CHECK(outcome.out.find("ok       heap tracker: leakline's agent, /usr/lib/heaptrack/libheaptrack_preload.so; names by ") !=
+          std::string::npos);
 }
 
 TEST_CASE("history offers the forms that it can write, and no other") {
