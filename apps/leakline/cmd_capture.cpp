@@ -136,8 +136,8 @@ int run_proxy(const CaptureCommand& command, Messages& messages, const std::stop
     proxy.start();
     listen.port = proxy.port();
     write_port_file(command.port_file, proxy.port());
-    messages.note(
-        fmt::format("capturing http://{} -> {} into {}; press Ctrl-C to stop", listen.text(), options.target.origin(), command.output));
+    messages.note(fmt::format("capturing {}://{} -> {} into {}; press Ctrl-C to stop", options.certificate_file.empty() ? "http" : "https",
+                              listen.text(), options.target.origin(), command.output));
     messages.detail(fmt::format("bodies recorded up to {}, up to {} connections at once",
                                 format_bytes(static_cast<double>(options.max_kept_body)), options.max_connections));
     Until until(command.duration, stop);
@@ -157,6 +157,7 @@ int run_proxy(const CaptureCommand& command, Messages& messages, const std::stop
                       .add(log.over_budget(), "not recorded because the bodies in transit exceeded the memory budget")
                       .add(log.cut(), "not recorded because the body was incomplete")
                       .add(counts.failed, "without a complete response from the target (502)")
+                      .add(counts.handshakes_failed, "TLS handshakes of clients failed")
                       .add(counts.not_http, "refused as WebSocket or CONNECT (501)")
                       .add(counts.exhausted, "ended because memory or threads ran out (503)")
                       .add(counts.refused, "rejected over --max-connections (503)")
@@ -194,6 +195,17 @@ Run declare_capture(CLI::App& app) {
         ->type_name("PORT")
         ->check(between(1, 65'535))
         ->needs(interface);
+    app.add_option(
+           "--listen-cert", command->proxy.certificate_file,
+           "Clients connect with TLS: certificate to show them, followed by its intermediates (PEM); the file may also have the private key")
+        ->type_name("FILE")
+        ->check(CLI::ExistingFile)
+        ->excludes(interface);
+    app.add_option("--listen-key", command->proxy.key_file, "Private key of that certificate (PEM, not encrypted)")
+        ->type_name("FILE")
+        ->check(CLI::ExistingFile);
+    app.add_flag("--listen-http2", command->proxy.offer_http2,
+                 "Offer HTTP/2 to clients with TLS (ALPN), as gRPC needs it; the target must speak it");
     app.add_option("-o,--output", command->output, "Log to append to (-: standard output)")->required()->type_name("FILE");
     app.add_option("--redact", command->redact, "Also redact the value of this header")->type_name("HEADER");
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");

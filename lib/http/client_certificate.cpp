@@ -38,52 +38,57 @@ File open_pem(const std::string& path) {
     return file;
 }
 
-[[noreturn]] void fail_without_certificate(const std::string& path) {
+[[noreturn]] void fail_without_certificate(const CertificateFiles& files) {
     ERR_clear_error();
-    throw Error(ErrorKind::usage, path, "no certificate can be read from it", "--cert takes a PEM file (-----BEGIN CERTIFICATE-----)");
+    throw Error(ErrorKind::usage, files.certificate, "no certificate can be read from it",
+                files.certificate_option + " takes a PEM file (-----BEGIN CERTIFICATE-----)");
 }
 
-// The first certificate is the client's, the others are its chain.
-void load_chain(SSL_CTX* context, const std::string& path) {
-    const File file = open_pem(path);
+// The first certificate is the own one, the others are its chain.
+void load_chain(SSL_CTX* context, const CertificateFiles& files) {
+    const File file = open_pem(files.certificate);
     const Certificate own(PEM_read_X509_AUX(file.get(), nullptr, nullptr, nullptr));
-    if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) fail_without_certificate(path);
+    if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) fail_without_certificate(files);
     while (const Certificate next{PEM_read_X509(file.get(), nullptr, nullptr, nullptr)})
-        if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) fail_without_certificate(path);
+        if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) fail_without_certificate(files);
     ERR_clear_error();  // the end of the file is an error too
 }
 
-Key read_key(const std::string& path, bool own_file) {
+Key read_key(const CertificateFiles& files) {
+    const bool own_file = !files.key.empty();
+    const std::string& path = own_file ? files.key : files.certificate;
     const File file = open_pem(path);
     bool encrypted = false;
     Key key(PEM_read_PrivateKey(file.get(), nullptr, &refuse_password, &encrypted));
     ERR_clear_error();
     if (encrypted)
         throw Error(ErrorKind::usage, path, "the private key is encrypted",
-                    "decrypt it: openssl pkey -in " + path + " -out plain.pem, and give --key plain.pem");
+                    "decrypt it: openssl pkey -in " + path + " -out plain.pem, and give " + files.key_option + " plain.pem");
     if (key) return key;
-    throw Error(ErrorKind::usage, path, "no private key can be read from it",
-                own_file ? "--key takes a PEM file (-----BEGIN PRIVATE KEY-----)" : "--key FILE is the private key of the certificate");
+    throw Error(
+        ErrorKind::usage, path, "no private key can be read from it",
+        files.key_option + (own_file ? " takes a PEM file (-----BEGIN PRIVATE KEY-----)" : " FILE is the private key of the certificate"));
 }
 
 }  // namespace
 
-void load_client_certificate(SSL_CTX* context, const ConnectOptions& options) {
-    const std::string &chain = options.certificate_file, &key_path = options.key_file;
-    if (chain.empty()) {
-        if (key_path.empty()) return;
-        throw Error(ErrorKind::usage, "--key", "requires --cert", "--cert FILE --key FILE");
+void load_certificate(SSL_CTX* context, const CertificateFiles& files) {
+    if (files.certificate.empty()) {
+        if (files.key.empty()) return;
+        throw Error(ErrorKind::usage, files.key_option, "requires " + files.certificate_option,
+                    files.certificate_option + " FILE " + files.key_option + " FILE");
     }
-    load_chain(context, chain);
-    const Key key = read_key(key_path.empty() ? chain : key_path, !key_path.empty());
+    const std::string& path = files.key.empty() ? files.certificate : files.key;
+    load_chain(context, files);
+    const Key key = read_key(files);
     if (X509_check_private_key(SSL_CTX_get0_certificate(context), key.get()) != 1) {
         ERR_clear_error();
-        throw Error(ErrorKind::usage, key_path.empty() ? chain : key_path, "this is not the private key of the certificate in " + chain,
-                    "the first certificate in the file of --cert must be the client's, its issuers follow");
+        throw Error(ErrorKind::usage, path, "this is not the private key of the certificate in " + files.certificate,
+                    "the first certificate in the file of " + files.certificate_option + " must be that of the key, its issuers follow");
     }
     if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
         ERR_clear_error();
-        throw Error(ErrorKind::usage, key_path, "OpenSSL cannot use this private key");
+        throw Error(ErrorKind::usage, path, "OpenSSL cannot use this private key");
     }
 }
 

@@ -1,5 +1,6 @@
 #include "http/internal/client_socket.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/bio.h>
@@ -41,14 +42,18 @@ Transfer receive_from(int descriptor, std::span<char> into) {
 // connection would end the process.
 class ClientSocket::Tls {
   public:
-    Tls(int descriptor, SSL_CTX* context, const Url& url, bool verify) : descriptor_(descriptor), ssl_(SSL_new(context)) {
+    Tls(int descriptor, SSL_CTX* context, const Url& url, bool verify) : Tls(descriptor, context) {
+        SSL_set_connect_state(ssl_);
+        prepare_tls(ssl_, url, verify);
+    }
+    // Of a client.
+    Tls(int descriptor, SSL_CTX* context) : descriptor_(descriptor), ssl_(SSL_new(context)) {
         BIO* bio = BIO_new(method());
         BIO_set_data(bio, this);
         BIO_set_init(bio, 1);
         SSL_set_bio(ssl_, bio, bio);
-        SSL_set_connect_state(ssl_);
+        SSL_set_accept_state(ssl_);
         SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-        prepare_tls(ssl_, url, verify);
     }
     ~Tls() { SSL_free(ssl_); }
     Tls(const Tls&) = delete;
@@ -91,6 +96,11 @@ class ClientSocket::Tls {
     Transfer receive(std::span<char> into) {
         begin();
         return result(SSL_read(ssl_, into.data(), static_cast<int>(into.size())));
+    }
+
+    void end() {
+        begin();
+        SSL_shutdown(ssl_);
     }
 
   private:
@@ -175,6 +185,17 @@ int ClientSocket::finish_connecting() {
 
 void ClientSocket::begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify) {
     tls_ = std::make_unique<Tls>(descriptor(), context.native_handle(), url, verify);
+}
+
+void ClientSocket::accept_tls(Descriptor client, SSL_CTX* context) {
+    close();
+    descriptor_ = std::move(client);
+    ::fcntl(descriptor(), F_SETFL, ::fcntl(descriptor(), F_GETFL) | O_NONBLOCK);
+    tls_ = std::make_unique<Tls>(descriptor(), context);
+}
+
+void ClientSocket::end_tls() {
+    if (tls_) tls_->end();
 }
 
 ClientSocket::Handshake ClientSocket::do_handshake() { return tls_->do_handshake(); }

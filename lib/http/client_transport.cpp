@@ -80,7 +80,7 @@ boost::asio::ssl::context make_tls_context(const ConnectOptions& options) {
     context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2 | ssl::context::no_sslv3 | ssl::context::no_tlsv1 |
                         ssl::context::no_tlsv1_1);
     context.set_verify_mode(options.verify_certificate ? ssl::verify_peer : ssl::verify_none);
-    load_client_certificate(context.native_handle(), options);
+    load_certificate(context.native_handle(), {options.certificate_file, options.key_file, "--cert", "--key"});
     boost::system::error_code error;
     if (!options.verify_certificate) return context;
     if (const std::string& ca_file = options.ca_file; ca_file.empty()) {

@@ -5,6 +5,7 @@
 #include "http/internal/http2_relay.hpp"
 #include "http/internal/message_relay.hpp"
 #include "http/internal/proxy_shared.hpp"
+#include "http/internal/tls_terminator.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -43,6 +44,9 @@ struct RecordingProxy::State : ProxyShared {
     class Session;
 
     State(ProxyOptions given, std::function<void(ProxiedRequest&&)> observer) : ProxyShared(std::move(given), std::move(observer)) {
+        if (!options.certificate_file.empty() || !options.key_file.empty())
+            tls.emplace(
+                make_server_context({options.certificate_file, options.key_file, "--listen-cert", "--listen-key"}, options.offer_http2));
         error_code error;
         const auto address = asio::ip::make_address(options.address, error);
         const std::string where = options.address + ":" + std::to_string(options.port);
@@ -55,12 +59,21 @@ struct RecordingProxy::State : ProxyShared {
         if (error) throw os_error(ErrorKind::input, where, "cannot listen", error.value());
     }
 
+    // Of the client, encrypted or not, for a session.
+    tcp::socket plain(tcp::socket&& socket, std::unique_ptr<TlsTerminator>& terminator) {
+        if (!tls) return std::move(socket);
+        terminator = std::make_unique<TlsTerminator>(tls->native_handle(), Descriptor(socket.release()), handshakes_failed);
+        // Asio does not look at what it is; a session only reads and writes.
+        return tcp::socket(io, tcp::v4(), terminator->take_plain().release());
+    }
+
     void accept_connections();
     void admit(tcp::socket socket);
     void close_idle_sessions();
 
     asio::io_context io;
     tcp::acceptor acceptor{io};
+    std::optional<asio::ssl::context> tls;  // with clients
     std::thread accepting, watching;
     std::mutex mutex;  // guards sessions
     std::condition_variable ended;
@@ -72,7 +85,7 @@ class RecordingProxy::State::Session {
   public:
     Session(State& state, tcp::socket socket, std::uint64_t number)
         : state_(state),
-          client_(std::move(socket)),
+          client_(state.plain(std::move(socket), tls_)),
           target_(state.io, state.target, state.options.max_header + kReadAhead),
           client_buffer_(state.options.max_header + kReadAhead),
           kept_(state),
@@ -320,6 +333,7 @@ class RecordingProxy::State::Session {
     }
 
     State& state_;
+    std::unique_ptr<TlsTerminator> tls_;  // in front of client_, where clients connect with TLS
     tcp::socket client_;
     ProxyTarget target_;
     beast::flat_buffer client_buffer_;
@@ -421,7 +435,8 @@ void RecordingProxy::stop(Nanoseconds grace) {
 }
 
 ProxyCounts RecordingProxy::counts() const {
-    return {state_->connections, state_->refused, state_->requests, state_->failed, state_->not_http, state_->exhausted};
+    return {state_->connections, state_->refused,           state_->requests, state_->failed,
+            state_->not_http,    state_->handshakes_failed, state_->exhausted};
 }
 
 }  // namespace leakline::http

@@ -32,6 +32,9 @@ struct ProxyOptions {
     std::uint32_t max_header = 64 * 1024;
     Nanoseconds idle = std::chrono::seconds(60);  // without a byte in either direction, a connection is closed
     ConnectOptions connect;
+    // Clients connect with TLS: the certificate with its intermediates, and its key, in PEM files (the first can have both). Empty: plain.
+    std::string certificate_file, key_file;
+    bool offer_http2 = false;     // to these clients (ALPN); the target must speak it then
     bool keep_responses = false;  // the responses are reported too; their bodies are bounded as those of requests
 };
 
@@ -51,9 +54,10 @@ struct ProxiedRequest {
 
 struct ProxyCounts {
     std::uint64_t connections = 0, refused = 0, requests = 0;
-    std::uint64_t failed = 0;     // answered 502 by us, or with an answer that was cut
-    std::uint64_t not_http = 0;   // answered with 501 and not recorded: WebSocket, CONNECT
-    std::uint64_t exhausted = 0;  // ended by the proxy without memory or threads, most with a 503
+    std::uint64_t failed = 0;             // answered 502 by us, or with an answer that was cut
+    std::uint64_t not_http = 0;           // answered with 501 and not recorded: WebSocket, CONNECT
+    std::uint64_t handshakes_failed = 0;  // of clients
+    std::uint64_t exhausted = 0;          // ended by the proxy without memory or threads, most with a 503
 };
 
 class RecordingProxy {

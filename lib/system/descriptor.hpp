@@ -20,6 +20,7 @@ class Descriptor {
         return *this;
     }
     int get() const { return number_; }
+    int release() { return std::exchange(number_, -1); }  // the caller's from now on
     void close() {
         if (number_ >= 0) ::close(std::exchange(number_, -1));
     }

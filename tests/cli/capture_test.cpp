@@ -595,7 +595,7 @@ TEST_CASE("a capture from an interface needs a port, no proxy's options, and the
     CHECK(run({}).err ==
           "leakline capture: nothing to capture from\n"
           "  hint: --target URL forwards requests to a service; --interface lo --port 8080 records those that pass an interface\n");
-    CHECK(run({"--interface", "lo"}).err == "--port: 1 to 16 ports can be captured\n");
+    CHECK(run({"--interface", "lo"}).err == "leakline: --port: 1 to 16 ports can be captured\n");
     CHECK(run({"--interface", "lo", "--port", "80", "--responses"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "80", "--target", "http://127.0.0.1:1"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "65536"}).code == 2);

@@ -210,7 +210,7 @@ TEST_CASE("files that are no certificate or not its key are refused before anyth
                                               " -out plain.pem, and give --key plain.pem");
     CHECK(with(certificate, files.key("stranger")) ==
           files.key("stranger") + ": this is not the private key of the certificate in " + certificate +
-              "\n  hint: the first certificate in the file of --cert must be the client's, its issuers follow");
+              "\n  hint: the first certificate in the file of --cert must be that of the key, its issuers follow");
     CHECK(with(certificate, "") ==
           certificate + ": no private key can be read from it\n  hint: --key FILE is the private key of the certificate");
     CHECK(with(certificate, certificate) ==

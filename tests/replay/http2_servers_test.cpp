@@ -150,9 +150,9 @@ TEST_CASE("nginx: HTTP/2 by prior knowledge, by ALPN where it is offered, and no
         if (*c.cause == '\0') CHECK(stats.connections >= 10);
     }
     for (const int port : {nginx.plain, nginx.secure}) {
-        http::ConnectOptions connect;
-        connect.ca_file = nginx.certificate("ca");
-        RecordedProxy proxy(nginx.url(port), connect);
+        http::ProxyOptions trusting;
+        trusting.connect.ca_file = nginx.certificate("ca");
+        RecordedProxy proxy(nginx.url(port), trusting);
         replay::ReplayOptions options = over(log, proxy.url(), HttpVersion::http2);
         options.connections = 2;
         options.streams = 8;
@@ -170,11 +170,9 @@ TEST_CASE("nginx: HTTP/2 by prior knowledge, by ALPN where it is offered, and no
             CHECK(request.response->body == "127.0.0.1:" + std::to_string(port));
         }
     }
-    RecordedProxy proxy(nginx.url(nginx.http1), [&] {
-        http::ConnectOptions connect;
-        connect.ca_file = nginx.certificate("ca");
-        return connect;
-    }());
+    http::ProxyOptions trusting;
+    trusting.connect.ca_file = nginx.certificate("ca");
+    RecordedProxy proxy(nginx.url(nginx.http1), trusting);
     replay::ReplayOptions options = over(one, proxy.url(), HttpVersion::http2);
     CHECK(replay::run(options).statuses == std::map<int, std::uint64_t>{{502, 1}});
 }

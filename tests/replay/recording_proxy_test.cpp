@@ -1,8 +1,12 @@
 // The recording proxy between clients and targets that misbehave.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <thread>
 
+#include "base/error.hpp"
+#include "support/certificates.hpp"
 #include "support/http2_wire.hpp"
 #include "support/loopback_server.hpp"
 #include "support/raw_connection.hpp"
@@ -168,4 +172,54 @@ TEST_CASE("a client that closes within an HTTP/1 response ends its session only"
     RawConnection client(proxy.port());
     REQUIRE(client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
     CHECK(RawConnection::status(client.response(true)) == 200);
+}
+
+TEST_CASE("clients connect with TLS where the proxy has a certificate, and choose HTTP/2 where it is offered") {
+    const Certificates certificates;
+    std::vector<Request> requests = posts(60);
+    for (std::size_t i = 0; i < requests.size(); ++i) requests[i].body += std::string(i * 3000, 'b');
+    const LogFile log(requests);
+    for (const bool http2 : {false, true}) {
+        CAPTURE(http2);
+        RecordingServer plain;
+        Http2Server framed([](Http2Wire& wire) {
+            for (Frame frame; wire.read(frame);) {
+                if (frame.type == Frame::data && !frame.payload.empty()) {
+                    const std::string size = Frame::number(static_cast<std::uint32_t>(frame.payload.size()));
+                    wire.write(Frame::window_update, 0, 0, size);
+                    if (!frame.ends_stream()) wire.write(Frame::window_update, 0, frame.stream, size);
+                }
+                if (frame.ends_stream()) wire.respond(frame.stream);
+            }
+        });
+        http::ProxyOptions secure;
+        secure.certificate_file = certificates.certificate("server");
+        secure.key_file = certificates.key("server");
+        secure.offer_http2 = http2;
+        RecordedProxy proxy(http2 ? framed.url() : plain.url(), secure);
+        replay::ReplayOptions options = options_for(log, "https://127.0.0.1:" + std::to_string(proxy.port()));
+        options.give_up = 50ms;
+        CHECK(replay::run(options).completed == 0);  // of an authority that the client does not know
+        options.connect.ca_file = certificates.certificate("ca");
+        options.give_up = 20s;
+        const ReplayStats stats = replay::run(options);
+        check_books(stats);
+        CHECK(stats.statuses == std::map<int, std::uint64_t>{{200, 60}});
+        CHECK(stats.http2 == (http2 ? 60 : 0));
+        {
+            RawConnection not_tls(proxy.port());
+            CHECK(not_tls.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        }
+        const auto& recorded = proxy.stop();
+        CHECK(answered(recorded) == 60);
+        std::size_t bytes = 0, expected = 0;
+        for (const http::ProxiedRequest& request : recorded) bytes += request.body.size();
+        for (const Request& request : requests) expected += request.body.size();
+        CHECK(bytes == expected);
+        CHECK(proxy.counts().handshakes_failed > 0);
+    }
+    http::ProxyOptions unusable;
+    unusable.key_file = certificates.key("server");
+    CHECK_THROWS_WITH_AS(RecordedProxy("http://127.0.0.1:1", unusable),
+                         "--listen-key: requires --listen-cert\n  hint: --listen-cert FILE --listen-key FILE", Error);
 }

@@ -15,8 +15,8 @@ namespace leakline::test {
 
 class RecordedProxy {
   public:
-    explicit RecordedProxy(const std::string& target, http::ConnectOptions connect = {})
-        : proxy_(options(target, std::move(connect)), [this](auto&& request) {
+    explicit RecordedProxy(const std::string& target, http::ProxyOptions options = {})
+        : proxy_(completed(std::move(options), target), [this](auto&& request) {
               const std::lock_guard lock(mutex_);
               requests_.push_back(std::forward<decltype(request)>(request));
           }) {
@@ -32,10 +32,8 @@ class RecordedProxy {
     }
 
   private:
-    static http::ProxyOptions options(const std::string& target, http::ConnectOptions connect) {
-        http::ProxyOptions options;
+    static http::ProxyOptions completed(http::ProxyOptions options, const std::string& target) {
         options.target = http::parse_url(target);
-        options.connect = std::move(connect);
         options.keep_responses = true;
         return options;
     }

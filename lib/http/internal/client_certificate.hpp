@@ -1,4 +1,4 @@
-// Internal to lib/http's client side: the certificate that a client presents, and what servers answer to it.
+// Internal to lib/http: the certificate that a client, or the recording proxy, presents, and what servers answer to a client's.
 //
 // Thread-safety: safe from any thread, one context or connection at a time.
 #pragma once
@@ -12,9 +12,15 @@
 
 namespace leakline::http {
 
-// Loads the client certificate and its key. Throws Error{usage}: a file that cannot be read or is not PEM, an encrypted key,
-// a key of another certificate.
-void load_client_certificate(SSL_CTX* context, const ConnectOptions& options);
+// A certificate with its intermediates, and its key: PEM. Without a key file, the first has both. Named as the options that they came from.
+struct CertificateFiles {
+    std::string certificate, key;
+    std::string certificate_option, key_option;
+};
+
+// Loads them, if there are any. Throws Error{usage}: a file that cannot be read or is not PEM, an encrypted key, a key of another
+// certificate, or without one.
+void load_certificate(SSL_CTX* context, const CertificateFiles& files);
 
 // Why a handshake failed, and a hint.
 struct TlsFailure {

@@ -1,5 +1,5 @@
-// Internal to lib/http's client side: a non-blocking connection to a server over TCP or a Unix socket, with TLS where a
-// context is given. The caller waits for its events (event_loop.hpp).
+// Internal to lib/http: a non-blocking connection to a server over TCP or a Unix socket, with TLS where a context is given. Also the
+// other end of one: a connection of a client that was accepted. The caller waits for its events (event_loop.hpp).
 //
 // Thread-safety: one object, one thread.
 #pragma once
@@ -33,6 +33,8 @@ class ClientSocket {
 
     // Begins TLS on what is connected. Precondition of what follows where the target is https.
     void begin_tls(boost::asio::ssl::context& context, const Url& url, bool verify);
+    // In place of connect() and begin_tls(): what was accepted from a client, which begins TLS. The context has the certificate.
+    void accept_tls(Descriptor client, SSL_CTX* context);
     enum class Handshake { done, waiting, failed };
     Handshake do_handshake();                  // call it again at each event while it returns waiting
     TlsFailure handshake_failure();            // why it failed
@@ -47,6 +49,9 @@ class ClientSocket {
     // Acknowledges at once what was received, over TCP. A server that writes a response in two parts, without TCP_NODELAY, sends the
     // second when the first is acknowledged (Nagle's algorithm), which the kernel otherwise delays by 40 ms.
     void acknowledge() const;
+
+    // Tells the peer that no more is sent (close_notify); without TLS, nothing.
+    void end_tls();
 
     bool is_open() const { return descriptor_.get() >= 0; }
     bool has_tls() const { return tls_ != nullptr; }

@@ -30,7 +30,7 @@ struct ProxyShared {
     std::mutex observing;
     ProxyTargetSettings target;
     std::atomic<bool> stopping{false};
-    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0}, exhausted{0};
+    std::atomic<std::uint64_t> connections{0}, refused{0}, requests{0}, failed{0}, not_http{0}, exhausted{0}, handshakes_failed{0};
     std::atomic<std::size_t> kept{0};  // bytes of the bodies in progress
 };
 
