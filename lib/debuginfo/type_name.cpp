@@ -19,7 +19,8 @@ bool is_inline_namespace(std::string_view scope) { return scope == "__cxx11" || 
 
 bool is_default_argument(std::string_view argument) {
     for (const std::string_view start :
-         {"std::allocator<", "std::char_traits<", "std::less<", "std::hash<", "std::equal_to<", "std::default_delete<"})
+         {"std::allocator<", "std::char_traits<", "std::less<", "std::hash<", "std::equal_to<", "std::default_delete<",
+          "alloc::alloc::Global", "std::hash::random::RandomState", "std::collections::hash::map::RandomState"})
         if (argument.starts_with(start)) return true;
     return false;
 }

@@ -117,6 +117,27 @@ void DebugInfo::State::read_type(TypeId id) {
     types[id] = std::move(type);
 }
 
+// The alternatives of an enumeration of Rust that hold something. A single one (Option) is a member without a name; of several only one is there at a
+// time, as in a union.
+void DebugInfo::State::read_variants(Type& type, std::size_t module, Dwarf_Die& part) {
+    Dwarf_Die variant, member, payload, first;
+    if (::dwarf_child(&part, &variant) != 0) return;
+    std::vector<Member> filled;
+    do {
+        if (::dwarf_tag(&variant) != DW_TAG_variant || ::dwarf_child(&variant, &member) != 0) continue;
+        do {
+            if (::dwarf_tag(&member) != DW_TAG_member || !referred(member, payload) || ::dwarf_child(&payload, &first) != 0) continue;
+            bool holds = false;
+            do holds = holds || ::dwarf_tag(&first) == DW_TAG_member;
+            while (!holds && ::dwarf_siblingof(&first, &first) == 0);
+            if (holds)
+                filled.push_back({"", number(member, DW_AT_data_member_location).value_or(0), type_attribute(module, member), false});
+        } while (filled.size() < kMaxMembers && ::dwarf_siblingof(&member, &member) == 0);
+    } while (filled.size() < kMaxMembers && ::dwarf_siblingof(&variant, &variant) == 0);
+    if (filled.size() > 1) type.kind = Type::Kind::union_;
+    if (filled.size() == 1) type.members.push_back(std::move(filled.front()));
+}
+
 void DebugInfo::State::read_structure(Type& type, std::size_t module, Dwarf_Die& die) {
     Dwarf_Die child;
     if (::dwarf_child(&die, &child) != 0) return;
@@ -135,6 +156,7 @@ void DebugInfo::State::read_structure(Type& type, std::size_t module, Dwarf_Die&
                 while (type.arguments.size() < kMaxMembers && ::dwarf_siblingof(&argument, &argument) == 0);
             continue;
         }
+        if (tag == DW_TAG_variant_part) read_variants(type, module, child);
         if (tag != DW_TAG_member && tag != DW_TAG_inheritance) continue;
         const bool is_static = ::dwarf_hasattr(&child, DW_AT_external) != 0 || ::dwarf_hasattr(&child, DW_AT_declaration) != 0;
         if (is_static || ::dwarf_hasattr(&child, DW_AT_bit_size) != 0 || ::dwarf_hasattr(&child, DW_AT_data_bit_offset) != 0) continue;

@@ -19,9 +19,10 @@ struct ContainerRow {
     std::string_view name;  // what the type's name begins with
     Containers::Kind kind;
     Containers::Read read;
-    std::string_view member;  // its first own member; empty: at the start
-    std::uint64_t node;       // bytes of a node before the element
-    bool pair;                // the element is a key and a value
+    std::string_view member;       // its first own member; empty: at the start
+    std::uint64_t node;            // bytes of a node before the element
+    bool pair;                     // the element is a key and a value
+    std::string_view length = {};  // the member with its length, where that is not at a fixed place
 };
 
 namespace {
@@ -114,11 +115,16 @@ const ContainerPlan& Containers::plan(TypeId type) {
         {"std::string", Kind::text, &Containers::read_llvm_string, "__r_", 0, false},
         {"std::basic_string<", Kind::text, &Containers::read_llvm_string, "__r_", 0, false},
         {"std::shared_ptr<", Kind::one, &Containers::read_shared, "__ptr_", 0, false},
+        {"alloc::vec::Vec<", Kind::sequence, &Containers::read_rust_vector, "", 0, false, "len"},
+        {"alloc::string::String", Kind::text, &Containers::read_rust_vector, "", 0, false, "len"},
+        {"std::collections::hash::map::HashMap<", Kind::sequence, &Containers::read_rust_table, "ctrl", 0, false, "bucket_mask"},
+        {"std::collections::hash::set::HashSet<", Kind::sequence, &Containers::read_rust_table, "ctrl", 0, false, "bucket_mask"},
+        {"alloc::sync::Arc<", Kind::one, &Containers::read_rust_counted, "", 16, false},
+        {"alloc::rc::Rc<", Kind::one, &Containers::read_rust_counted, "", 16, false},
     };
     ContainerPlan plan;
     const Type whole = names_.type(type);
-    const bool can_be_one =
-        whole.kind == Type::Kind::structure && whole.name.starts_with("std::") && !whole.name.starts_with("std::string_view");
+    const bool can_be_one = whole.kind == Type::Kind::structure && !whole.name.starts_with("std::string_view");
     const auto start_of = [&](const ContainerRow& row) { return row.member.empty() ? first_pointer(type) : offset_of(type, row.member); };
     const auto* row = std::find_if(std::begin(kRows), std::end(kRows), [&](const ContainerRow& each) {
         return can_be_one && whole.name.starts_with(each.name) && start_of(each) != kNotFound;
@@ -126,6 +132,10 @@ const ContainerPlan& Containers::plan(TypeId type) {
     if (row != std::end(kRows)) {
         const auto argument = [&](std::size_t i) { return i < whole.arguments.size() ? whole.arguments[i] : 0; };
         plan.element = row->pair ? pair_of(argument(0), argument(1)) : argument(0);
+        if (row->read == &Containers::read_rust_table) {
+            const std::vector<TypeId> arguments = names_.type(type_within(type, "hashbrown::raw::RawTable<")).arguments;
+            plan.element = arguments.empty() ? 0 : arguments.front();
+        }
         plan.element_size = size_of(plan.element);
         const std::uint64_t alignment = std::max<std::uint64_t>(alignment_of(plan.element), 1);
         plan.element_at = (row->node + alignment - 1) / alignment * alignment;
@@ -137,6 +147,7 @@ const ContainerPlan& Containers::plan(TypeId type) {
         }
         plan.plain = names_.type(plan.element).kind == Type::Kind::scalar;
         plan.start = start_of(*row);
+        plan.length = row->length.empty() ? 0 : offset_of(type, row->length) - plan.start;
         plan.kind = row->kind;
         plan.read = row->read;
     }
@@ -149,7 +160,8 @@ TypeId Containers::element(TypeId type) { return plan(type).element; }
 bool Containers::holds_numbers(TypeId type) {
     const ContainerPlan& found = plan(type);
     if (found.kind == Kind::text) return true;
-    const bool only_elements = found.read == &Containers::read_vector || found.read == &Containers::read_unique;
+    const bool only_elements =
+        found.read == &Containers::read_vector || found.read == &Containers::read_unique || found.read == &Containers::read_rust_vector;
     return only_elements && found.plain && found.element_size > 1;
 }
 
@@ -303,6 +315,52 @@ Contents Containers::read_string(const ContainerPlan&, std::uint64_t address, co
 
 Contents Containers::read_llvm_string(const ContainerPlan&, std::uint64_t address, const TakeBlock& take) {
     return (word(address) & 1) == 0 ? Contents{} : read_text(word(address + 16), word(address + 8), take);
+}
+
+TypeId Containers::type_within(TypeId type, std::string_view name, int depth) {
+    if (names_.type(type).name.starts_with(name)) return type;
+    if (depth > kDeepestMember || names_.type(type).kind != Type::Kind::structure) return 0;
+    const std::vector<debuginfo::Member> members = names_.type(type).members;
+    for (const auto& member : members)
+        if (const TypeId found = type_within(member.type, name, depth + 1); found != 0) return found;
+    return 0;
+}
+
+Contents Containers::read_rust_vector(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+    Contents contents;
+    const std::uint64_t begin = word(address), length = word(address + plan.length), size = std::max<std::uint64_t>(plan.element_size, 1);
+    const BlockId block = index_.find(begin);
+    if (block == kNoBlock || length > (index_[block].end() - begin) / size || !take(begin)) return contents;
+    contents.used.push_back({begin, {begin, begin + length * size}});
+    contents.count = length;
+    if (plan.element_size == 0 || plan.plain) return contents;
+    contents.elements.reserve(length);
+    for (std::uint64_t i = 0; i < length; ++i) contents.elements.push_back(begin + i * size);
+    return contents;
+}
+
+Contents Containers::read_rust_table(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+    Contents contents;
+    const std::uint64_t control = word(address), mask = word(address + plan.length), size = plan.element_size;
+    const BlockId block = index_.find(control);
+    if (block == kNoBlock || mask >= index_[block].end() - control || !take(control)) return contents;
+    const std::uint64_t before = control - index_[block].address;
+    for (std::uint64_t i = 0; i <= mask; ++i) {
+        std::uint8_t state = 0;
+        if (!image_.read(control + i, &state, sizeof state) || state >= 128) continue;
+        ++contents.count;
+        if (size > 0 && !plan.plain && (i + 1) * size <= before) contents.elements.push_back(control - (i + 1) * size);
+    }
+    return contents;
+}
+
+Contents Containers::read_rust_counted(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {
+    Contents contents;
+    const std::uint64_t counters = word(address);
+    if (index_.find(counters) == kNoBlock || !take(counters)) return contents;
+    contents.count = 1;
+    if (plan.element_size > 0 && !plan.plain) contents.elements.push_back(counters + plan.element_at);
+    return contents;
 }
 
 Contents Containers::read_unique(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take) {

@@ -55,7 +55,8 @@ class Naming {
         named.holder.module = root.module;
         const auto symbol = names_.data_symbol(root.begin);
         if (const auto variable = names_.variable_at(root.begin)) {
-            const bool mangled = symbol && symbol->name.starts_with("_Z");
+            // rustc's names end with a hash.
+            const bool mangled = symbol && symbol->name.starts_with("_Z") && symbol->name.find("17h") == std::string::npos;
             named.holder.path = debuginfo::short_type_name(mangled ? debuginfo::demangle(symbol->name.c_str()) : variable->name);
             set_variable(named, *variable);
             return;

@@ -119,6 +119,31 @@ TEST_CASE("blocks of jemalloc have their holders, and what its threads keep free
     CHECK(lost.lost_blocks <= kElements);
 }
 
+TEST_CASE("statics of Rust have their containers and elements" *
+          doctest::skip(!std::filesystem::exists(std::string(KNOWN_HOLDERS_DIR) + "/rust"))) {
+    const struct {
+        const char* how;
+        const char* path;
+        const char* type;
+    } cases[] = {{"vec", "known_holders::EVENTS.data.value", "alloc::vec::Vec<known_holders::Event>"},
+                 {"map", "known_holders::BY_ID.data.value", "std::collections::hash::map::HashMap<u64, alloc::string::String>"},
+                 {"set", "known_holders::SEEN.data.value", "std::collections::hash::set::HashSet<alloc::string::String>"},
+                 {"shared", "known_holders::SHARED.data.value", "alloc::vec::Vec<alloc::string::String>"},
+                 {"boxed", "known_holders::BOXED.data.value->texts", "alloc::vec::Vec<alloc::string::String>"},
+                 {"enum", "known_holders::SHAPES.data.value", "alloc::vec::Vec<known_holders::Shape>"}};
+    for (const auto& each : cases) {
+        INFO(std::string(each.how));
+        const HolderReport report = Program("rust", each.how).look();
+        REQUIRE_FALSE(report.holders.empty());
+        const Holder& first = report.holders.front();
+        CHECK(first.path == std::string(each.path));
+        CHECK(first.type == std::string(each.type));
+        CHECK(first.elements == kElements);
+        CHECK(static_cast<double>(first.bytes) > 0.9 * static_cast<double>(report.bytes));
+        CHECK(report.lost_bytes < 4096);
+    }
+}
+
 TEST_CASE("a local variable of a waiting function holds its elements, in the main thread and in others") {
     for (const char* variant : {"gcc-O0", "gcc-O2"}) {
         INFO(variant);

@@ -73,6 +73,7 @@ struct DebugInfo::State {
     TypeId add(Type type);
     void read_type(TypeId id);
     void read_structure(Type& type, std::size_t module, Dwarf_Die& die);
+    void read_variants(Type& type, std::size_t module, Dwarf_Die& part);
     void read_array(Type& type, std::size_t module, Dwarf_Die& die);
 
     std::optional<Variable> variable(std::size_t module, Dwarf_Off place);

@@ -1,4 +1,4 @@
-// Reads containers and smart pointers of libstdc++ and libc++ out of a copy of a process's memory, by their layout.
+// Reads containers and smart pointers of libstdc++, libc++ and Rust's standard library out of a copy of a process's memory, by their layout.
 //
 // Layouts (GCC 5 and later, the C++11 ABI; bits/stl_*.h, bits/hashtable.h):
 //   vector              begin, end, end of storage
@@ -17,6 +17,12 @@
 //   unordered_...       nodes {next, hash, element}
 //   deque               {array of pointers: begin of its block, first used, behind the last}, place of the first element, number of elements
 //   string              bit 0: not in place; then capacity, length, pointer
+//
+// Of Rust, whose compiler orders members as it likes:
+//
+//   Vec, String         pointer, length
+//   HashMap, HashSet    elements before, and a byte for each behind the address of these bytes (hashbrown); below 128: the element is there
+//   Arc, Rc             pointer to two counters and the object
 //
 // Where the parts begin in an object is looked up by the names of their members, as allocators and deleters can come before.
 //
@@ -95,6 +101,10 @@ class Containers {
     Contents read_llvm_tree(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
     Contents read_llvm_deque(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
     Contents read_llvm_string(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_rust_vector(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_rust_table(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    Contents read_rust_counted(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
+    debuginfo::TypeId type_within(debuginfo::TypeId type, std::string_view name, int depth = 0);
     Contents read_nodes(const ContainerPlan& plan, std::uint64_t root, std::uint64_t children, const TakeBlock& take);
     Contents read_text(std::uint64_t text, std::uint64_t length, const TakeBlock& take);
     Contents read_unique(const ContainerPlan& plan, std::uint64_t address, const TakeBlock& take);
@@ -111,6 +121,7 @@ struct ContainerPlan {
     Containers::Read read = nullptr;
     debuginfo::TypeId element = 0;
     std::uint64_t start = 0;         // where its own members begin
+    std::uint64_t length = 0;        // where its length is, from there; can be before
     std::uint64_t element_size = 0;  // 0: not known
     std::uint64_t element_at = 0;    // within a node
     bool array = false;              // unique_ptr<T[]>
