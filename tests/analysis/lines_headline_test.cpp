@@ -294,6 +294,21 @@ TEST_CASE("an interpreter's own lines are no user code, and the report says what
     }
 }
 
+TEST_CASE("the statement that starts a Python program is not named for all that it allocates, and a package's script is no user code") {
+    for (const test::At& start : {test::At{"<module>", "/srv/app.py", 40}, {"<module>", "/usr/bin/gunicorn", 33}}) {
+        test::ProfileBuilder builder;
+        builder.profile().command = "gunicorn: worker [app]";
+        const TraceId made =
+            builder.trace({{"dumps", "/usr/lib/python3.11/json/__init__.py", 231}, {"handle", "/srv/app.py", 30}, start}, "");
+        const TraceId kept = builder.trace({{"keep", "/srv/app.py", 12}, {"handle", "/srv/app.py", 28}, start}, "");
+        const TraceId inner = builder.trace({{"feed", "/usr/lib/python3.11/asyncio/streams.py", 90}, start}, "");
+        const LineReport report = report_of(builder, {{made, 500, 1000, 0}, {kept, 300, 1000, 0}, {inner, 200, 1000, 0}});
+        CHECK(headline_of(report) == "/srv/app.py:30");
+        CHECK(report.runtime == Runtime::python);
+        CHECK(report.unavailable.empty());
+    }
+}
+
 TEST_CASE("a native service that is called like an interpreter stays native") {
     test::ProfileBuilder builder;
     builder.profile().command = "./node --port 80";

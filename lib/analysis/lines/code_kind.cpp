@@ -39,6 +39,11 @@ bool is_python_library(std::string_view file) {
     return file.ends_with(".py") && (is_python_package(file) || contains(file, "/lib/python2.") || contains(file, "/lib/python3"));
 }
 
+// The script that is installed for a package (/usr/bin/gunicorn) only calls the package's main function.
+bool is_package_script(std::string_view file, std::string_view function) {
+    return function == kPythonModule && contains(file, "/bin/") && !file.ends_with(".py");
+}
+
 // Node's own modules and installed packages.
 bool is_node_library(std::string_view file) { return file.starts_with("node:") || contains(file, "/node_modules/"); }
 
@@ -151,6 +156,7 @@ class Kinds {
                     place->second = CodeKind::user;
                 kind = place->second;
                 if (kind == CodeKind::user && function != 0 && is_library(function)) kind = CodeKind::library;
+                if (is_package_script(profile_.string(frame.file), profile_.string(frame.function))) kind = CodeKind::library;
                 kinds_[i] = kind;
                 return true;
             });
@@ -344,7 +350,10 @@ Runtime runtime_of(const HeapProfile& profile) {
         const bool library = contains(profile.string(StringId{module}), ".so");
         if (!library || runtime == Runtime::java || runtime == of_program) return runtime;
     }
-    return Runtime::native;
+    // An agent that was attached may have met no stack of the interpreter's own code. (A profile of Node.js has such lines only.)
+    const auto interpreted = std::count_if(profile.ips.begin(), profile.ips.end(), [](const InstructionPointer& ip) { return !ip.module; });
+    const bool mostly = static_cast<std::size_t>(interpreted) * 2 > profile.ips.size();
+    return mostly && has_python_lines(profile) && of_program != Runtime::node ? Runtime::python : Runtime::native;
 }
 
 bool has_python_lines(const HeapProfile& profile) {

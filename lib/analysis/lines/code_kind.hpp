@@ -50,5 +50,7 @@ std::map<std::uint32_t, Runtime> runtime_modules(const HeapProfile& profile);
 Runtime runtime_of(const HeapProfile& profile);
 // Whether its stacks have functions of Python, as those that leakline's agent records do.
 bool has_python_lines(const HeapProfile& profile);
+// What Python calls the function of a module's own statements.
+inline constexpr std::string_view kPythonModule = "<module>";
 
 }  // namespace leakline::analysis

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "analysis/lines/code_kind.hpp"
 #include "analysis/lines/internal/callers.hpp"
 #include "analysis/lines/internal/shared_caller.hpp"
 #include "analysis/lines/internal/user_lines.hpp"
@@ -79,8 +80,9 @@ class Chooser {
 
         const auto [largest, largest_bytes] = largest_line(of_site);
         std::vector<std::uint32_t> most;  // that most passes through, the innermost first
+        // What starts a program in Python (asyncio.run(main())) has all that it ever allocates.
         for (std::uint32_t i = 0; i < user_.size(); ++i)
-            if (share(i) >= kMainShare) most.push_back(i);
+            if (share(i) >= kMainShare && (user_[i].function != kPythonModule || largest == i || !largest)) most.push_back(i);
         std::stable_sort(most.begin(), most.end(), [&](std::uint32_t a, std::uint32_t b) { return through[a].depth < through[b].depth; });
         if (!largest && most.empty()) return std::nullopt;
         if (most.empty()) return named(*largest, *largest);
