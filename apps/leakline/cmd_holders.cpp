@@ -60,7 +60,7 @@ holders::HolderOptions search_options(Nanoseconds since, const Interruption& int
 void warn_of_python(HolderReport& report) {
     if (runtime_of_module(report.command) == Runtime::python)
         report.warnings.push_back(
-            report.process != 0
+            report.core.empty()
                 ? "these are variables of the interpreter, not of Python: --since 60s finds those that hold what is allocated from now on"
                 : "these are variables of the interpreter, not of Python, which core files do not show");
 }

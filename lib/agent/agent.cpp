@@ -289,7 +289,7 @@ void begin_asked_search() {
     SearchState asked = SearchState::asked;
     if (segment.header->search.load(kRelaxed) == asked &&
         segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))
-        python::search_holders({segment, !attached, &begin_copying, &end_copying, &begin_copy});
+        (attached ? python::search_holders_here : python::search_holders)({segment, !attached, &begin_copying, &end_copying, &begin_copy});
 }
 
 namespace {

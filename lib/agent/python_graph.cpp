@@ -38,7 +38,8 @@ bool Interpreter::find() {
     look_up(disable_collector, "PyGC_Disable");
     return look_up(is_initialized, "Py_IsInitialized") &&
            (look_up(is_finalizing, "Py_IsFinalizing") || look_up(is_finalizing, "_Py_IsFinalizing")) &&
-           look_up(add_pending_call, "Py_AddPendingCall") && look_up(modules, "PyImport_GetModuleDict") &&
+           look_up(add_pending_call, "Py_AddPendingCall") && look_up(take_lock, "PyGILState_Ensure") &&
+           look_up(give_lock, "PyGILState_Release") && look_up(modules, "PyImport_GetModuleDict") &&
            look_up(main_interpreter, "PyInterpreterState_Main") && look_up(first_interpreter, "PyInterpreterState_Head") &&
            look_up(next_interpreter, "PyInterpreterState_Next") && look_up(first_thread, "PyInterpreterState_ThreadHead") &&
            look_up(next_thread, "PyThreadState_Next") && look_up(next_in_dict, "PyDict_Next") &&

@@ -521,12 +521,9 @@ void make_copy() {
     if (copy_id <= 0) search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
 }
 
-// In the interpreter's main thread, with its lock held, between two instructions.
-int copy_now(void*) {
-    ThreadState& thread = thread_state;
-    if (thread.busy) return 0;
+// With the interpreter's lock held, and no instruction begun.
+void copy_now() {
     const int error = errno;
-    thread.busy = true;
     const std::uint64_t begin = now_ns(CLOCK_MONOTONIC);
     sigset_t all, before;
     ::sigfillset(&all);
@@ -543,23 +540,44 @@ int copy_now(void*) {
         search.end();
     }
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+}
+
+int copy_between_instructions(void*) {
+    ThreadState& thread = thread_state;
+    if (thread.busy) return 0;
+    thread.busy = true;
+    copy_now();
     asm volatile("" : : : "memory");
     thread.busy = false;
-    errno = error;
     return 0;
+}
+
+bool may_search(const Search& asked) {
+    search = asked;
+    SegmentHeader& header = *search.segment.header;
+    if (interpreter.add_pending_call == nullptr || known_layout() == nullptr) header.search.store(SearchState::impossible, kRelaxed);
+    // Its lock exists while the interpreter does.
+    else if (interpreter.is_initialized() == 0 || interpreter.is_finalizing() != 0)
+        header.search.store(SearchState::asked, kRelaxed);
+    else
+        return true;
+    return false;
 }
 
 }  // namespace
 
 void search_holders(const Search& asked) {
-    search = asked;
-    if (interpreter.add_pending_call == nullptr || known_layout() == nullptr)
-        search.segment.header->search.store(SearchState::impossible, kRelaxed);
-    // Its lock exists while the interpreter does. The queue may be full: then it is tried again.
-    else if (interpreter.is_initialized() == 0 || interpreter.is_finalizing() != 0)
+    // The queue may be full: then it is tried again.
+    if (may_search(asked) && interpreter.add_pending_call(&copy_between_instructions, nullptr) != 0)
         search.segment.header->search.store(SearchState::asked, kRelaxed);
-    else if (interpreter.add_pending_call(&copy_now, nullptr) != 0)
-        search.segment.header->search.store(SearchState::asked, kRelaxed);
+}
+
+void search_holders_here(const Search& asked) {
+    if (!may_search(asked)) return;
+    const int state = interpreter.take_lock();
+    copy_now();
+    interpreter.give_lock(state);
 }
 
 }  // namespace leakline::agent::python

@@ -9,7 +9,7 @@ namespace leakline::agent::python {
 namespace {
 
 // The C library's square root is in a library of its own.
-double square_root(double value) { return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value))); }
+double square_root(double value) { return value > 0 ? _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value))) : 0; }
 
 }  // namespace
 
@@ -40,8 +40,11 @@ bool TypeCounts::count(const Graph& graph, bool all_sampled) {
         type->variance += held.growth * (held.growth - static_cast<double>(held.size));  // est^2 (1 - p), with p = size / est
         const auto object = reinterpret_cast<std::uint64_t>(graph[held.node].object);
         if (object < held.address || object - held.address >= held.size) continue;  // only memory of the object
-        type->sampled += held.bytes / static_cast<double>(held.size);
-        type->young += held.growth / static_cast<double>(held.size);
+        const double objects = held.bytes / static_cast<double>(held.size), young = held.growth / static_cast<double>(held.size);
+        type->sampled += objects;
+        type->young += young;
+        type->sampled_squares += objects * objects;
+        type->young_squares += young * young;
     }
     return true;
 }
@@ -50,12 +53,16 @@ void TypeCounts::put() const {
     for (unsigned i = 0; i < kMaxTypes; ++i) {
         const Type& type = types_[i];
         if (type.type == nullptr || type.objects <= 0) continue;
+        double growth = type.young < type.objects ? type.young : type.objects, variance = type.young_squares;
         // The share of the samples that is young has a smaller error than their number.
-        double growth = type.young < type.objects ? type.young : type.objects;
-        if (all_sampled_) growth = type.sampled > 0 ? type.objects * type.young / type.sampled : 0;
+        if (all_sampled_ && type.sampled > 0) {
+            const double share = type.young / type.sampled, scale = type.objects / type.sampled;
+            growth = share * type.objects;
+            variance = scale * scale * ((1 - 2 * share) * type.young_squares + share * share * type.sampled_squares);
+        }
         put_mark("type\t");
         put_type(type.type);
-        for (const double value : {type.objects, growth, type.bytes, type.growth, type.variance > 0 ? square_root(type.variance) : 0}) {
+        for (const double value : {type.objects, growth, square_root(variance), type.bytes, type.growth, square_root(type.variance)}) {
             tab();
             put_count(value);
         }

@@ -33,7 +33,7 @@ constexpr std::size_t kLongestName = 1000, kMaxHolders = 1000, kMaxTypes = 100'0
 //   lost BLOCKS BYTES        growth of objects that only keep each other alive, with all that they lead to
 //   frame FILE LINE GROWTH   of what was named last
 //   program FILE             of the module __main__
-//   type NAME OBJECTS GROWTH_OBJECTS BYTES GROWTH ERROR_OF_GROWTH
+//   type NAME OBJECTS GROWTH ITS_ERROR BYTES GROWTH ITS_ERROR      objects, then bytes; standard errors
 //   end
 struct Variable {
     bool global = false;
@@ -200,7 +200,7 @@ class AnswerReader {
             found_.lost_bytes += number(fields[2]);
         } else if (kind == "program" && fields.size() == 2) {
             program_ = name_of(fields[1]);
-        } else if (kind == "type" && fields.size() == 7) {
+        } else if (kind == "type" && fields.size() == 8) {
             end_holder();
             add_type(fields);
         } else if (kind == "frame" && fields.size() == 4 && lines_ != nullptr) {
@@ -218,13 +218,14 @@ class AnswerReader {
         std::string name = type_name(fields[1]);
         const auto [found, added] = types_.try_emplace(name, found_.types.size());
         if (added && found_.types.size() == kMaxTypes) return void(types_.erase(found));
-        if (added) found_.types.push_back({std::move(name), 0, 0, 0, 0, {}});
+        if (added) found_.types.push_back({std::move(name), 0, 0, 0, 0, {}, {}});
         ObjectType& type = found_.types[found->second];
         type.objects += number(fields[2]);
         type.growth_objects += static_cast<std::int64_t>(number(fields[3]));
-        type.bytes += number(fields[4]);
-        type.growth_bytes += static_cast<std::int64_t>(number(fields[5]));
-        type.growth_error_bytes = std::hypot(type.growth_error_bytes.value_or(0), static_cast<double>(number(fields[6])));
+        type.growth_error_objects = std::hypot(type.growth_error_objects.value_or(0), static_cast<double>(number(fields[4])));
+        type.bytes += number(fields[5]);
+        type.growth_bytes += static_cast<std::int64_t>(number(fields[6]));
+        type.growth_error_bytes = std::hypot(type.growth_error_bytes.value_or(0), static_cast<double>(number(fields[7])));
     }
     void begin_holder(const std::vector<std::string_view>& fields) {
         current_.emplace();
@@ -293,8 +294,8 @@ std::string answer_of(const PythonHolders& found) {
     answer += fmt::format("lost\t{}\t{}\n", found.lost_blocks, found.lost_bytes);
     add_lines(found.lost);
     for (const ObjectType& type : found.types)
-        answer += fmt::format("type\t{}\t{}\t{}\t{}\t{}\t{:.0f}\n", type.name, type.objects, type.growth_objects, type.bytes,
-                              type.growth_bytes, type.growth_error_bytes.value_or(0));
+        answer += fmt::format("type\t{}\t{}\t{}\t{:.0f}\t{}\t{}\t{:.0f}\n", type.name, type.objects, type.growth_objects,
+                              type.growth_error_objects.value_or(0), type.bytes, type.growth_bytes, type.growth_error_bytes.value_or(0));
     return answer + "end\n";
 }
 

@@ -188,6 +188,7 @@ HolderReport growth_between_searches(const HolderReport& before, HolderReport af
         const auto found = objects.find(type.name);
         type.growth_objects =
             static_cast<std::int64_t>(type.objects) - static_cast<std::int64_t>(found != objects.end() ? found->second : 0);
+        type.growth_error_objects.reset();
     }
     after.since = since;
     after.growth_bytes = static_cast<std::int64_t>(after.bytes) - static_cast<std::int64_t>(before.bytes);

@@ -187,6 +187,7 @@ std::string V8Profiles::add(std::string_view text, Nanoseconds at) {
 
 HeapProfile V8Profiles::take() {
     profile_.source = "V8 sampling heap profile";
+    profile_.command = "node";
     Sampling sampling;
     sampling.samples = sizes_.size();
     if (!sizes_.empty()) {

@@ -36,8 +36,8 @@ struct ObjectType {
     std::string name;           // "dict", "app.Event"
     std::uint64_t objects = 0;  // counted
     Bytes bytes = 0;
-    std::int64_t growth_objects = 0, growth_bytes = 0;  // of those that are left of what was made since a time
-    std::optional<double> growth_error_bytes;           // the standard error
+    std::int64_t growth_objects = 0, growth_bytes = 0;               // of those that are left of what was made since a time
+    std::optional<double> growth_error_objects, growth_error_bytes;  // standard errors; nothing: counted
 };
 
 // A member of the elements of a container (or of the objects behind a pointer) that holds much of its memory.

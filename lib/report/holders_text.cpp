@@ -67,7 +67,8 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
     };
     add_place("<-", holder.file, holder.line);
     add_place("member", holder.member_file, holder.member_line);
-    if (holder.root == Holder::Root::thread_local_variable || holder.root == Holder::Root::local) add_row(text, "thread " + holder.thread);
+    if ((holder.root == Holder::Root::thread_local_variable || holder.root == Holder::Root::local) && !holder.thread.empty())
+        add_row(text, "thread " + holder.thread);
     for (const HolderPart& part : holder.parts) {
         const std::string what = contents_text(part.type, part.elements);
         add_row(text, fmt::format("  {:>10}  {}{}{}", size_text(part.bytes), part.path, what.empty() ? "" : "  ", what));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/quantities.hpp"
 #include "base/utf8.hpp"
@@ -15,9 +16,25 @@ namespace leakline::report {
 namespace {
 
 constexpr std::size_t kLongestName = 60;
+constexpr double kSigmas = 1.96;  // of a 95 % interval
 
 std::string signed_count(std::int64_t count) {
     return fmt::format("{}{}", count < 0 ? "-" : "+", format_count(static_cast<std::uint64_t>(count < 0 ? -count : count)));
+}
+
+// With its 95 % interval.
+std::string counted_growth(const ObjectType& type) {
+    const std::string growth = signed_count(type.growth_objects);
+    const double error = kSigmas * type.growth_error_objects.value_or(0);
+    return error < 0.5 ? growth : fmt::format("{} +- {}", growth, format_count(static_cast<std::uint64_t>(std::llround(error))));
+}
+
+// No more digits than are known.
+std::string rounded_growth(const ObjectType& type) {
+    const double error = kSigmas * type.growth_error_objects.value_or(0);
+    std::int64_t unit = 1;
+    while (error > static_cast<double>(unit) * 5) unit *= 10;
+    return signed_count((type.growth_objects + unit / 2) / unit * unit);
 }
 
 }  // namespace
@@ -26,8 +43,8 @@ std::string type_growth_words(const std::vector<ObjectType>& types) {
     constexpr std::size_t kShown = 3;
     std::string words;
     for (std::size_t i = 0; i < std::min(types.size(), kShown); ++i)
-        words += fmt::format("{}{} {} ({})", i == 0 ? "" : ", ", utf8_cut(types[i].name, kLongestName),
-                             signed_count(types[i].growth_objects), format_signed_bytes(static_cast<double>(types[i].growth_bytes)));
+        words += fmt::format("{}{} {} ({})", i == 0 ? "" : ", ", utf8_cut(types[i].name, kLongestName), rounded_growth(types[i]),
+                             format_signed_bytes(static_cast<double>(types[i].growth_bytes)));
     return words;
 }
 
@@ -48,12 +65,11 @@ std::vector<std::string> type_rows(const HolderReport& report, std::size_t most)
 void add_type_growth(TerminalText& text, const std::vector<ObjectType>& types) {
     if (types.empty()) return;
     text.heading("Growth by type");
-    text.line(fmt::format("  {:>11} {:>24} {:>11}  type", "objects", "bytes (95 %)", "now"));
+    text.line(fmt::format("  {:>20} {:>24} {:>11}  type", "objects (95 %)", "bytes (95 %)", "now"));
     for (std::size_t i = 0; i < std::min(types.size(), text.options().top); ++i) {
         const ObjectType& type = types[i];
-        text.line(fmt::format("  {:>11} {:>24} {:>11}  {}", signed_count(type.growth_objects),
-                              growth_text(type.growth_bytes, type.growth_error_bytes), format_count(type.objects),
-                              terminal_safe(utf8_cut(type.name, kLongestName))));
+        text.line(fmt::format("  {:>20} {:>24} {:>11}  {}", counted_growth(type), growth_text(type.growth_bytes, type.growth_error_bytes),
+                              format_count(type.objects), terminal_safe(utf8_cut(type.name, kLongestName))));
     }
 }
 
@@ -62,9 +78,9 @@ std::string html_type_growth(const std::vector<ObjectType>& types) {
     std::string rows;
     for (const ObjectType& type : types)
         rows += fmt::format("<tr><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td><code>{}</code></td></tr>\n",
-                            signed_count(type.growth_objects), growth_text(type.growth_bytes, type.growth_error_bytes),
-                            format_count(type.objects), html_cut(type.name));
-    return "<div class=\"scroll\"><table><thead><tr><th class=\"n\">objects</th><th class=\"n\">bytes (95 %)</th><th class=\"n\">objects "
+                            counted_growth(type), growth_text(type.growth_bytes, type.growth_error_bytes), format_count(type.objects),
+                            html_cut(type.name));
+    return "<div class=\"scroll\"><table><thead><tr><th class=\"n\">objects (95 %)</th><th class=\"n\">bytes (95 %)</th><th class=\"n\">objects "
            "now</th><th>type</th></tr></thead><tbody>\n" +
            rows + "</tbody></table></div>\n";
 }

@@ -106,7 +106,7 @@ TEST_CASE("a leak that nothing holds is lost blocks, or cycles") {
 }
 
 TEST_CASE("types grow if that is more than chance and a hundredth of all") {
-    const auto type = [](const char* name, std::int64_t growth, double error) { return ObjectType{name, 1, 0, 1, growth, error}; };
+    const auto type = [](const char* name, std::int64_t growth, double error) { return ObjectType{name, 1, 0, 1, growth, {}, error}; };
     const auto grown = analysis::grown_types({type("str", 5000, 100), type("by chance", 5000, 3000), type("little", 90, 1),
                                               type("dict", 90'000, 2000), type("freed", 0, 0), type("exact", 2000, 0)});
     REQUIRE(grown.size() == 3);

@@ -87,14 +87,15 @@ TEST_CASE("the same variable of several processes is one holder, and what is los
 TEST_CASE("objects are counted by type, and classes of the program are named after its file") {
     PythonHolders found;
     const std::string one =
-        "program\t/srv/app.py\ntype\t__main__.Event\t30\t20\t3000\t2000\t300\ntype\tdict\t7\t0\t0\t0\t0\ntype\tbad\t1\nend\n";
+        "program\t/srv/app.py\ntype\t__main__.Event\t30\t20\t3\t3000\t2000\t300\ntype\tdict\t7\t0\t0\t0\t0\t0\ntype\tbad\t1\nend\n";
     REQUIRE(heap::add_answer(one, found));
-    REQUIRE(heap::add_answer(one + "program\t/srv/app.py\ntype\t__main__.Event\t10\t5\t1000\t500\t400\nend\n", found));
+    REQUIRE(heap::add_answer(one + "program\t/srv/app.py\ntype\t__main__.Event\t10\t5\t4\t1000\t500\t400\nend\n", found));
     REQUIRE(found.types.size() == 2);
     const ObjectType& event = found.types[0];
     CHECK(event.name == "app.Event");
     CHECK(event.objects == 40);
     CHECK(event.growth_objects == 25);
+    CHECK(event.growth_error_objects == doctest::Approx(5));
     CHECK(event.bytes == 4000);
     CHECK(event.growth_bytes == 2500);
     CHECK(event.growth_error_bytes == doctest::Approx(500));
@@ -104,11 +105,12 @@ TEST_CASE("objects are counted by type, and classes of the program are named aft
 TEST_CASE("between two searches, types grow by their numbers of objects") {
     HolderReport before, after;
     before.bytes = 100;
-    before.types = {{"dict", 10, 0, 0, 0, {}}};
+    before.types = {{"dict", 10, 0, 0, 0, {}, {}}};
     after.bytes = 400;
-    after.types = {{"dict", 25, 0, 7, 300, {}}, {"app.Event", 3, 0, 2, 100, {}}};
+    after.types = {{"dict", 25, 0, 7, 300, 2.0, {}}, {"app.Event", 3, 0, 2, 100, {}, {}}};
     after = heap::growth_between_searches(before, after, std::chrono::seconds(5));
     CHECK(after.growth_bytes == 300);
     CHECK(after.types[0].growth_objects == 15);
+    CHECK_FALSE(after.types[0].growth_error_objects.has_value());
     CHECK(after.types[1].growth_objects == 3);
 }

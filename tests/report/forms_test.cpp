@@ -120,17 +120,18 @@ TEST_CASE("text says under the top line what holds the leak") {
 
 TEST_CASE("reports say which types of Python grow: three in a line, all in tables") {
     Diagnosis diagnosis = test::sample_diagnosis();
-    diagnosis.types = {{"dict", 12'345, 3'000'000, 12'001, 2'900'000, 50'000.0},
-                       {"str", 90'000, 2'000'000, 36'003, 1'900'000, 40'000.0},
-                       {"app.Event", 12'001, 700'000, 12'001, 700'000, 20'000.0},
-                       {"list", 2, 99, 1, 99, 1.0}};
+    diagnosis.types = {{"dict", 12'345, 3'000'000, 12'001, 2'900'000, {}, 50'000.0},
+                       {"str", 90'000, 2'000'000, 36'003, 1'900'000, 700.0, 40'000.0},
+                       {"app.Event", 12'001, 700'000, 12'001, 700'000, 0.0, 20'000.0},
+                       {"list", 2, 99, 1, 99, {}, 1.0}};
     RenderOptions options;
     options.width = 200;
     options.full = false;
     CHECK(contains(render("text", diagnosis, options),
-                   "\n  by type          dict +12,001 (+2.77 MiB), str +36,003 (+1.81 MiB), app.Event +12,001 (+684 KiB)\n"));
+                   "\n  by type          dict +12,001 (+2.77 MiB), str +36,000 (+1.81 MiB), app.Event +12,001 (+684 KiB)\n"));
     options.full = true;
-    CHECK(contains(render("text", diagnosis, options), "      +12,001    +684 KiB +- 38.3 KiB      12,001  app.Event\n"));
+    CHECK(contains(render("text", diagnosis, options), "               +12,001     +684 KiB +- 38.3 KiB      12,001  app.Event\n"));
+    CHECK(contains(render("text", diagnosis, options), "    +36,003 +- 1,372 "));
     CHECK(contains(render("html", diagnosis), "<td class=\"n\">12,001</td><td><code>app.Event</code></td>"));
     CHECK(contains(render("json", diagnosis), "\"growth_objects\": 36003"));
 }

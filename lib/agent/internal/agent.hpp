@@ -26,7 +26,8 @@ bool forget(void* block, SampledBlock& was);
 // Puts the sample back after a failed realloc.
 void remember(const SampledBlock& was);
 
-// Begins the search for Python's variables, if a reader has asked for it (SearchState). The segment must stay meanwhile.
+// Begins the search for Python's variables, if a reader has asked for it (SearchState). The segment must stay meanwhile. Attached: by the agent's
+// thread, which waits for the interpreter's lock.
 void begin_asked_search();
 
 // Of a library that was loaded with the program. argument_count, arguments: as main gets them.

@@ -15,6 +15,8 @@ struct Interpreter {
     int (*is_initialized)();
     int (*is_finalizing)();
     int (*add_pending_call)(int (*)(void*), void*);
+    int (*take_lock)();  // of the interpreter, by any thread
+    void (*give_lock)(int state);
     void* (*modules)();  // sys.modules of the calling thread's interpreter
     void* (*main_interpreter)();
     void* (*first_interpreter)();

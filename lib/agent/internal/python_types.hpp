@@ -17,8 +17,9 @@ class TypeCounts {
     struct Type {
         const void* type;  // null: unused
         double objects;
-        double sampled, young;           // of them, as estimated from the samples: all, and those that are growth
-        double bytes, growth, variance;  // of the samples; variance: of growth
+        double sampled, young;                  // of them, as estimated from the samples: all, and those that are growth
+        double sampled_squares, young_squares;  // sums of the squares of what each sample stands for
+        double bytes, growth, variance;         // of the samples; variance: of growth
     };
     static constexpr unsigned kMaxTypes = 1u << 15;  // a power of two
 

@@ -57,6 +57,7 @@ void fields(A& a, In<A, ObjectType>& type) {
     a("objects", type.objects);
     a("bytes", type.bytes);
     a("growth_objects", type.growth_objects);
+    a("growth_error_objects", type.growth_error_objects);
     a("growth_bytes", type.growth_bytes);
     a("growth_error_bytes", type.growth_error_bytes);
 }
