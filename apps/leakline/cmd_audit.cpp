@@ -75,7 +75,8 @@ int run_audit_command(AuditCommand& command, Output& output, const std::stop_tok
     if (stop.stop_requested()) return kInterrupted;
     if (failing != 0) return command.exits.leak();
     if (unread == 0) return kNoLeak;
-    return command.exits.inconclusive(output, fmt::format("{} units have errors: what they would show is not known", unread));
+    return command.exits.inconclusive(output,
+                                      fmt::format("{} units have errors or lack headers: what they would show is not known", unread));
 }
 
 }  // namespace

@@ -48,6 +48,15 @@ std::string module_name(const fs::path& file) {
     return name.empty() ? file.parent_path().filename().string() : name;
 }
 
+std::string listed(std::vector<std::string> parts) {
+    if (parts.size() > kMaxReasons) {
+        const std::size_t more = parts.size() - kMaxReasons;
+        parts.resize(kMaxReasons);
+        parts.push_back(fmt::format("and {} more", more));
+    }
+    return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 std::string joined(const std::vector<std::string>& parts) {
     std::string text;
     for (const std::string& part : parts) text += part + '\n';
@@ -130,14 +139,29 @@ class SourceLines {
     std::map<std::string, File> files_;
 };
 
-// In a unit with errors, calls and removals beside the growth may have been missed.
-void doubt_unread(const std::vector<Audit::FailedUnit>& failed, AuditFinding& finding) {
-    for (const AuditFinding::Site& site : finding.growth) {
-        const std::string& file = site.at.file;
-        if (std::none_of(failed.begin(), failed.end(), [&](const auto& unit) { return unit.file == file; })) continue;
-        finding.doubts.push_back(fmt::format("{} has errors: what else it does may be missed", file_name(file)));
-        finding.level = AuditFinding::Level::note;
-        return;
+bool has_word(std::string_view text, std::string_view word) {
+    const auto is_part = [&](std::size_t i) {
+        return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) != 0 || text[i] == '_');
+    };
+    for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1))
+        if ((at == 0 || !is_part(at - 1)) && !is_part(at + word.size())) return true;
+    return false;
+}
+
+// Code with errors that names the container, or the class of the nodes in it, may do more than is seen: remove.
+void doubt_unread(const Program& program, SourceLines& lines, AuditFinding& finding) {
+    std::vector<std::string> words = {finding.subject.substr(finding.subject.find_last_of(":.") + 1)};
+    std::string type = finding.type.substr(0, finding.type.find_last_not_of("*& ") + 1);
+    if (type.find('<') == type.npos && finding.type != type) words.push_back(type.substr(type.rfind(' ') + 1));
+    for (const Unread& unread : program.facts().unread) {
+        const std::string& file = program.text(unread.at.file);
+        for (std::uint32_t line = unread.at.line; line <= unread.end; ++line) {
+            const std::string text = lines.line(file, line);
+            if (std::none_of(words.begin(), words.end(), [&](const std::string& word) { return has_word(text, word); })) continue;
+            finding.doubts.push_back(fmt::format("{}:{} has errors and may do more to it than is seen", file_name(file), line));
+            finding.level = AuditFinding::Level::note;
+            return;
+        }
     }
 }
 
@@ -228,12 +252,16 @@ Audit run_audit(const AuditOptions& options) {
         std::string file = file_of(i);
         shorten(file);
         if (!outcome.failed.empty()) {
-            audit.failed.push_back({file, outcome.failed, false});
+            audit.failed.push_back({file, outcome.failed, false, false});
             continue;
         }
         if (!outcome.facts.errors.empty()) {
             outcome.facts.errors.resize(std::min(outcome.facts.errors.size(), kMaxReasons));
-            audit.failed.push_back({file, outcome.facts.errors, true});
+            if (!outcome.facts.missing.empty())
+                outcome.facts.errors.insert(outcome.facts.errors.begin(), "not found: " + listed(outcome.facts.missing));
+            audit.failed.push_back({file, outcome.facts.errors, true, false});
+        } else if (!outcome.facts.missing.empty()) {
+            audit.failed.push_back({file, {"not found, so what it declares was guessed: " + listed(outcome.facts.missing)}, true, true});
         }
         program.add(std::move(outcome.facts));
     }
@@ -247,9 +275,9 @@ Audit run_audit(const AuditOptions& options) {
     for (const RuleRow& rule : rules())
         for (AuditFinding& finding : rule.find(program)) {
             if (!is_wanted(finding, sources.wanted)) continue;
+            doubt_unread(program, lines, finding);
             lines.fill(finding);
             Shortening::each(finding, shorten);
-            doubt_unread(audit.failed, finding);
             audit.findings.push_back(std::move(finding));
         }
     for (const CodeLine& place : options.explain) {
@@ -257,9 +285,8 @@ Audit run_audit(const AuditOptions& options) {
         if (!audit.explained) continue;
         lines.fill(*audit.explained);
         Shortening::each(*audit.explained, shorten);
-        if (!audit.failed.empty())
-            audit.explained->doubts.push_back(
-                fmt::format("{} with errors: what they remove may be missed", counted(audit.failed.size(), "unit")));
+        doubt_unread(program, lines, *audit.explained);
+        audit.explained->level = AuditFinding::Level::error;
         break;
     }
     std::sort(audit.findings.begin(), audit.findings.end(), [](const AuditFinding& a, const AuditFinding& b) {

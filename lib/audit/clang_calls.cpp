@@ -343,7 +343,8 @@ void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string&
 
 // A local variable that is given to code which may keep it has another owner from then on.
 void BodyReader::note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project) {
-    if (!project && (closes_handle(word) || borrows_handle(word) || handle_of(word) != nullptr)) return;
+    const bool takes_over = word == "fdopen" || word == "fdopendir";  // closes the descriptor with what it returns
+    if (!project && !takes_over && (closes_handle(word) || borrows_handle(word) || handle_of(word) != nullptr)) return;
     for (const CXCursor argument : arguments)
         if (const auto on = access(tree_.plain(argument)); on && is_local(on->variable))
             here().paths.handed_on(on->variable, tree_.place(call));

@@ -183,6 +183,10 @@ void BodyReader::walk_unary(CXCursor expression) {
         if (op == "++" || op == "--")
             if (const auto on = access(inner[0]); on && tree_.type_facts(tree_.clang.getCursorType(inner[0])).integer)
                 add(op == "++" ? Operation::Kind::count_up : Operation::Kind::count_down, *on, expression, op);
+        // Who has the address of a handle may close it: pthread_cleanup_push(close_it, &fd).
+        if (tree_.is_address(expression))
+            if (const auto on = access(inner[0]); on && is_local(on->variable))
+                here().paths.handed_on(on->variable, tree_.place(expression));
         writes_ = op == "++" || op == "--" || op == "&";
     }
     walk_children(expression);

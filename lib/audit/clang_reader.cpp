@@ -10,7 +10,9 @@
 #include "audit/internal/bound_comments.hpp"
 #include "audit/internal/clang_body.hpp"
 #include "audit/internal/paths.hpp"
+#include "audit/internal/stand_ins.hpp"
 #include "base/error.hpp"
+#include "base/strings.hpp"
 #include "system/byte_source.hpp"
 
 namespace leakline::audit {
@@ -25,6 +27,18 @@ class UnitReader {
         : clang_(clang), tree_(clang, unit, facts_, roots, directory), body_(tree_, facts_) {}
 
     UnitFacts take() { return std::move(facts_); }
+
+    // Which functions an error of the compiler is in, or its line alone.
+    void note_unread(const CompilerError& error) {
+        if (error.file.empty()) return;
+        const Name file = tree_.name(tree_.absolute_name(error.file));
+        Unread unread{{file, error.line}, error.line};
+        for (const Unread& body : bodies_)
+            if (body.at.file == file && body.at.line <= error.line && error.line <= body.end) unread = body;
+        for (const Unread& known : facts_.unread)
+            if (known.at == unread.at) return;
+        facts_.unread.push_back(unread);
+    }
 
     void read(CXCursor scope) {
         for (const CXCursor declaration : tree_.children(scope)) read_declaration(declaration);
@@ -121,6 +135,7 @@ class UnitReader {
             if (overridden != nullptr) clang_.disposeOverriddenCursors(overridden);
         }
         facts_.functions.push_back(function);
+        bodies_.push_back({function.at, tree_.last_line(cursor)});
         body_.read_function(cursor, function.id);
     }
 
@@ -129,28 +144,54 @@ class UnitReader {
     ClangTree tree_;
     BodyReader body_;
     std::set<Name> seen_;
+    std::vector<Unread> bodies_;
 };
 
-// The compiler's error messages, with their places.
-std::vector<std::string> errors_of(const ClangApi& clang, CXTranslationUnit unit, std::size_t& count) {
-    std::vector<std::string> errors;
+// What stands around an error in the source.
+void note_source(std::string_view content, std::size_t offset, CompilerError& error) {
+    if (offset >= content.size()) return;
+    const std::size_t line = content.rfind('\n', offset) == content.npos || offset == 0 ? 0 : content.rfind('\n', offset - 1) + 1;
+    const std::string_view before = trim(content.substr(line, offset - line));
+    error.first = before.empty();
+    error.directive = before.starts_with('#') || (before.empty() && content[offset] == '#');
+    std::size_t end = offset;
+    while (end < content.size() && (std::isalnum(static_cast<unsigned char>(content[end])) != 0 || content[end] == '_')) ++end;
+    error.word = content.substr(offset, end - offset);
+    error.next = trim(content.substr(end, content.find('\n', end) - end));
+}
+
+std::vector<CompilerError> errors_of(const ClangApi& clang, CXTranslationUnit unit) {
+    std::vector<CompilerError> errors;
     const unsigned diagnostics = clang.getNumDiagnostics(unit);
     for (unsigned i = 0; i < diagnostics; ++i) {
         CXDiagnostic diagnostic = clang.getDiagnostic(unit, i);
         if (clang.getDiagnosticSeverity(diagnostic) >= CXDiagnostic_Error) {
-            ++count;
-            if (errors.size() < kKeptErrors) {
-                CXFile file = nullptr;
-                unsigned line = 0;
-                clang.getSpellingLocation(clang.getDiagnosticLocation(diagnostic), &file, &line, nullptr, nullptr);
-                const std::string message = take_text(clang, clang.getDiagnosticSpelling(diagnostic));
-                errors.push_back(file == nullptr ? message
-                                                 : fmt::format("{}:{}: {}", take_text(clang, clang.getFileName(file)), line, message));
+            CXFile file = nullptr;
+            CompilerError error;
+            unsigned offset = 0;
+            clang.getExpansionLocation(clang.getDiagnosticLocation(diagnostic), &file, &error.line, nullptr, &offset);
+            error.message = take_text(clang, clang.getDiagnosticSpelling(diagnostic));
+            if (file != nullptr) {
+                error.file = take_text(clang, clang.getFileName(file));
+                std::size_t size = 0;
+                const char* content = clang.getFileContents(unit, file, &size);
+                if (content != nullptr) note_source({content, size}, offset, error);
             }
+            errors.push_back(std::move(error));
         }
         clang.disposeDiagnostic(diagnostic);
     }
     return errors;
+}
+
+// The first of them, with their places.
+std::vector<std::string> messages_of(const std::vector<CompilerError>& errors) {
+    std::vector<std::string> messages;
+    for (std::size_t i = 0; i < std::min(errors.size(), kKeptErrors); ++i)
+        messages.push_back(errors[i].file.empty() ? errors[i].message
+                                                  : fmt::format("{}:{}: {}", errors[i].file, errors[i].line, errors[i].message));
+    if (errors.size() > kKeptErrors) messages.push_back(fmt::format("and {} more", errors.size() - kKeptErrors));
+    return messages;
 }
 
 struct Closing {
@@ -179,6 +220,52 @@ struct Unsaved {
     }
 };
 
+using Translation = std::unique_ptr<CXTranslationUnitImpl, Closing>;
+
+Translation parse(const ClangApi& clang, CXIndex index, const std::vector<std::string>& arguments, Unsaved& unsaved,
+                  const std::string& file) {
+    std::vector<const char*> pointers;
+    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+    CXTranslationUnit parsed = nullptr;
+    std::vector<CXUnsavedFile> files = unsaved.files();
+    const CXErrorCode code =
+        clang.parseTranslationUnit2FullArgv(index, nullptr, pointers.data(), static_cast<int>(pointers.size()), files.data(),
+                                            static_cast<unsigned>(files.size()), CXTranslationUnit_KeepGoing, &parsed);
+    if (code != CXError_Success || parsed == nullptr)
+        throw Error(ErrorKind::input, file, code == CXError_Crashed ? "libclang crashed on this unit" : "libclang cannot read this unit");
+    return Translation(parsed, Closing{&clang});
+}
+
+// The unit's file and all that it includes, absolute.
+std::set<std::string> files_of(const ClangApi& clang, CXTranslationUnit parsed, const ClangUnit& unit) {
+    struct Included {
+        const ClangApi* clang;
+        std::string directory;
+        std::set<std::string> files;
+    } included{&clang, unit.directory, {unit.file}};
+    clang.getInclusions(
+        parsed,
+        [](CXFile file, CXSourceLocation*, unsigned, CXClientData data) {
+            auto& to = *static_cast<Included*>(data);
+            const std::filesystem::path path = std::filesystem::path(to.directory) / take_text(*to.clang, to.clang->getFileName(file));
+            to.files.insert(path.lexically_normal().string());
+        },
+        &included);
+    return std::move(included.files);
+}
+
+// Those of the code.
+std::vector<std::string> files_within(const std::set<std::string>& files, const std::vector<std::string>& roots) {
+    std::vector<std::string> found;
+    for (const std::string& file : files)
+        if (std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return is_within(file, root); })) found.push_back(file);
+    return found;
+}
+
+bool is_cpp(const ClangUnit& unit) {
+    return !unit.file.ends_with(".c") || std::find(unit.arguments.begin(), unit.arguments.end(), "c++") != unit.arguments.end();
+}
+
 }  // namespace
 
 const std::string& clang_library() { return clang_api().library; }
@@ -196,48 +283,41 @@ ReadUnit read_clang_unit(const ClangUnit& unit, const std::vector<std::string>& 
         }
     }
     if (!clang.resource_directory.empty()) arguments.insert(arguments.end(), {"-resource-dir", clang.resource_directory});
-    arguments.insert(arguments.end(), {"-w", "-fsyntax-only", "-ferror-limit=20", "-Wno-error"});
-    arguments.push_back(unit.file);
-    std::vector<const char*> pointers;
-    for (const std::string& argument : arguments) pointers.push_back(argument.c_str());
+    // Newer versions of clang take a call without a declaration for an error.
+    arguments.insert(arguments.end(), {"-w", "-fsyntax-only", "-ferror-limit=0", "-Wno-error", "-Wno-error=implicit-function-declaration",
+                                       "-Wno-error=int-conversion"});
 
     const std::unique_ptr<void, Closing> index(clang.createIndex(0, 0), Closing{&clang});
-    CXTranslationUnit parsed = nullptr;
-    std::vector<CXUnsavedFile> files = unsaved.files();
-    const CXErrorCode code =
-        clang.parseTranslationUnit2FullArgv(index.get(), nullptr, pointers.data(), static_cast<int>(pointers.size()), files.data(),
-                                            static_cast<unsigned>(files.size()), CXTranslationUnit_KeepGoing, &parsed);
-    if (code != CXError_Success || parsed == nullptr)
-        throw Error(ErrorKind::input, unit.file,
-                    code == CXError_Crashed ? "libclang crashed on this unit" : "libclang cannot read this unit");
-    const std::unique_ptr<CXTranslationUnitImpl, Closing> translation(parsed, Closing{&clang});
+    StandIns stand_ins(is_cpp(unit));
+    Translation parsed;
+    std::vector<CompilerError> errors;
+    std::set<std::string> files;
+    do {
+        std::vector<std::string> all = arguments;
+        for (std::string& argument : stand_ins.arguments()) all.push_back(std::move(argument));
+        all.push_back(unit.file);
+        parsed.reset();
+        parsed = parse(clang, index.get(), all, unsaved, unit.file);
+        errors = errors_of(clang, parsed.get());
+        files = files_of(clang, parsed.get(), unit);
+    } while (stand_ins.learn(errors, files_within(files, roots)));
+
+    // With guessed macros an #error says nothing of the code.
+    if (!stand_ins.missing().empty()) std::erase_if(errors, [](const CompilerError& error) { return error.directive; });
 
     ReadUnit read;
-    UnitReader reader(clang, parsed, roots, unit.directory);
-    reader.read(clang.getTranslationUnitCursor(parsed));
+    UnitReader reader(clang, parsed.get(), roots, unit.directory);
+    reader.read(clang.getTranslationUnitCursor(parsed.get()));
+    for (const CompilerError& error : errors) reader.note_unread(error);
     read.facts = reader.take();
-    std::size_t count = 0;
-    read.facts.errors = errors_of(clang, parsed, count);
-    if (count > read.facts.errors.size()) read.facts.errors.push_back(fmt::format("and {} more", count - read.facts.errors.size()));
+    read.facts.errors = messages_of(errors);
+    read.facts.missing = stand_ins.missing();
 
-    struct Included {
-        const ClangApi* clang;
-        std::string directory;
-        std::set<std::string> files;
-    } included{&clang, unit.directory, {unit.file}};
-    clang.getInclusions(
-        parsed,
-        [](CXFile file, CXSourceLocation*, unsigned, CXClientData data) {
-            auto& to = *static_cast<Included*>(data);
-            const std::filesystem::path path = std::filesystem::path(to.directory) / take_text(*to.clang, to.clang->getFileName(file));
-            to.files.insert(path.lexically_normal().string());
-        },
-        &included);
     Names names(read.facts);
-    for (const std::string& file : included.files) {
+    for (const std::string& file : files) {
         std::error_code error;
         const std::filesystem::path real = std::filesystem::canonical(file, error);
-        if (error) continue;
+        if (error || stand_ins.own(real.string())) continue;
         const std::string path = real.string();
         read.files.push_back(path);
         if (std::none_of(roots.begin(), roots.end(), [&](const std::string& root) { return is_within(path, root); })) continue;

@@ -96,15 +96,19 @@ ClangTree::File& ClangTree::file(CXFile handle, CXSourceLocation at) {
     if (!added) return entry->second;
     File& file = entry->second;
     if (handle == nullptr) return file;
-    const std::filesystem::path path = std::filesystem::path(directory_) / text(clang.getFileName(handle));
-    std::error_code error;
-    const std::filesystem::path real = std::filesystem::canonical(path, error);
-    const std::string absolute = error ? path.lexically_normal().string() : real.string();
+    const std::string absolute = absolute_name(text(clang.getFileName(handle)));
     file.name = name(absolute);
     file.project = clang.Location_isInSystemHeader(at) == 0 &&
                    std::any_of(roots_.begin(), roots_.end(), [&](const std::string& root) { return is_within(absolute, root); });
     file.content = content_of(clang, unit_, handle);
     return file;
+}
+
+std::string ClangTree::absolute_name(const std::string& as_compiled) const {
+    const std::filesystem::path path = std::filesystem::path(directory_) / as_compiled;
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(path, error);
+    return error ? path.lexically_normal().string() : real.string();
 }
 
 bool ClangTree::in_project(CXCursor cursor) {
@@ -120,6 +124,12 @@ Place ClangTree::place(CXCursor cursor) {
     const CXSourceLocation at = clang.getCursorLocation(cursor);
     clang.getExpansionLocation(at, &handle, &line, nullptr, nullptr);
     return {file(handle, at).name, line};
+}
+
+std::uint32_t ClangTree::last_line(CXCursor cursor) const {
+    unsigned line = 0;
+    clang.getExpansionLocation(clang.getRangeEnd(clang.getCursorExtent(cursor)), nullptr, &line, nullptr, nullptr);
+    return line;
 }
 
 std::string ClangTree::lambda_of(CXType type) {
@@ -195,6 +205,14 @@ std::string ClangTree::unary_operator(CXCursor expression) const {
     const std::string_view content = content_of(clang, unit_, whole.file);
     std::string found = bare(slice(content, whole.begin, part.begin));
     return found.empty() ? bare(slice(content, part.end, whole.end)) : found;
+}
+
+bool ClangTree::is_address(CXCursor unary) const {
+    const Children inner = children(unary);
+    const CXType type = clang.getCanonicalType(clang.getCursorType(unary));
+    if (inner.size() != 1 || type.kind != CXType_Pointer) return false;
+    const CXType of = clang.getCanonicalType(clang.getCursorType(inner[0]));
+    return type_text(clang.getCanonicalType(clang.getPointeeType(type))) == type_text(of);
 }
 
 std::string ClangTree::text_before(CXCursor outer, CXCursor inner) const {

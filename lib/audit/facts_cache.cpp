@@ -90,7 +90,7 @@ std::optional<UnitFacts> FactsCache::find(const std::string& key) {
 
 void FactsCache::keep(const std::string& key, const ReadUnit& unit) {
     // A unit with errors is read again: what was missing may be there the next time.
-    if (folder_.empty() || !unit.facts.errors.empty()) return;
+    if (folder_.empty() || !unit.facts.errors.empty() || !unit.facts.missing.empty()) return;
     StoredFacts stored;
     for (const std::string& file : unit.files) stored.files.emplace_back(file, hash_of(file));
     stored.facts = unit.facts;

@@ -67,9 +67,10 @@ std::vector<Include> includes_of(std::string_view text) {
     return found;
 }
 
-std::vector<std::string> include_folders(const std::string& root, const std::vector<std::string>& sources) {
+std::vector<std::string> include_arguments(const std::string& root, const std::vector<std::string>& sources) {
     const auto headers = headers_below(root);
     std::map<std::string, std::size_t> needed;  // how many lines need a folder
+    std::set<std::string> angled;               // for #include <...>
     std::vector<std::string> open = sources;
     std::set<std::string> seen(open.begin(), open.end());
     std::error_code error;
@@ -95,20 +96,24 @@ std::vector<std::string> include_folders(const std::string& root, const std::vec
                     if (header.ends_with(tail) && (found.empty() || shared_length(header, here) > shared_length(found, here)))
                         found = header;
                 if (found.empty()) continue;
-                ++needed[found.substr(0, found.size() - tail.size())];
+                const std::string folder = found.substr(0, found.size() - tail.size());
+                ++needed[folder];
+                if (!include.quoted) angled.insert(folder);
             }
             if (seen.insert(found).second) open.push_back(std::move(found));
         }
     }
     std::vector<std::pair<std::string, std::size_t>> by_need(needed.begin(), needed.end());
     std::stable_sort(by_need.begin(), by_need.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-    std::vector<std::string> folders = {root};
-    if (fs::is_directory(fs::path(root) / "include", error)) folders.push_back((fs::path(root) / "include").string());
+    // The project's folders must not hide the system's headers: "dirent.h" for other systems.
+    std::vector<std::string> arguments = {"-I" + root};
+    if (fs::is_directory(fs::path(root) / "include", error)) arguments.push_back("-I" + (fs::path(root) / "include").string());
     for (const auto& [folder, lines] : by_need) {
-        if (folders.size() >= kMaxFolders) break;
-        if (std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+        if (arguments.size() >= kMaxFolders) break;
+        const std::string argument = (angled.contains(folder) ? "-idirafter" : "-iquote") + folder;
+        if (std::find(arguments.begin(), arguments.end(), argument) == arguments.end()) arguments.push_back(argument);
     }
-    return folders;
+    return arguments;
 }
 
 }  // namespace leakline::audit

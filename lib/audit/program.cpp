@@ -91,6 +91,7 @@ void for_each_name(UnitFacts& facts, const F& change) {
         change(memo.word);
         place(memo.at);
     }
+    for (Unread& unread : facts.unread) place(unread.at);
     for (Name& name : facts.service_words) change(name);
 }
 
@@ -173,6 +174,7 @@ void Program::add(UnitFacts unit) {
     append(facts_.memos, unit.memos);
     append(facts_.loops, unit.loops);
     append(facts_.service_words, unit.service_words);
+    append(facts_.unread, unit.unread);
     for (Bound& bound : unit.bounds)
         if (outside_.insert(fmt::format("b{}:{}", bound.at.file, bound.at.line)).second) facts_.bounds.push_back(bound);
     for (Variable& variable : unit.variables) {

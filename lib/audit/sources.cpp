@@ -146,15 +146,19 @@ void guess_arguments(std::vector<ClangUnit>& units, const std::string& root) {
     if (units.empty()) return;
     std::vector<std::string> files;
     for (const ClangUnit& unit : units) files.push_back(unit.file);
-    const std::vector<std::string> folders = include_folders(root, files);
+    const std::vector<std::string> folders = include_arguments(root, files);
     std::error_code error;
-    const bool has_config = fs::exists(fs::path(root) / "config.h", error);
-    const std::string standard = "-std=c++" + cpp_standard_of(root);
+    // config.h, or what it is made from.
+    static constexpr std::array<const char*, 5> configs = {"config.h", "config.h.in", "configure.ac", "configure.in", "configure"};
+    const bool has_config =
+        std::any_of(configs.begin(), configs.end(), [&](const char* name) { return fs::exists(fs::path(root) / name, error); });
+    // With the extensions that GCC has by default: "linux", "typeof".
+    const std::string standard = "-std=gnu++" + cpp_standard_of(root);
     for (ClangUnit& unit : units) {
-        unit.arguments.push_back("-I" + unit.directory);
-        for (const std::string& folder : folders) unit.arguments.push_back("-I" + folder);
+        unit.arguments.push_back("-iquote" + unit.directory);
+        unit.arguments.insert(unit.arguments.end(), folders.begin(), folders.end());
         if (has_config) unit.arguments.emplace_back("-DHAVE_CONFIG_H");
-        if (language_of(unit.file) == Language::cpp) unit.arguments.push_back(standard);
+        unit.arguments.push_back(language_of(unit.file) == Language::cpp ? standard : "-D_GNU_SOURCE");
     }
 }
 

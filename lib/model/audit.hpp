@@ -84,6 +84,7 @@ struct Audit {
         std::string file;
         std::vector<std::string> reasons;  // the first messages
         bool partly = false;               // what could be read of it is in the findings
+        bool guessed = false;              // all could be read, but what some headers declare was guessed: they are missing
     };
     std::vector<AuditFinding> findings;  // errors first, then warnings, then notes; by file and line within a level
     std::uint64_t units = 0, cached = 0, lines = 0;

@@ -89,8 +89,10 @@ std::string audit_text(const Audit& audit, const RenderOptions& options) {
     }
     if (!audit.failed.empty()) {
         text.heading("Not read, or not in full");
-        for (std::size_t i = 0; i < std::min(kMaxUnits, audit.failed.size()); ++i) {
-            const Audit::FailedUnit& unit = audit.failed[i];
+        std::vector<Audit::FailedUnit> failed = audit.failed;
+        std::stable_partition(failed.begin(), failed.end(), [](const Audit::FailedUnit& unit) { return !unit.guessed; });
+        for (std::size_t i = 0; i < std::min(kMaxUnits, failed.size()); ++i) {
+            const Audit::FailedUnit& unit = failed[i];
             text.line(fmt::format("  {}{}", terminal_safe(unit.file), unit.partly ? " (in part)" : ""));
             for (const std::string& reason : unit.reasons) text.line(text.paint("    " + terminal_safe(reason), Color::dim));
         }
@@ -101,8 +103,11 @@ std::string audit_text(const Audit& audit, const RenderOptions& options) {
                                   counted(audit.open(Level::warning), "warning"), counted(audit.open(Level::note), "note"),
                                   counted(audit.units, "unit"), format_count(audit.lines), counted(audit.containers, "container"));
     if (accepted != 0) sum += fmt::format("; {} accepted", accepted);
-    if (!audit.failed.empty())
-        sum += fmt::format("; {} with errors: what they would show is not known", counted(audit.failed.size(), "unit"));
+    const auto guessed = static_cast<std::size_t>(
+        std::count_if(audit.failed.begin(), audit.failed.end(), [](const Audit::FailedUnit& unit) { return unit.guessed; }));
+    if (audit.failed.size() != guessed)
+        sum += fmt::format("; {} with errors: what they would show is not known", counted(audit.failed.size() - guessed, "unit"));
+    if (guessed != 0) sum += fmt::format("; {} read without all headers: what these declare was guessed", counted(guessed, "unit"));
     if (notes != 0 && !options.notes) sum += "; --notes lists the notes";
     text.line(sum);
     text.warnings(audit.warnings);

@@ -46,14 +46,60 @@ TEST_CASE("fetched code is left out, however its folder is written" NEEDS_CLANG)
     }
 }
 
-TEST_CASE("growth in a unit with errors is a note: what was missed may remove" NEEDS_CLANG) {
+TEST_CASE("growth of what code with errors names is a note, errors elsewhere do not matter" NEEDS_CLANG) {
+    const auto audit = [](const std::string& other) {
+        Project project;
+        project.add("service.cpp", service("std::vector<std::string> kept;\nvoid other() {\n" + other + "\n}\n", "kept.push_back(text);"));
+        const Audit found = project.audit();
+        CHECK(found.failed.size() == 1);
+        REQUIRE(found.findings.size() == 1);
+        return found.findings[0];
+    };
+    const AuditFinding named = audit("unknown_function(kept);");
+    CHECK(named.level == Level::note);
+    CHECK(named.doubts.back() == "service.cpp:7 has errors and may do more to it than is seen");
+    CHECK(audit("unknown_function(kept_elsewhere);").level == Level::warning);
+}
+
+TEST_CASE("a unit is read with stand-ins for headers that are missing" NEEDS_CLANG) {
     Project project;
-    project.add("service.cpp", service("std::vector<std::string> kept;", "kept.push_back(text); unknown_function(kept);"));
+    project.add("service.c",
+                "#include <missing/library.h>\n#include <stdlib.h>\n#include <sys/socket.h>\n"
+                "struct node { struct node *next; json_t *value; struct library_key key; };\nstatic struct node *kept;\n"
+                "static void keep(json_t *value) {\n    struct node *e = malloc(sizeof *e);\n    e->value = value;\n"
+                "    library_fill(&e->key, LIBRARY_FLAGS, LIBRARY_VERSION);\n    e->key.owner = 0;\n    e->next = kept;\n    kept = e;\n}\n"
+                "int main(void) {\n    for (;;) keep(library_parse(accept(3, 0, 0)));\n}\n");
     const Audit audit = project.audit();
-    CHECK(audit.failed.size() == 1);
+    REQUIRE(audit.failed.size() == 1);
+    CHECK(audit.failed[0].guessed);
+    CHECK(audit.failed[0].reasons == std::vector<std::string>{"not found, so what it declares was guessed: missing/library.h"});
     REQUIRE(audit.findings.size() == 1);
-    CHECK(audit.findings[0].level == Level::note);
-    CHECK(audit.findings[0].doubts.back() == "service.cpp has errors: what else it does may be missed");
+    CHECK(audit.findings[0].subject == "kept");
+    CHECK(audit.findings[0].level == Level::warning);
+}
+
+TEST_CASE("in C++ a unit with a missing header is read, too" NEEDS_CLANG) {
+    Project project;
+    project.add("service.cpp", service("#include <missing.h>\nstd::vector<Item*> kept; std::map<int, library_key> keys;",
+                                       "Item* item = library_make(text.c_str(), LIBRARY_FLAGS);\nif (library_check(item) < 0) return;\n"
+                                       "kept.push_back(item);"));
+    const Audit audit = project.audit();
+    REQUIRE(audit.failed.size() == 1);
+    CHECK(audit.failed[0].guessed);
+    REQUIRE(audit.findings.size() == 1);
+    CHECK(audit.findings[0].level == Level::warning);
+}
+
+TEST_CASE("a config.h that configure has not made yet defines what this machine has" NEEDS_CLANG) {
+    Project project;
+    project.add("configure.ac", "AC_INIT\n");
+    project.add("service.c",
+                "#ifdef HAVE_CONFIG_H\n#include \"config.h\"\n#endif\n"
+                "#if defined(HAVE_SYS_EPOLL_H) && defined(HAVE_ACCEPT4) && SIZEOF_SHORT == 2 && !defined(HAVE_SURELY_NOT_THERE)\n"
+                "int main(void) { return 0; }\n#else\nint broken = ;\n#endif\n");
+    const Audit audit = project.audit();
+    REQUIRE(audit.failed.size() == 1);
+    CHECK(audit.failed[0].guessed);
 }
 
 TEST_CASE("a queue that a thread takes from is bounded by that thread" NEEDS_CLANG) {
@@ -104,6 +150,23 @@ TEST_CASE("a descriptor that goes to the caller through a reference is the calle
     CHECK(
         only(audit_of(members + "int open_one() { int fd; fd = open(\"x\", 0); if (fd < 0) return -1; return 0; }", "open_one();")).rule ==
         AuditFinding::Rule::handle_not_released);
+}
+
+TEST_CASE("a descriptor whose address is kept may be closed through it" NEEDS_CLANG) {
+    const auto audit = [](const std::string& keep) {
+        Project project;
+        project.add(
+            "service.c",
+            "#include <fcntl.h>\n#include <stdio.h>\n#include <sys/socket.h>\n#include <unistd.h>\nvoid (*cleanup)(void *);\nvoid *argument;\n"
+            "#define ON_EXIT(f, a) do { cleanup = (f); argument = (a); } while (0)\n"
+            "static void close_it(void *fd) { close(*(int *)fd); }\n"
+            "static int open_one(void) {\n    int fd = open(\"x\", 0);\n    " +
+                keep + "\n    return 0;\n}\nint main(void) {\n    for (;;) { accept(3, 0, 0); open_one(); }\n}\n");
+        return project.audit();
+    };
+    CHECK(audit("ON_EXIT(close_it, (void *)&fd);").findings.empty());
+    CHECK(audit("FILE *file = fdopen(fd, \"w\"); if (file) fclose(file);").findings.empty());
+    CHECK(only(audit("read(fd, 0, 0);")).rule == AuditFinding::Rule::handle_not_released);
 }
 
 TEST_CASE("a descriptor that is given to a callback is the callback's" NEEDS_CLANG) {

@@ -39,6 +39,9 @@ class ClangTree {
 
     bool in_project(CXCursor cursor);
     Place place(CXCursor cursor);
+    std::uint32_t last_line(CXCursor cursor) const;
+    // The name of a file as places have it, by the name that the compiler gives: absolute, without links.
+    std::string absolute_name(const std::string& as_compiled) const;
     // "lambda@file:line:column", or "" where type is not that of a lambda.
     std::string lambda_of(CXType type);
 
@@ -49,6 +52,7 @@ class ClangTree {
     // The operator of a binary, compound or unary expression: "=", "+=", "<", "++", "*"; "" where a macro hides it.
     std::string binary_operator(CXCursor expression) const;
     std::string unary_operator(CXCursor expression) const;
+    bool is_address(CXCursor unary) const;  // "&x", also where a macro hides it
     // Whether it assigns: also within a macro, where its type is that of a pointer. left, right: its children.
     bool is_assignment(CXCursor binary, CXCursor left, CXCursor right) const;
     // The text from the start of one cursor to the start of another in it: "for (;;) ".

@@ -203,6 +203,12 @@ struct Reexport {
     Name as = kNoName, of = kNoName;
 };
 
+// Lines that the compiler has errors in: the function around an error, or its line alone. What they do may be missing.
+struct Unread {
+    Place at;
+    std::uint32_t end = 0;  // the last line
+};
+
 struct UnitFacts {
     std::vector<std::string> names = {""};
     std::vector<Variable> variables;
@@ -223,7 +229,10 @@ struct UnitFacts {
     std::vector<Alias> size_results;  // `alias`, a function's result, is or compares the size of `of`
     std::vector<Name> service_words;  // what shows that this is a service: "accept", "epoll_wait"
     bool has_main = false;
-    std::vector<std::string> errors;  // why facts may be missing: the first messages of the compiler
+    // Of units with these nothing is cached.
+    std::vector<std::string> errors;   // why facts may be missing: the first messages of the compiler
+    std::vector<Unread> unread;        // where
+    std::vector<std::string> missing;  // headers, or names that a build gives: what they declare was guessed
     std::uint32_t lines = 0;
 };
 

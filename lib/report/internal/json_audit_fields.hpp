@@ -52,6 +52,7 @@ void fields(A& a, In<A, Audit::FailedUnit>& unit) {
     a("file", unit.file);
     a("reasons", unit.reasons);
     a("partly_read", unit.partly);
+    a("guessed_headers", unit.guessed);
 }
 
 template <class A>
