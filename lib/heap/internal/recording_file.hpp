@@ -68,7 +68,7 @@ class RecordingWriter {
         Nanoseconds duration{};
         Completeness completeness = Completeness::complete;
         std::vector<std::string> warnings;
-        std::string holders;  // 'J'; empty: none
+        std::string holders = {};  // 'J'; empty: none
     };
     void finish(const End& end, const RecordedTables& recording, const RecordedPeak& highest, const Diagnostics& damage,
                 const Symbols& symbols);
