@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks one area against comparable tools, in interleaved runs; the results are ratios.
-# usage: scripts/bench.sh AREA [options of that bench]      AREA: agent, audit, clock, heap, holders, replay, sample, service, trend or verdicts
+# usage: scripts/bench.sh AREA [options of that bench]      AREA: agent, audit, clock, heap, holders, python, replay, sample, service, trend or verdicts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 area=${1:-}
