@@ -186,26 +186,29 @@ Run declare_capture(CLI::App& app) {
                              ->type_name("URL");
     auto* const interface =
         app.add_option("--interface", command->live.interface,
-                       "Instead of a proxy: record what passes this network interface (lo, eth0; any: all); needs root or "
-                       "CAP_NET_RAW")
+                       "Instead of a proxy: record what passes this network interface (lo, eth0; any: all), for example --interface lo "
+                       "--port 8080; needs root or CAP_NET_RAW")
             ->type_name("NAME")
             ->excludes(listen)
             ->excludes(target);
-    app.add_option("--port", command->live.ports, "With --interface: port of the service; up to 16")
-        ->type_name("PORT")
-        ->check(between(1, 65'535))
-        ->needs(interface);
-    app.add_option(
-           "--listen-cert", command->proxy.certificate_file,
-           "Clients connect with TLS: certificate to show them, followed by its intermediates (PEM); the file may also have the private key")
-        ->type_name("FILE")
-        ->check(CLI::ExistingFile)
-        ->excludes(interface);
+    interface->needs(app.add_option("--port", command->live.ports, "With --interface: port of the service; up to 16")
+                         ->type_name("PORT")
+                         ->check(between(1, 65'535))
+                         ->needs(interface));
+    auto* const certificate =
+        app.add_option(
+               "--listen-cert", command->proxy.certificate_file,
+               "Clients connect with TLS: certificate to show them, followed by its intermediates (PEM); the file may also have the private key")
+            ->type_name("FILE")
+            ->check(CLI::ExistingFile)
+            ->excludes(interface);
     app.add_option("--listen-key", command->proxy.key_file, "Private key of that certificate (PEM, not encrypted)")
         ->type_name("FILE")
-        ->check(CLI::ExistingFile);
+        ->check(CLI::ExistingFile)
+        ->needs(certificate);
     app.add_flag("--listen-http2", command->proxy.offer_http2,
-                 "Offer HTTP/2 to clients with TLS (ALPN), as gRPC needs it; the target must speak it");
+                 "Offer HTTP/2 to clients with TLS (ALPN), as gRPC needs it; the target must speak it")
+        ->needs(certificate);
     app.add_option("-o,--output", command->output, "Log to append to (-: standard output)")->required()->type_name("FILE");
     app.add_option("--redact", command->redact, "Also redact the value of this header")->type_name("HEADER");
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
@@ -217,9 +220,10 @@ Run declare_capture(CLI::App& app) {
                    "Maximum number of concurrent client connections, 1 to 10000; more get a 503")
         ->type_name("N")
         ->check(between(1, 10'000))
-        ->capture_default_str();
+        ->capture_default_str()
+        ->excludes(interface);
     add_duration(app, "--duration", command->duration, "Stop after this time");
-    add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops");
+    add_duration(app, "--grace", command->grace, "Time for requests in progress to finish when capture stops")->excludes(interface);
     add_port_file(app, command->port_file);
     add_tls_options(app, command->proxy.connect);
     return [=](const Interruption& interruption) { return run_capture(*command, *messages, interruption.stop); };

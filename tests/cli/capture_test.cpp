@@ -595,7 +595,10 @@ TEST_CASE("a capture from an interface needs a port, no proxy's options, and the
     CHECK(run({}).err ==
           "leakline capture: nothing to capture from\n"
           "  hint: --target URL forwards requests to a service; --interface lo --port 8080 records those that pass an interface\n");
-    CHECK(run({"--interface", "lo"}).err == "leakline: --port: 1 to 16 ports can be captured\n");
+    CHECK(run({"--interface", "lo"}).err.starts_with("leakline capture: --interface requires --port\n"));
+    CHECK(run({"--target", "http://127.0.0.1:1", "--listen-http2"})
+              .err.starts_with("leakline capture: --listen-http2 requires --listen-cert\n"));
+    CHECK(run({"--interface", "lo", "--port", "80", "--max-connections", "5"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "80", "--responses"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "80", "--target", "http://127.0.0.1:1"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "65536"}).code == 2);
