@@ -53,7 +53,7 @@ const recording = join(source, 'testdata/cases/export_without_trailer.heaptrack'
 const planted = join(source, 'tests/audit/programs/growing.py');
 for (const [name, args, words] of [
   ['trend', { files: [sampled], 'memory-limit': '512MiB' }, ['--memory-limit', '512MiB', sampled]],
-  ['lines', { recording, top: 2 }, ['--top', '2', recording]],
+  ['lines', { recording: [recording], top: 2 }, ['--top', '2', recording]],
   ['compare', { before: golden, after: golden }, [golden, golden]],
   ['audit', { paths: [planted], 'no-cache': true }, ['--no-cache', planted]],
 ]) {
@@ -79,8 +79,9 @@ assert.match(refused.content[0].text, /unknown argument 'trafic'; did you mean '
 assert.equal(schemas.diagnose({ trafic: 'x' }), false);
 for (const [name, args, expected] of [
   ['lines', {}, /no FILE given/],
-  ['lines', { recording: '/nowhere' }, /no such file/],
-  ['lines', { recording: ['a'] }, /recording: must be a string/],
+  ['lines', { recording: ['/nowhere'] }, /no such file/],
+  ['lines', { recording: [['a']] }, /recording: must be/],
+  ['compare', { before: ['a'], after: 'b' }, /before: must be a string/],
   ['diagnose', { rounds: 2 }, /must be between 4 and 10000/],
   ['diagnose', { command: ['./service'] }, /no traffic to send/],
   ['minimize', { log: 'x.jsonl' }, /no service to start/],
