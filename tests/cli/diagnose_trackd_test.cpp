@@ -181,7 +181,7 @@ TEST_CASE("a soak replays the log at two speeds, and the leaky service's growth 
     const TemporaryDirectory directory;
     const std::string report = directory.path() + "/soak.json";
     const Outcome outcome = run_binary("leakline", {"diagnose", "--mode", "leaky", "--soak", "72h", "--soak-time", "8s", "--memory-limit",
-                                                    "12MiB", "--rounds", "4", "--min-round", "200ms", "--traffic", kTraffic, "-o", report});
+                                                    "12MiB", "--rounds", "7", "--min-round", "200ms", "--traffic", kTraffic, "-o", report});
     INFO(outcome.out << outcome.err);
     const json diagnosis = json::parse(read_file(report)), soak = diagnosis["soak"];
     REQUIRE(soak["runs"].size() == 2);
