@@ -17,6 +17,7 @@
 #include "audit/internal/python_reader.hpp"
 #include "audit/internal/rules.hpp"
 #include "audit/internal/sources.hpp"
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -112,7 +113,8 @@ class Shortening {
 // The text of lines, each file read once.
 class SourceLines {
   public:
-    std::string line(const std::string& file, std::uint32_t number) {
+    // Valid as long as this object.
+    std::string_view line(const std::string& file, std::uint32_t number) {
         auto [at, added] = files_.try_emplace(file);
         if (added) {
             try {
@@ -123,7 +125,7 @@ class SourceLines {
             }
         }
         const auto& lines = at->second.lines;
-        return number == 0 || number > lines.size() ? std::string() : std::string(trim(lines[number - 1]));
+        return number == 0 || number > lines.size() ? std::string_view() : trim(lines[number - 1]);
     }
     void fill(AuditFinding& finding) {
         finding.source = line(finding.declared.file, finding.declared.line);
@@ -140,11 +142,10 @@ class SourceLines {
 };
 
 bool has_word(std::string_view text, std::string_view word) {
-    const auto is_part = [&](std::size_t i) {
-        return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) != 0 || text[i] == '_');
-    };
-    for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1))
-        if ((at == 0 || !is_part(at - 1)) && !is_part(at + word.size())) return true;
+    for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+        const std::size_t end = at + word.size();
+        if ((at == 0 || !is_word_part(text[at - 1])) && (end == text.size() || !is_word_part(text[end]))) return true;
+    }
     return false;
 }
 
@@ -156,7 +157,7 @@ void doubt_unread(const Program& program, SourceLines& lines, AuditFinding& find
     for (const Unread& unread : program.facts().unread) {
         const std::string& file = program.text(unread.at.file);
         for (std::uint32_t line = unread.at.line; line <= unread.end; ++line) {
-            const std::string text = lines.line(file, line);
+            const std::string_view text = lines.line(file, line);
             if (std::none_of(words.begin(), words.end(), [&](const std::string& word) { return has_word(text, word); })) continue;
             finding.doubts.push_back(fmt::format("{}:{} has errors and may do more to it than is seen", file_name(file), line));
             finding.level = AuditFinding::Level::note;
@@ -166,9 +167,7 @@ void doubt_unread(const Program& program, SourceLines& lines, AuditFinding& find
 }
 
 bool is_wanted(const AuditFinding& finding, const std::vector<std::string>& wanted) {
-    const auto inside = [&](const std::string& file) {
-        return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& path) { return is_within(file, path); });
-    };
+    const auto inside = [&](const std::string& file) { return is_within_any(file, wanted); };
     return inside(finding.declared.file) ||
            std::any_of(finding.growth.begin(), finding.growth.end(), [&](const AuditFinding::Site& site) { return inside(site.at.file); });
 }

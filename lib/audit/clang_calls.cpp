@@ -4,6 +4,7 @@
 
 #include "audit/internal/clang_body.hpp"
 #include "audit/internal/words.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -11,9 +12,9 @@ namespace {
 
 std::string last_name(const std::string& source) {
     std::size_t end = source.size();
-    while (end > 0 && (std::isalnum(static_cast<unsigned char>(source[end - 1])) == 0 && source[end - 1] != '_')) --end;
+    while (end > 0 && !is_word_part(source[end - 1])) --end;
     std::size_t begin = end;
-    while (begin > 0 && (std::isalnum(static_cast<unsigned char>(source[begin - 1])) != 0 || source[begin - 1] == '_')) --begin;
+    while (begin > 0 && is_word_part(source[begin - 1])) --begin;
     return source.substr(begin, end - begin);
 }
 

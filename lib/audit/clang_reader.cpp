@@ -11,6 +11,7 @@
 #include "audit/internal/clang_body.hpp"
 #include "audit/internal/paths.hpp"
 #include "audit/internal/stand_ins.hpp"
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"
@@ -150,12 +151,12 @@ class UnitReader {
 // What stands around an error in the source.
 void note_source(std::string_view content, std::size_t offset, CompilerError& error) {
     if (offset >= content.size()) return;
-    const std::size_t line = content.rfind('\n', offset) == content.npos || offset == 0 ? 0 : content.rfind('\n', offset - 1) + 1;
+    const std::size_t line = content.substr(0, offset).rfind('\n') + 1;  // npos + 1 is 0
     const std::string_view before = trim(content.substr(line, offset - line));
     error.first = before.empty();
     error.directive = before.starts_with('#') || (before.empty() && content[offset] == '#');
     std::size_t end = offset;
-    while (end < content.size() && (std::isalnum(static_cast<unsigned char>(content[end])) != 0 || content[end] == '_')) ++end;
+    while (end < content.size() && is_word_part(content[end])) ++end;
     error.word = content.substr(offset, end - offset);
     error.next = trim(content.substr(end, content.find('\n', end) - end));
 }
@@ -258,7 +259,7 @@ std::set<std::string> files_of(const ClangApi& clang, CXTranslationUnit parsed, 
 std::vector<std::string> files_within(const std::set<std::string>& files, const std::vector<std::string>& roots) {
     std::vector<std::string> found;
     for (const std::string& file : files)
-        if (std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return is_within(file, root); })) found.push_back(file);
+        if (is_within_any(file, roots)) found.push_back(file);
     return found;
 }
 
@@ -300,7 +301,7 @@ ReadUnit read_clang_unit(const ClangUnit& unit, const std::vector<std::string>& 
         parsed = parse(clang, index.get(), all, unsaved, unit.file);
         errors = errors_of(clang, parsed.get());
         files = files_of(clang, parsed.get(), unit);
-    } while (stand_ins.learn(errors, files_within(files, roots)));
+    } while (!errors.empty() && stand_ins.learn(errors, files_within(files, roots)));
 
     // With guessed macros an #error says nothing of the code.
     if (!stand_ins.missing().empty()) std::erase_if(errors, [](const CompilerError& error) { return error.directive; });
@@ -320,7 +321,7 @@ ReadUnit read_clang_unit(const ClangUnit& unit, const std::vector<std::string>& 
         if (error || stand_ins.own(real.string())) continue;
         const std::string path = real.string();
         read.files.push_back(path);
-        if (std::none_of(roots.begin(), roots.end(), [&](const std::string& root) { return is_within(path, root); })) continue;
+        if (!is_within_any(path, roots)) continue;
         const std::string text = read_file(path);
         read.facts.lines += static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n'));
         add_bound_comments(read.facts, names, path, text, "//");

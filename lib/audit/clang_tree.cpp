@@ -98,8 +98,7 @@ ClangTree::File& ClangTree::file(CXFile handle, CXSourceLocation at) {
     if (handle == nullptr) return file;
     const std::string absolute = absolute_name(text(clang.getFileName(handle)));
     file.name = name(absolute);
-    file.project = clang.Location_isInSystemHeader(at) == 0 &&
-                   std::any_of(roots_.begin(), roots_.end(), [&](const std::string& root) { return is_within(absolute, root); });
+    file.project = clang.Location_isInSystemHeader(at) == 0 && is_within_any(absolute, roots_);
     file.content = content_of(clang, unit_, handle);
     return file;
 }

@@ -2,7 +2,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <cctype>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -48,11 +47,8 @@ bool is_there(const std::string& word) {
 
 void add_names(std::string_view line, std::set<std::string>& names) {
     for (std::size_t at = 0; at < line.size();) {
-        const auto is_part = [&](std::size_t i) {
-            return i < line.size() && (std::isalnum(static_cast<unsigned char>(line[i])) != 0 || line[i] == '_');
-        };
         std::size_t end = at;
-        while (is_part(end)) ++end;
+        while (end < line.size() && is_word_part(line[end])) ++end;
         if (end > at) names.emplace(line.substr(at, end - at));
         at = end + 1;
     }

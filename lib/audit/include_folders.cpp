@@ -110,8 +110,7 @@ std::vector<std::string> include_arguments(const std::string& root, const std::v
     if (fs::is_directory(fs::path(root) / "include", error)) arguments.push_back("-I" + (fs::path(root) / "include").string());
     for (const auto& [folder, lines] : by_need) {
         if (arguments.size() >= kMaxFolders) break;
-        const std::string argument = (angled.contains(folder) ? "-idirafter" : "-iquote") + folder;
-        if (std::find(arguments.begin(), arguments.end(), argument) == arguments.end()) arguments.push_back(argument);
+        arguments.push_back((angled.contains(folder) ? "-idirafter" : "-iquote") + folder);
     }
     return arguments;
 }

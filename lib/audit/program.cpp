@@ -174,7 +174,8 @@ void Program::add(UnitFacts unit) {
     append(facts_.memos, unit.memos);
     append(facts_.loops, unit.loops);
     append(facts_.service_words, unit.service_words);
-    append(facts_.unread, unit.unread);
+    for (const Unread& unread : unit.unread)  // a header's, of each unit that includes it
+        if (outside_.insert(fmt::format("u{}:{}:{}", unread.at.file, unread.at.line, unread.end)).second) facts_.unread.push_back(unread);
     for (Bound& bound : unit.bounds)
         if (outside_.insert(fmt::format("b{}:{}", bound.at.file, bound.at.line)).second) facts_.bounds.push_back(bound);
     for (Variable& variable : unit.variables) {

@@ -227,9 +227,7 @@ Sources find_sources(const std::vector<std::string>& paths, const std::string& c
         sources.clang.insert(sources.clang.end(), std::make_move_iterator(guessed.begin()), std::make_move_iterator(guessed.end()));
     }
     for (const auto& [file, unit] : known)
-        if (std::none_of(sources.wanted.begin(), sources.wanted.end(),
-                         [&, path = file](const std::string& wanted) { return is_within(path, wanted); }))
-            ++sources.elsewhere;
+        if (!is_within_any(file, sources.wanted)) ++sources.elsewhere;
     sources.roots.assign(roots.begin(), roots.end());
     const auto unique = [](auto& list, const auto& less, const auto& equal) {
         std::sort(list.begin(), list.end(), less);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <filesystem>
 
 #include "base/ascii.hpp"
@@ -22,8 +21,7 @@ constexpr int kMaxTries = 6, kMaxTriesOfCpp = 4;
 constexpr std::size_t kMaxNames = 5'000;
 
 bool is_word(std::string_view text) {
-    return !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) == 0 &&
-           std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+    return !text.empty() && !is_digit(text.front()) && std::all_of(text.begin(), text.end(), is_word_part);
 }
 
 // The first word in quotes behind a mark: "unknown type name 'json_t'; did you mean 'json'?" -> "json_t".
@@ -34,9 +32,7 @@ std::string quoted(std::string_view message, std::string_view mark) {
     return end == message.npos ? std::string() : std::string(message.substr(begin + 1, end - begin - 1));
 }
 
-bool is_constant_name(std::string_view name) {
-    return std::none_of(name.begin(), name.end(), [](unsigned char c) { return std::islower(c) != 0; });
-}
+bool is_constant_name(std::string_view name) { return std::none_of(name.begin(), name.end(), is_lower); }
 
 // A text that the build gives: VERSION, SYSCONFDIR.
 bool is_text_name(const std::string& name) {
@@ -136,8 +132,8 @@ bool StandIns::learn_undeclared(const CompilerError& error, const std::string& n
     if (!is_word(name) || wrong_.contains(name) || error.next.starts_with("::")) return false;
     if (const std::string header = header_of_standard(name); !header.empty()) return system_headers_.insert(header).second;
     // "json_error_t error;", "ao_info *info;": a type that begins a statement.
-    const bool declares = !error.next.empty() && (std::isalpha(static_cast<unsigned char>(error.next.front())) != 0 ||
-                                                  (error.first && error.next.front() == '*') || (cpp_ && error.next.front() == '>'));
+    const bool declares = !error.next.empty() && (is_letter(error.next.front()) || (error.first && error.next.front() == '*') ||
+                                                  (cpp_ && error.next.front() == '>'));
     if (declares) return types_.try_emplace(name).second;
     if (is_constant_name(name)) return add(is_text_name(name) ? texts_ : constants_);
     return cpp_ && error.next.starts_with("(") && add(functions_);

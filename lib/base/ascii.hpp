@@ -12,6 +12,8 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 constexpr bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 constexpr bool is_letter(char c) { return is_upper(c) || is_lower(c); }
+// A character of a name in C, C++ or Python.
+constexpr bool is_word_part(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
 
 // The value of a hexadecimal digit, or -1.
 constexpr int hex_digit(char c) {
@@ -28,6 +30,14 @@ inline std::string to_lower(std::string_view text) {
     std::string lower(text);
     for (char& c : lower) c = to_lower(c);
     return lower;
+}
+
+constexpr char to_upper(char c) { return is_lower(c) ? static_cast<char>(c - ('a' - 'A')) : c; }
+
+inline std::string to_upper(std::string_view text) {
+    std::string upper(text);
+    for (char& c : upper) c = to_upper(c);
+    return upper;
 }
 
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {

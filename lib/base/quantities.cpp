@@ -169,6 +169,11 @@ std::string format_count(std::uint64_t count) {
     return digits;
 }
 
+std::string format_signed_count(std::int64_t count) {
+    const auto magnitude = static_cast<std::uint64_t>(count);
+    return count < 0 ? "-" + format_count(0 - magnitude) : "+" + format_count(magnitude);
+}
+
 std::string counted(std::uint64_t count, std::string_view noun) {
     return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : noun.ends_with('s') ? "es" : "s");
 }

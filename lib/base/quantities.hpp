@@ -45,6 +45,7 @@ std::string format_duration(Nanoseconds duration);
 double to_seconds(Nanoseconds duration);
 // 1234567 -> "1,234,567".
 std::string format_count(std::uint64_t count);
+std::string format_signed_count(std::int64_t count);  // "+1,234", "-1", "+0"
 // 1, "mark" -> "1 mark"; 1200, "mark" -> "1,200 marks".
 std::string counted(std::uint64_t count, std::string_view noun);
 // 12.345 -> "12.35/s", 39310.4 -> "39,310/s": no powers of ten.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
@@ -19,7 +20,7 @@ std::string header_name(std::string_view variable) {
     std::string name;
     bool first = true;
     for (const char c : variable) {
-        name += c == '_' ? '-' : first && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        name += c == '_' ? '-' : first ? to_upper(c) : c;
         first = c == '_';
     }
     return name;

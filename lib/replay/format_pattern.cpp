@@ -54,7 +54,7 @@ std::string header_of(std::string_view variable) {
     std::string name;
     bool first = true;
     for (const char c : variable) {
-        name += c == '_' ? '-' : first && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        name += c == '_' ? '-' : first ? to_upper(c) : c;
         first = c == '_';
     }
     return name;

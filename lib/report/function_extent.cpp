@@ -11,8 +11,6 @@ namespace leakline::report {
 
 namespace {
 
-bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
-
 // The text with comments, literals and preprocessor lines blanked out (line ends kept), so that the braces
 // and semicolons that remain are code.
 std::string code_only(const std::vector<std::string>& lines) {
@@ -42,7 +40,7 @@ std::string code_only(const std::vector<std::string>& lines) {
             const std::size_t close = code.find(delimiter, open);
             end = close == std::string::npos ? code.size() : close + delimiter.size();
             blank(i, end);
-        } else if (c == '"' || (c == '\'' && (i == 0 || !is_word(code[i - 1])))) {  // the quote in 1'000 does not begin a literal
+        } else if (c == '"' || (c == '\'' && (i == 0 || !is_word_part(code[i - 1])))) {  // the quote in 1'000 does not begin a literal
             while (end < code.size() && code[end] != c && code[end] != '\n') end += code[end] == '\\' ? 2 : 1;
             end = std::min(end + 1, code.size());
             blank(i, end);
@@ -73,14 +71,14 @@ std::string bare_name(const std::string& name) {
     if (colon != std::string::npos) plain.erase(0, colon + 1);
     const std::size_t space = plain.rfind(' ');
     if (space != std::string::npos) plain.erase(0, space + 1);
-    return std::all_of(plain.begin(), plain.end(), is_word) ? plain : std::string();
+    return std::all_of(plain.begin(), plain.end(), is_word_part) ? plain : std::string();
 }
 
 bool is_called(const std::string& text, const std::string& word) {
     for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
-        if (at > 0 && is_word(text[at - 1])) continue;
+        if (at > 0 && is_word_part(text[at - 1])) continue;
         std::size_t after = at + word.size();
-        if (after < text.size() && is_word(text[after])) continue;
+        if (after < text.size() && is_word_part(text[after])) continue;
         while (after < text.size() && std::isspace(static_cast<unsigned char>(text[after]))) ++after;
         if (after < text.size() && text[after] == '(') return true;
     }

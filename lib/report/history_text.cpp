@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "report/internal/line_table.hpp"
 #include "report/internal/summary.hpp"
@@ -45,8 +46,7 @@ std::string history_headline(const History& history) {
 }
 
 std::string history_text(const History& history, const RenderOptions& options) {
-    std::string verdict(history_verdict(history));
-    std::transform(verdict.begin(), verdict.end(), verdict.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
+    const std::string verdict = to_upper(history_verdict(history));
     std::string out =
         paint(verdict, history.worsened() ? Color::red : Color::green, options) + ": " + terminal_safe(history_headline(history)) + "\n";
     std::size_t shown = 0;

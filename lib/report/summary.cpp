@@ -39,12 +39,6 @@ Scope scope_of(const Diagnosis& diagnosis) {
     return {"above ", smallest ? smallest->text() : "an unknown size", covered};
 }
 
-std::string in_capitals(std::string text) {
-    for (char& c : text)
-        if (is_lower(c)) c = static_cast<char>(c - 'a' + 'A');
-    return text;
-}
-
 void add_verdict_words(Summary& summary, const Diagnosis& diagnosis) {
     const auto set = [&](std::string head, std::string qualification, std::string verdict) {
         summary.verdict_words = {std::move(head), std::move(qualification)};
@@ -58,7 +52,7 @@ void add_verdict_words(Summary& summary, const Diagnosis& diagnosis) {
         case Verdict::no_leak: {
             const Scope scope = scope_of(diagnosis);
             return set("NO LEAK", scope.before + scope.size + scope.after,
-                       "NO LEAK " + in_capitals(scope.before) + scope.size + in_capitals(scope.after));
+                       "NO LEAK " + to_upper(scope.before) + scope.size + to_upper(scope.after));
         }
         case Verdict::inconclusive:
             if (diagnosis.still_filling) return set("LEAK OR A CACHE", "that is still filling", "LEAK OR A CACHE THAT IS STILL FILLING");

@@ -1,13 +1,19 @@
 // Paths as text. Pure, safe from any thread.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace leakline::audit {
 
 // Whether an absolute path is that of the folder (or file) itself, or lies below it.
 inline bool is_within(const std::string& path, const std::string& folder) {
     return path == folder || folder == "/" || (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+inline bool is_within_any(const std::string& path, const std::vector<std::string>& folders) {
+    return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) { return is_within(path, folder); });
 }
 
 // A file as the debug info has it, and as the audit has it: the same where one ends with the other.

@@ -2,7 +2,7 @@
 // compiler misses: an empty header for each that it does not find, a structure for each type that it does not know, a value for
 // each constant. In C a function needs none.
 //
-//   StandIns stand_ins(Language::c);
+//   StandIns stand_ins(false);
 //   do errors = parse(unit, stand_ins.arguments()); while (stand_ins.learn(errors, read_files));
 //
 // What they declare is a guess: removals by macros and inline functions of a missing header are not seen, nor are additions.
