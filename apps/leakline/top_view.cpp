@@ -28,8 +28,6 @@ std::int64_t grown_lately(const TopFigures& figures, const LineGrowth& line) {
     return lately != figures.lately.end() ? lately->second : 0;
 }
 
-std::string signed_count(std::int64_t count) { return (count < 0 ? "-" : "+") + format_count(static_cast<std::uint64_t>(std::abs(count))); }
-
 std::int64_t new_blocks(const LineGrowth& line) { return line.live_last_blocks - line.live_first_blocks; }
 
 std::vector<const LineGrowth*> ranked(const TopFigures& figures, TopOrder order, std::size_t most) {
@@ -76,7 +74,7 @@ std::string totals(const TopFigures& figures) {
     for (const LineGrowth& line : figures.all.lines) blocks += new_blocks(line);
     std::string text =
         fmt::format("live heap {}{} since then, {} per minute, {} blocks", format_signed_bytes(growth),
-                    error_text(accounting.live_delta_error_bytes), per_minute(growth, figures.recorded), signed_count(blocks));
+                    error_text(accounting.live_delta_error_bytes), per_minute(growth, figures.recorded), format_signed_count(blocks));
     if (figures.resident) text += fmt::format("; RSS {}", format_bytes(static_cast<double>(*figures.resident)));
     return text;
 }
@@ -105,7 +103,7 @@ std::vector<std::string> top_view(const TopFigures& figures, TopOrder order, std
         text.push_back(
             fmt::format("{:>10} {:>10} {:>10} {:>9} {:>9}  {}", format_signed_bytes(growth), per_minute(growth, figures.recorded),
                         figures.lately_span ? format_signed_bytes(static_cast<double>(grown_lately(figures, *line))) : "-",
-                        signed_count(new_blocks(*line)), format_count(line->allocations), name_of(line->at, width >= kWholePaths)));
+                        format_signed_count(new_blocks(*line)), format_count(line->allocations), name_of(line->at, width >= kWholePaths)));
         if (!line->source.empty()) text.push_back(fmt::format("{:>54}{}", "", printable(trim(line->source))));
     }
     if (lines.empty()) text.emplace_back("  no line has grown so far");

@@ -65,8 +65,7 @@ std::string minute_text(const std::string& time) {
 // As the other names of facts begin: "Identifiers". A name with capitals of its own stays: "gRPC".
 std::string capitalized(std::string_view name) {
     std::string text(name);
-    if (std::none_of(text.begin(), text.end(), is_upper) && !text.empty() && is_lower(text[0]))
-        text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    if (!text.empty() && std::none_of(text.begin(), text.end(), is_upper)) text[0] = to_upper(text[0]);
     return text;
 }
 
@@ -80,18 +79,12 @@ HtmlTile verdict_tile(const Diagnosis& diagnosis, const Summary& summary) {
 // Growth as the verdict states it, per request where there is such a figure.
 HtmlTile growth_tile(const Diagnosis& diagnosis) {
     const GrowthSplit& split = diagnosis.growth.split;
-    if (grows_by_connections_alone(diagnosis)) {
-        const Interval& rate = diagnosis.connections->bytes_per_connection;
-        return {"Growth per connection", format_bytes(rate.estimate), interval_bounds(rate)};
-    }
+    if (grows_by_connections_alone(diagnosis)) return interval_tile("Growth per connection", diagnosis.connections->bytes_per_connection);
     if (split.follows == Follows::time && split.bytes_per_hour_by_time)
         return {"Growth per hour", format_bytes(split.bytes_per_hour_by_time->estimate),
                 fmt::format("{} independent of requests", interval_bounds(*split.bytes_per_hour_by_time))};
-    if (const auto rate = stated_per_request(diagnosis))
-        return {"Growth per request", format_bytes(rate->estimate), interval_bounds(*rate)};
-    if (diagnosis.trend.bytes_per_request)
-        return {"Growth per request", format_bytes(diagnosis.trend.bytes_per_request->estimate),
-                interval_bounds(*diagnosis.trend.bytes_per_request)};
+    if (const auto rate = stated_per_request(diagnosis)) return interval_tile("Growth per request", *rate);
+    if (diagnosis.trend.bytes_per_request) return interval_tile("Growth per request", *diagnosis.trend.bytes_per_request);
     return {"Growth per request", "not measured"};
 }
 
@@ -103,7 +96,8 @@ std::optional<HtmlTile> limit_tile(const Diagnosis& diagnosis, const Summary& su
         case LimitState::known: {
             const double hours = diagnosis.trend.time_to_limit_h->estimate;
             if (hours <= 0) return HtmlTile{"Time to limit", "reached", limit};
-            return HtmlTile{"Time to limit", hours_text(hours), fmt::format("to {} {}", limit, summary.limit_rate)};
+            return HtmlTile{"Time to limit", hours_text(hours),
+                            summary.limit_rate.empty() ? "to " + limit : fmt::format("to {} {}", limit, summary.limit_rate)};
         }
         case LimitState::none: break;
     }

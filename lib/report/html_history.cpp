@@ -67,9 +67,7 @@ std::vector<HtmlTile> tiles_of(const History& history) {
          lines(Change::gone) == 0 ? "" : counted(lines(Change::gone), "line") + " gone"},
         {"New or jumped", format_count(lines(Change::appeared, Change::jumped))},
         {"Growing slowly", format_count(lines(Change::slow_growth))}};
-    if (newest.bytes_per_request)
-        tiles.push_back(
-            {"Growth per request", format_bytes(newest.bytes_per_request->estimate), interval_bounds(*newest.bytes_per_request)});
+    if (newest.bytes_per_request) tiles.push_back(interval_tile("Growth per request", *newest.bytes_per_request));
     return tiles;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+#include "report/internal/summary.hpp"
 #include "report/internal/xml.hpp"
 
 namespace leakline::report {
@@ -107,6 +109,10 @@ std::string html_page(const HtmlPage& page) {
             out += fmt::format("<script>{}</script>\n", script);
     }
     return out + "</body>\n</html>\n";
+}
+
+HtmlTile interval_tile(std::string label, const Interval& bytes) {
+    return {std::move(label), format_bytes(bytes.estimate), interval_bounds(bytes)};
 }
 
 std::string html_tiles(const std::vector<HtmlTile>& tiles) {

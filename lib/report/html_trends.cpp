@@ -25,16 +25,12 @@ std::string_view style_of(Trend trend) {
     }
 }
 
-HtmlTile tile_of(std::string label, const Interval& bytes) {
-    return {std::move(label), format_bytes(bytes.estimate), interval_bounds(bytes)};
-}
-
 std::vector<HtmlTile> tiles_of_one(const TrendReport::Item& item) {
     const TrendVerdict& trend = item.verdict;
     const DetectionLimit detection = detection_limit(trend);
     std::vector<HtmlTile> tiles = {{"Verdict", std::string(trend_name(trend.verdict)), trend.growth_class, style_of(trend.verdict)},
-                                   tile_of("Growth per hour", trend.slope_bytes_per_hour)};
-    if (trend.bytes_per_request) tiles.push_back(tile_of("Growth per request", *trend.bytes_per_request));
+                                   interval_tile("Growth per hour", trend.slope_bytes_per_hour)};
+    if (trend.bytes_per_request) tiles.push_back(interval_tile("Growth per request", *trend.bytes_per_request));
     if (trend.time_to_limit_h) tiles.push_back({"Time to limit", limit_in_text(trend)});
     tiles.push_back({"Detection limit", detection.size, detection.note});
     tiles.push_back({"Observed", hours_text(item.series.duration() / 3600), counted(item.samples(), "sample")});
@@ -51,13 +47,10 @@ std::vector<HtmlTile> tiles_of_many(const std::vector<const TrendReport::Item*>&
         {"Shrinking", number(counts.shrinking)}};
     if (counts.growing == 0) return tiles;
     const TrendReport::Item& worst = *items.front();
-    const std::string limit = limit_in_text(worst.verdict);
-    tiles.push_back({"Most urgent", worst.file,
-                     format_signed_bytes(worst.verdict.slope_bytes_per_hour.estimate) + " per hour" +
-                         (limit == "-"         ? ""
-                          : limit == "reached" ? ", at the limit"
-                                               : ", limit in " + limit),
-                     "place"});
+    const auto& hours = worst.verdict.time_to_limit_h;
+    const std::string limit = !hours ? "" : hours->estimate <= 0 ? ", at the limit" : ", limit in " + hours_text(hours->estimate);
+    tiles.push_back(
+        {"Most urgent", worst.file, format_signed_bytes(worst.verdict.slope_bytes_per_hour.estimate) + " per hour" + limit, "place"});
     return tiles;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/quantities.hpp"
 #include "base/utf8.hpp"
+#include "model/series.hpp"
 #include "model/words.hpp"
 #include "report/internal/html_page.hpp"
 #include "report/internal/summary.hpp"
@@ -16,25 +17,20 @@ namespace leakline::report {
 namespace {
 
 constexpr std::size_t kLongestName = 60;
-constexpr double kSigmas = 1.96;  // of a 95 % interval
-
-std::string signed_count(std::int64_t count) {
-    return fmt::format("{}{}", count < 0 ? "-" : "+", format_count(static_cast<std::uint64_t>(count < 0 ? -count : count)));
-}
 
 // With its 95 % interval.
 std::string counted_growth(const ObjectType& type) {
-    const std::string growth = signed_count(type.growth_objects);
-    const double error = kSigmas * type.growth_error_objects.value_or(0);
+    const std::string growth = format_signed_count(type.growth_objects);
+    const double error = kNormal95 * type.growth_error_objects.value_or(0);
     return error < 0.5 ? growth : fmt::format("{} +- {}", growth, format_count(static_cast<std::uint64_t>(std::llround(error))));
 }
 
 // No more digits than are known.
 std::string rounded_growth(const ObjectType& type) {
-    const double error = kSigmas * type.growth_error_objects.value_or(0);
+    const double error = kNormal95 * type.growth_error_objects.value_or(0);
     std::int64_t unit = 1;
     while (error > static_cast<double>(unit) * 5) unit *= 10;
-    return signed_count((type.growth_objects + unit / 2) / unit * unit);
+    return format_signed_count((type.growth_objects + unit / 2) / unit * unit);
 }
 
 }  // namespace
@@ -57,7 +53,7 @@ std::vector<std::string> type_rows(const HolderReport& report, std::size_t most)
         rows.push_back(
             fmt::format("{:>10}  {}, {}{}", report.since ? format_signed_bytes(size) : format_bytes(size),
                         utf8_cut(type.name, kLongestName), counted(type.objects, "object"),
-                        report.since && type.growth_objects != 0 ? fmt::format(" ({})", signed_count(type.growth_objects)) : ""));
+                        report.since && type.growth_objects != 0 ? fmt::format(" ({})", format_signed_count(type.growth_objects)) : ""));
     }
     return rows;
 }

@@ -37,6 +37,8 @@ struct HtmlTile {
     std::string label, value, note = {};
     std::string_view style = {};  // CSS class
 };
+// An estimate, with its bounds below.
+HtmlTile interval_tile(std::string label, const Interval& bytes);
 std::string html_tiles(const std::vector<HtmlTile>& tiles);
 
 // The file name of a command's program, of an interpreter's that of the script. Empty if there is none.
