@@ -354,7 +354,8 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
     context.result.metric = log.metric();
     context.result.file_growth_bytes = log.file_growth();
-    if (const Bytes files = log.file_growth(); files != 0) context.result.trend.reasons.push_back(files_left_out_text(files));
+    if (const Bytes files = context.result.file_growth_bytes; files != 0)
+        context.result.trend.reasons.push_back(files_left_out_text(files));
     const bool grows = context.result.trend.verdict == Trend::growing;
     if (context.options.idle && !rounds.stopped && !objects.begun() && (grows || lines)) {
         const std::optional<IdleTime> idle = idle_time(context, log, lines ? &*lines : nullptr);

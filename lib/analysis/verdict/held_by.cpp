@@ -78,13 +78,13 @@ std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& lin
 }
 
 std::vector<ObjectType> grown_types(std::vector<ObjectType> types) {
-    constexpr double kLeastOfAll = 0.01, kErrors = 1.96;
+    constexpr double kLeastOfAll = 0.01;
     constexpr std::size_t kMost = 20;
     double all = 0;
     for (const ObjectType& type : types) all += static_cast<double>(std::max<std::int64_t>(type.growth_bytes, 0));
     std::erase_if(types, [&](const ObjectType& type) {
         const double growth = static_cast<double>(type.growth_bytes);
-        return growth < kLeastOfAll * all || growth <= kErrors * type.growth_error_bytes.value_or(0);
+        return growth < kLeastOfAll * all || growth <= kNormal95 * type.growth_error_bytes.value_or(0);
     });
     std::stable_sort(types.begin(), types.end(), [](const ObjectType& a, const ObjectType& b) { return a.growth_bytes > b.growth_bytes; });
     if (types.size() > kMost) types.resize(kMost);
