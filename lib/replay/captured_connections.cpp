@@ -63,7 +63,8 @@ void CapturedConnections::add(const Packet& packet) {
     connections_.erase(found);
 }
 
-// False: it began before the capture, and which end is the client is not known yet, or what it sends is not the begin of a request.
+// False for a connection that was open before the capture, until a segment shows a request line: only then is it known which end is
+// the client, and where a message starts.
 bool CapturedConnections::begin(Connection& connection, const TcpSegment& segment) {
     if (segment.syn) {
         segment.ack ? begin(connection, segment.to, segment.from, segment.acknowledged)

@@ -177,7 +177,7 @@ TEST_CASE("nginx: HTTP/2 by prior knowledge, by ALPN where it is offered, and no
     CHECK(replay::run(options).statuses == std::map<int, std::uint64_t>{{502, 1}});
 }
 
-TEST_CASE("the recording proxy passes HTTP/2 on in both directions, bodies of any size included, and records it") {
+TEST_CASE("the recording proxy forwards HTTP/2 both ways, with bodies of any size, and records it") {
     if (!is_installed("nghttpd")) return;
     const TemporaryDirectory directory;
     const int port = free_port();

@@ -72,7 +72,7 @@ class Ipv6Listener {
 
 }  // namespace
 
-TEST_CASE("what passes an interface is captured as it was sent, with bodies of any size, and nothing of other ports") {
+TEST_CASE("packets on an interface give the requests as sent, with bodies of any size, and nothing of other ports") {
     RecordingServer server, other;
     const auto port = static_cast<std::uint16_t>(std::stoi(server.url().substr(server.url().rfind(':') + 1)));
     const auto capture = capture_of(port);

@@ -7,23 +7,18 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "rendered.hpp"
 #include "report/internal/lines_text.hpp"
 #include "report/internal/summary.hpp"
-#include "report/progress.hpp"
 #include "report/report.hpp"
 #include "sample.hpp"
 
 using namespace leakline;
 using namespace leakline::report;
+using test::contains, test::render;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::string render(const char* format, const Document& document, RenderOptions options = {}) {
-    return format_named(format).render(document, options);
-}
-
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 template <class Call>
 std::string error_of(Call call) {
@@ -272,95 +267,6 @@ TEST_CASE("a fleet's text counts, lists all by urgency, and says everything of t
     CHECK(contains(html, "<h1>10 of 30 series grow</h1>"));
 }
 
-namespace {
-
-// Label, value and note of the figures that a page begins with.
-std::string tile(std::string_view style, std::string_view label, std::string_view value, std::string_view note = "") {
-    return fmt::format("<div class=\"tile {}\"><span class=\"label\">{}</span><strong>{}</strong><span class=\"below\">{}</span></div>",
-                       style, label, value, note);
-}
-
-}  // namespace
-
-TEST_CASE("the page of a trend begins with figures: of one series its own, of several how many grow and the most urgent") {
-    TrendReport report;
-    TrendReport::Item item;
-    item.file = "api.csv";
-    item.series = test::sample_diagnosis().series;
-    item.verdict = test::sample_diagnosis().trend;
-    report.items = {item};
-    const std::string one = render("html", report);
-    CHECK(contains(one, "<title>growing: api.csv - leakline</title>"));
-    CHECK(contains(one, tile("leak", "Verdict", "growing", "linear")));
-    CHECK(contains(one, tile("", "Growth per request", "1.17 KiB", "(1.16 KiB to 1.18 KiB)")));
-    CHECK(contains(one, tile("", "Time to limit", "1h15m")));
-    CHECK(contains(one, tile("", "Detection limit", "12 B", "per request")));
-    item.file = "db.csv";
-    item.verdict = {};
-    item.verdict.verdict = Trend::stable;
-    report.items.push_back(item);
-    const std::string two = render("html", report);
-    CHECK(contains(two, tile("leak", "Growing", "1", "of 2 series")));
-    CHECK(contains(two, tile("place", "Most urgent", "api.csv", "+412 MiB per hour, limit in 1h15m")));
-    report.items.erase(report.items.begin());
-    CHECK(contains(render("html", report), tile("no_leak", "Verdict", "stable")));
-}
-
-TEST_CASE("the page of a replay begins with figures: validity, responses, rate, latency, errors") {
-    ReplayStats stats;
-    stats.sent = 1200;
-    stats.completed = 1190;
-    stats.rate = 100;
-    stats.target_rate = 120;
-    stats.statuses = {{200, 1180}, {503, 10}};
-    stats.failures[0] = 4;
-    stats.latency.count = 1190;
-    stats.latency.p50 = 1500;
-    stats.latency.p99 = 20000;
-    const std::string valid = render("html", stats);
-    CHECK(contains(valid, tile("no_leak", "Replay", "valid", "paced as planned")));
-    CHECK(contains(valid, tile("", "Responses", "1,190", "to 1,200 requests")));
-    CHECK(contains(valid, tile("", "Rate", "100/s", "of 120/s planned")));
-    CHECK(contains(valid, tile("", "Latency, p99", "20 ms", "median 1.5 ms")));
-    CHECK(contains(valid, tile("", "Errors", "14", "mostly status 503")));
-    stats.valid = false;
-    stats.reasons = {"most requests failed"};
-    const std::string invalid = render("html", stats);
-    CHECK(contains(invalid, tile("invalid", "Replay", "not valid")));
-    CHECK(contains(invalid, "<p class=\"lead\">most requests failed</p>"));
-}
-
-TEST_CASE("the page of a history begins with figures: verdict, runs, lines that leak, are new or grow slowly") {
-    History history;
-    history.runs.resize(2);
-    history.runs[1].started = "2024-06-07T08:09:10Z";
-    history.lines.resize(3);
-    for (History::Line& line : history.lines) line.growth = {Interval{16, 16, 16}, Interval{16, 16, 16}};
-    history.lines[0].change = History::Change::appeared;
-    history.lines[1].change = History::Change::gone;
-    const std::string html = render("html", history);
-    CHECK(contains(html, tile("leak", "Verdict", "worse")));
-    CHECK(contains(html, tile("", "Runs", "2", "newest 2024-06-07")));
-    CHECK(contains(html, tile("", "Leaking lines", "2", "1 line gone")));
-    CHECK(contains(html, tile("", "New or jumped", "1")));
-    CHECK(contains(html, tile("", "Growing slowly", "0")));
-    CHECK(contains(render("html", History{}), "<h1>Leaks over 0 runs</h1>"));
-}
-
-TEST_CASE("the page of a diagnosis names the container in the source, and gRPC as it is written") {
-    Diagnosis diagnosis = test::sample_diagnosis();
-    diagnosis.replay.grpc_statuses = {{0, 7}};
-    AuditFinding found;
-    found.subject = "Store::entries_";
-    found.growth = {{{"keep", "store.cpp", 7}, "push_back", "entries_.push_back(e);"}};
-    found.doubts = {"it may be small"};
-    diagnosis.audited = found;
-    const std::string html = render("html", diagnosis);
-    CHECK(contains(html, "<dt>In the source</dt><dd>" + summarize(diagnosis).audited + "</dd>"));
-    CHECK(contains(summarize(diagnosis).audited, "Store::entries_"));
-    CHECK(contains(html, "<dt>gRPC</dt>"));
-}
-
 TEST_CASE("a recording in short fits on a screen, and says how to see the rest") {
     LineReport report = test::sample_diagnosis().lines;
     for (int i = 0; i < 30; ++i) report.lines.push_back(report.lines.back());
@@ -455,73 +361,6 @@ TEST_CASE("formats are found by name and by the longest extension, and misspelle
     CHECK(error_of([] {
               require_form(format_named("csv"), kReplayForm);
           }).starts_with("format csv is not available for a replay's statistics\n  hint: formats of "));
-}
-
-TEST_CASE("a progress line says what, how far and how long still, within the width") {
-    CHECK(progress_line("replaying round 3 of 6", 0.5, 30s, 100) == "replaying round 3 of 6  [##########..........]  50 %  30s left");
-    CHECK(progress_line("starting", 0.01, 60s, 100) == "starting  [....................]   1 %");
-    CHECK(progress_line("waiting", std::nullopt, 2500ms, 100) == "waiting  2s");
-    CHECK(progress_line("x", 2.0, 1s, 5) == "x");
-}
-
-TEST_CASE("a progress line that is too long leaves out its last details, and then whole words") {
-    const std::string text = "run 1: round 3 of 8, RSS 1,045 MiB (+3.2 MiB), 12,345 requests; extended because memory still grows";
-    const std::string tail = "  [##########..........]  50 %  30s left";
-    CHECK(progress_line(text, 0.5, 30s, 100) == "run 1: round 3 of 8, RSS 1,045 MiB (+3.2 MiB)" + tail);
-    CHECK(progress_line(text, 0.5, 30s, 79) == "run 1: round 3 of 8" + tail);
-    CHECK(progress_line(text, 0.5, 30s, 55) == "run 1: round..." + tail);
-    CHECK(progress_line("a very long description of it", 1.0, 1s, 40) == "a very...  [####################] 100 %");
-    CHECK(progress_line("a very long description of it", 1.0, 1s, 20) == "a very long...");
-}
-
-TEST_CASE("hours are said in units that people use") {
-    CHECK(hours_text(0.01) == "36s");
-    CHECK(hours_text(11.2) == "11h12m");
-    CHECK(hours_text(100) == "4.17 days");
-    CHECK(hours_text(1e6) == "more than 10 years");
-    CHECK(hours_text(std::numeric_limits<double>::infinity()) == "never");
-}
-
-TEST_CASE("a limit that is reached already, rates and latencies are said as people say them") {
-    const double infinity = std::numeric_limits<double>::infinity();
-    CHECK(reached_text({11.2, 11.2, 11.2}) == "reached in 11h12m");
-    CHECK(reached_text({0, 0, 0}) == "reached already");
-    CHECK(reached_text({infinity, 3, infinity}) == "never reached");
-    CHECK(format_per_second(104.25) == "104.2/s");
-    CHECK(format_per_second(11'289.6) == "11,290/s");
-    CHECK(latency_text(0.132) == "0.132 µs");
-    CHECK(latency_text(812) == "0.812 ms");
-    CHECK(latency_text(0) == "0 ms");
-    CHECK(latency_text(2'970'000) == "2.97 s");
-
-    Diagnosis diagnosis;
-    diagnosis.trend.bytes_per_request = Interval{100, 90, 110};
-    diagnosis.projected_bytes_per_hour = Interval{1000, 900, 1100};
-    for (const auto& [rate, text] : {std::pair(8.0, " rate of 8 requests/s"), std::pair(999.9, " rate of 1,000 requests/s"),
-                                     std::pair(12'345.6, " rate of 12,346 requests/s")}) {
-        diagnosis.requests_per_second = rate;
-        CHECK(diagnosed_growth_text(diagnosis).ends_with(text));
-    }
-    TrendReport trends = test::sample_trends();
-    trends.items[0].verdict.time_to_limit_h = Interval{0, 0, 0};
-    trends.items[0].verdict.warmup_end_s = 30'500;
-    const std::string text = render("text", trends);
-    CHECK(text.find("  limit            reached already\n") != std::string::npos);
-    CHECK(text.find("  warm-up          ends at 8.47 h\n") != std::string::npos);
-}
-
-TEST_CASE("a function is named without its parameters where room is scarce") {
-    CHECK(short_function("a::f(int, std::vector<char, std::allocator<char> >) const") == "a::f");
-    CHECK(short_function("a::operator()(int)") == "a::operator()");
-    CHECK(short_function("f(int)::{lambda(char)#1}::operator()(char) const") == "f(int)::{lambda(char)#1}::operator()");
-    CHECK(short_function("a::operator()") == "a::operator()");
-    CHECK(short_function("a::operator()() const") == "a::operator()");
-    CHECK(short_function("run<a::f()::<lambda(b::code, long)> >") == "run<a::f()::<lambda(b::code, long)> >");
-    CHECK(short_function("f(int)::{lambda()#1}") == "f(int)::{lambda()#1}");
-    CHECK(short_function("f(int) [clone .cold]") == "f");
-    CHECK(short_function("main") == "main");
-    CHECK(short_function("(anonymous)") == "(anonymous)");
-    CHECK(short_function("f)") == "f)");
 }
 
 TEST_CASE("growth that the budget allows is not called none") {

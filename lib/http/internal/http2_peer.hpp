@@ -31,17 +31,17 @@ class Http2Peer {
     class Listener {
       public:
         virtual ~Listener() = default;
-        // A head has come: of a request, of a response (also an interim one), or trailers.
+        // A complete block of header fields was received: of a request, of a response (also an interim one), or trailers.
         virtual void on_fields(Http2Peer& peer, std::int32_t stream, Http2Fields&& fields, bool ends) = 0;
         virtual void on_body(Http2Peer& peer, std::int32_t stream, std::string_view bytes) = 0;
-        // The message of the peer is whole.
+        // The peer has ended its message.
         virtual void on_end(Http2Peer& peer, std::int32_t stream) = 0;
         virtual void on_closed(Http2Peer& peer, std::int32_t stream, std::uint32_t code) = 0;
-        // The peer takes no more streams.
+        // The peer accepts no new streams.
         virtual void on_goaway(Http2Peer& peer) = 0;
-        // The body that is sent on the stream; null: it is over.
+        // The body to send on the stream; null at its end.
         virtual Http2Body* body_of(Http2Peer& peer, std::int32_t stream) = 0;
-        // So many bytes of the body have been taken into frames.
+        // size bytes of the body were put into frames.
         virtual void on_sent(Http2Peer& peer, std::int32_t stream, std::size_t size) = 0;
     };
     // What the other end is.

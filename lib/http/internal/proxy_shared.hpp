@@ -42,7 +42,7 @@ struct SessionState {
     void touch() { active.store(steady_ns(), std::memory_order_relaxed); }
 };
 
-// The bodies of one exchange that are kept, within the limits of each body and of all.
+// What is kept of the two bodies of an exchange, within the limits of each body and of all.
 class KeptBodies {
   public:
     explicit KeptBodies(ProxyShared& shared) : shared_(shared) {}
