@@ -2,9 +2,11 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -35,6 +37,16 @@ bool ProxyTarget::is_stale() {
     char byte = 0;
     const ssize_t count = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+bool ProxyTarget::takes_more() {
+    if (tls_) return true;
+    pollfd events{socket_.native_handle(), POLLIN | POLLOUT, 0};
+    if (::poll(&events, 1, -1) != 1 || events.revents != POLLIN) return true;
+    char start[sizeof "HTTP/1.1 1"] = {};
+    const ssize_t count = ::recv(socket_.native_handle(), start, sizeof start - 1, MSG_PEEK | MSG_DONTWAIT);
+    const bool interim = std::string_view(start).ends_with(" 1");
+    return count < static_cast<ssize_t>(sizeof start - 1) || interim;
 }
 
 void ProxyTarget::connect_anew() {

@@ -239,6 +239,7 @@ class RecordingProxy::State::Session {
                 relay<true>(to, client_, client_buffer_, request, [&](std::string_view piece) {
                     seen_.touch();
                     kept_.keep_of_request(exchange, piece);
+                    if (!piece.empty() && !target_.takes_more()) throw WriteFailed{asio::error::would_block};
                 });
             } catch (const WriteFailed& failure) {
                 unfinished = TargetFailed{"the target did not take the request: " + failure.error.message()};

@@ -47,6 +47,9 @@ class ProxyTarget {
             use(socket_);
     }
     boost::beast::flat_buffer& buffer() { return buffer_; }  // received and not yet taken
+    // Waits until the target takes more of a request. False if it does not and has answered already: its final response waits to be
+    // read. (Over TLS that cannot be seen from outside, so there the request is written on.)
+    bool takes_more();
     // Makes the blocking calls return, now and from here on; but for a connect() that is about to begin: to be called again
     // while it matters.
     void cut();
