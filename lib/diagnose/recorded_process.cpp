@@ -52,7 +52,6 @@ void take_preflight(RunContext& context, heap::Preflight preflight) {
     context.tracker = context.options.tracker.value_or(heap::default_tracker());
     const bool python = preflight.python && context.tracker == heap::RecordWith::agent;
     context.no_lines = python ? std::string() : std::move(preflight.no_lines);
-    if (python) return;  // they are about lines of the interpreter's own code
     for (std::string& warning : preflight.warnings) add_once(context.result.warnings, std::move(warning));  // a soak comes here twice
 }
 

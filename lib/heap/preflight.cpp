@@ -117,6 +117,7 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
     result.python = named == elf.runtime && named == Runtime::python;
+    if (!result.no_lines.empty()) return result;  // what its native code has makes no difference
     if (elf.call_frames && *elf.call_frames < kMinCallFrames)
         result.warnings.push_back(
             fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "

@@ -400,8 +400,7 @@ Recorder Recorder::start(RecordOptions options) {
     if (preflight.wrapper && !options.follow) options.follow.emplace();
     state->program = preflight.path;
     if (options.follow) state->follow(*options.follow, preflight, with_agent);
-    // They are about lines of the interpreter's own code.
-    if (!(with_agent && preflight.python)) state->warnings = std::move(preflight.warnings);
+    state->warnings = std::move(preflight.warnings);
     if (state->interpreter.empty()) state->warnings.emplace_back(kNoInterpreter);
     state->options = std::move(options);
     state->open_output();
