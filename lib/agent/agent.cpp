@@ -8,9 +8,9 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include <xmmintrin.h>
 
 #include "agent/internal/agent_lock.hpp"
+#include "agent/internal/floating_point.hpp"
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
 #include "agent/internal/python_holders.hpp"
@@ -18,7 +18,6 @@
 #include "agent/internal/stack_capture.hpp"
 #include "agent/internal/stack_table.hpp"
 #include "agent/internal/thread_state.hpp"
-#include "unwind/backtrace.hpp"
 #include "unwind/next_function.hpp"
 
 namespace leakline::agent {
@@ -59,17 +58,6 @@ char directory[3072];
 char segment_path[sizeof directory + kLongestFileName];
 std::uint64_t own_begin, own_end;  // where this library is loaded
 bool sandboxed;                    // children are too
-
-// Keeps the program's rounding mode, exception flags and traps apart from the agent's arithmetic.
-class OwnFloatingPoint {
-  public:
-    OwnFloatingPoint() : programs_(_mm_getcsr()) { _mm_setcsr(kDefault); }
-    ~OwnFloatingPoint() { _mm_setcsr(programs_); }
-
-  private:
-    static constexpr unsigned kDefault = 0x1f80;
-    const unsigned programs_;
-};
 
 // The C library's own, which makes no system call (a strict sandbox allows none): another preloaded library may scale the usual one.
 int (*read_clock)(clockid_t, timespec*) = ::clock_gettime;
@@ -534,10 +522,10 @@ void sandbox_begins() {
     errno = error;
 }
 
-void code_unloads() { unwind::code_unloads(); }
+void code_unloads() { begin_unloading(); }
 
 void code_unloaded() {
-    unwind::code_unloaded();
+    end_unloading();
     ThreadState& thread = thread_state;
     if (thread.busy) return;
     const int error = errno;

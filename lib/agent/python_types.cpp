@@ -1,17 +1,9 @@
 #include "agent/internal/python_types.hpp"
 
-#include <emmintrin.h>
-
+#include "agent/internal/floating_point.hpp"
 #include "agent/internal/python_answer.hpp"
 
 namespace leakline::agent::python {
-
-namespace {
-
-// The C library's square root is in a library of its own.
-double square_root(double value) { return value > 0 ? _mm_cvtsd_f64(_mm_sqrt_sd(_mm_setzero_pd(), _mm_set_sd(value))) : 0; }
-
-}  // namespace
 
 TypeCounts::Type* TypeCounts::find(const void* type) {
     constexpr unsigned kTries = 64;

@@ -80,4 +80,7 @@ unsigned capture_stack(const void* frame, std::uint64_t* addresses, unsigned lim
     return depth;
 }
 
+void begin_unloading() { unwind::code_unloads(); }
+void end_unloading() { unwind::code_unloaded(); }
+
 }  // namespace leakline::agent

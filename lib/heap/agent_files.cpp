@@ -17,6 +17,7 @@
 
 #include "agent/embedded.hpp"
 #include "base/error.hpp"
+#include "heap/tracker.hpp"
 #include "system/executables.hpp"
 #include "system/memory_library.hpp"
 
@@ -84,9 +85,10 @@ std::map<int, Bytes> segment_memory(const std::string& directory) {
 }
 
 AgentFiles AgentFiles::make(Operators operators) {
+    if (!agent_available())
+        throw Error(ErrorKind::system, "record", "the agent does not support this CPU architecture or its page size",
+                    "record with --tracker heaptrack");
     const std::string_view bytes = operators == Operators::malloc ? agent::embedded_agent_operators() : agent::embedded_agent();
-    if (bytes.empty())
-        throw Error(ErrorKind::system, "record", "the agent does not support this CPU architecture", "record with --tracker heaptrack");
     AgentFiles files;
     std::string pattern = choose_folder() + "/leakline-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) throw os_error(ErrorKind::system, pattern, "cannot create a directory", errno);

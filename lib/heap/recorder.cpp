@@ -56,6 +56,11 @@ bool is_crash(int signal) { return signal == SIGSEGV || signal == SIGBUS; }
 constexpr const char* kWithoutUnwinder =
     "to rule out that leakline's unwinder is the cause, record it again with LEAKLINE_UNWINDER=libunwind in the environment";
 
+#if defined(__aarch64__)
+constexpr const char* kByFrameRecords =
+    "on AArch64 callers are found by frame pointers: behind code that was built with -fomit-frame-pointer they are missing";
+#endif
+
 constexpr const char* kNoInterpreter = "heaptrack_interpret is missing: no names and no lines";
 
 // A file that is opened early and filled later: it keeps its content until the first data arrives.
@@ -402,6 +407,9 @@ Recorder Recorder::start(RecordOptions options) {
     if (options.follow) state->follow(*options.follow, preflight, with_agent);
     state->warnings = std::move(preflight.warnings);
     if (state->interpreter.empty()) state->warnings.emplace_back(kNoInterpreter);
+#if defined(__aarch64__)
+    if (with_agent) state->warnings.emplace_back(kByFrameRecords);
+#endif
     state->options = std::move(options);
     state->open_output();
     if (!state->options.keep_raw.empty()) state->raw_output = DeferredFile(state->options.keep_raw);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/embedded.hpp"
+#include "agent/segment.hpp"
 #include "base/error.hpp"
 #include "system/executables.hpp"
 
@@ -50,6 +51,6 @@ std::string find_interpreter() {
     return {};
 }
 
-bool agent_available() { return !agent::embedded_agent().empty(); }
+bool agent_available() { return !agent::embedded_agent().empty() && static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) == agent::kPage; }
 
 }  // namespace leakline::heap

@@ -15,7 +15,7 @@ struct Tracker {
 Tracker find_tracker();
 // Only the interpreter: empty if there is none.
 std::string find_interpreter();
-// Whether leakline's agent runs on this kind of machine.
+// Whether leakline's agent runs on this kind of machine: x86-64, or AArch64 with pages of 4 KiB.
 bool agent_available();
 
 }  // namespace leakline::heap

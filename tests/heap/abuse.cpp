@@ -22,7 +22,9 @@
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
+#ifdef __x86_64__
 #include <xmmintrin.h>
+#endif
 
 #include <atomic>
 #include <csetjmp>
@@ -317,6 +319,7 @@ void floating_point() {
     for (int i = 0; i < 3000; ++i) std::free(std::malloc(static_cast<std::size_t>(i) * 37));
     require(std::fetestexcept(FE_ALL_EXCEPT) == 0, "floating-point flags have changed");
     require(std::fegetround() == FE_DOWNWARD, "the rounding has changed");
+#ifdef __x86_64__
     // All exceptions trap.
     _mm_setcsr(0x0000);
     for (int i = 0; i < 3000; ++i) std::free(std::malloc(static_cast<std::size_t>(i) * 37));
@@ -328,6 +331,7 @@ void floating_point() {
     for (int i = 0; i < 100; ++i) std::free(std::malloc(static_cast<std::size_t>(i) * 1000));
     asm volatile("movq %%mm0, %0\n emms" : "=m"(out));
     require(in == out, "an MMX register has changed");
+#endif
 }
 
 void other_user() {
