@@ -88,14 +88,14 @@ serve() {
   local target before after
   target=http://127.0.0.1:$(cat "$work/port")
   replay() { "$build/bin/leakline" replay "$work/traffic.jsonl" --target "$target" --pace max --rounds "$1" --format json > "$work/replay.json"; }
-  ticks() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
+  spent() { cat "/proc/$pid"/task/*/schedstat | awk '{ ns += $1 } END { printf "%.0f", ns }'; }
   replay 1  # connections, caches and the heap settle
-  before=$(ticks)
+  before=$(spent)
   replay "$count"
-  after=$(ticks)
+  after=$(spent)
   kill "$pid"; wait "$pid" 2> /dev/null || true
   rm -f "$work"/[0-9]*
-  awk -v ticks=$((after - before)) -v hz="$(getconf CLK_TCK)" -v requests=$((count * 2000)) 'BEGIN { print ticks / hz / requests * 1e6 }'
+  awk -v ns=$((after - before)) -v requests=$((count * 2000)) 'BEGIN { print ns / requests / 1000 }'
 }
 if [ -z "$only" ] || [ "$only" = service ]; then
   [ -x "$build/bin/trackd" ] && [ -x "$build/bin/leakline" ] || { echo "cmake --build $build --target leakline_cli trackd" >&2; exit 2; }
@@ -103,7 +103,7 @@ if [ -z "$only" ] || [ "$only" = service ]; then
   echo "CPU of trackd per request ($rounds interleaved rounds; over 'nothing' of the same round)"
   service_variants="nothing again 524288 65536 1${heaptrack:+ heaptrack}"
   for ((round = 0; round < rounds; ++round)); do
-    for variant in $service_variants; do serve "$variant" 20 >> "$work/service.$variant"; done
+    for variant in $service_variants; do serve "$variant" 40 >> "$work/service.$variant"; done
   done
   for variant in $service_variants; do
     case $variant in 65536) goal="   goal +2 %" ;; 524288) goal="   goal +1 %" ;; *) goal="" ;; esac
@@ -114,14 +114,17 @@ fi
 # RSS that the agent adds to a program that allocates: small at first, bounded in the end.
 if [ -z "$only" ] || [ "$only" = memory ]; then
   echo "memory added by the agent"
-  for variant in 65536 1024; do
-    LEAKLINE_AGENT=$variant:$work LD_PRELOAD=$agent "$bench" many 400000 > /dev/null
-    printf '  %-14s %s KiB of samples and stacks   goal 2048 at 65536\n' "$variant" "$(du -sk "$work"/[0-9]* | awk '{ print $1 }')"
-    rm -f "$work"/[0-9]*
+  for variant in 65536 1024 64; do
+    for blocks in 100000 2000000; do
+      LEAKLINE_AGENT=$variant:$work LD_PRELOAD=$agent "$bench" keep $blocks
+      printf '  %-8s %9s live blocks: %6s KiB of samples and stacks   goal 2048 at 65536, at most 16384\n' "$variant" "$blocks" \
+        "$(du -sk "$work"/[0-9]* | awk '{ print $1 }')"
+      rm -f "$work"/[0-9]*
+    done
   done
 fi
 if [ -z "$only" ] || [ "$only" = read ]; then
   echo "reading a segment"
-  LEAKLINE_AGENT=64:$work LD_PRELOAD=$agent "$bench" many 400000 > /dev/null
+  LEAKLINE_AGENT=512:$work LD_PRELOAD=$agent "$bench" keep 90000
   "$bench" read "$(first_of "$work"/[0-9]*)"
 fi

@@ -107,6 +107,9 @@ int main(int argc, char** argv) {
         for (long i = 0; i < count; ++i) hash += serve(x);
         std::printf("%.1f\n",
                     (now_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / static_cast<double>(count) + static_cast<double>(hash & 1) * 1e-9);
+    } else if (mode == "keep") {  // never freed
+        for (long i = 0; i < count; ++i) allocate(static_cast<std::size_t>(16 + i % 1000));
+        std::_Exit(0);
     } else if (mode == "read") {
         leakline::heap::SegmentReader segment(leakline::Descriptor(::open(argv[2], O_RDONLY | O_CLOEXEC)), argv[2]);
         std::vector<double> times;
@@ -120,7 +123,7 @@ int main(int argc, char** argv) {
             std::count_if(segment.samples().begin(), segment.samples().end(), [](const auto& block) { return block.number != 0; });
         std::printf("%.2f ms for %ld samples\n", times[times.size() / 2], static_cast<long>(live));
     } else {
-        std::fputs("usage: bench_agent hot|many|threads|requests N | read FILE\n", stderr);
+        std::fputs("usage: bench_agent hot|many|threads|requests|keep N | read FILE\n", stderr);
         return 2;
     }
 }

@@ -45,7 +45,8 @@ class Emulated {
 };
 
 // The functions of a stack that are the program's own, innermost first.
-std::vector<std::string> functions_of(const heap::SegmentReader& segment, const heap::SegmentReader::Stack& stack, const std::string& program) {
+std::vector<std::string> functions_of(const heap::SegmentReader& segment, const heap::SegmentReader::Stack& stack,
+                                      const std::string& program) {
     std::vector<std::string> arguments = {"-f", "-s", "-C", "-e", program};
     for (std::uint32_t i = 0; i < stack.depth; ++i) {
         const std::uint64_t address = segment.frames()[stack.first + i] - 1;

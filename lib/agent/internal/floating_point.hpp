@@ -16,9 +16,7 @@ class OwnFloatingPoint {
     OwnFloatingPoint() : programs_(_mm_getcsr()) { _mm_setcsr(kDefault); }
     ~OwnFloatingPoint() { _mm_setcsr(programs_); }
 #elif defined(__aarch64__)
-    OwnFloatingPoint() {
-        asm volatile("mrs %0, fpcr\n mrs %1, fpsr\n msr fpcr, xzr" : "=r"(control_), "=r"(status_));
-    }
+    OwnFloatingPoint() { asm volatile("mrs %0, fpcr\n mrs %1, fpsr\n msr fpcr, xzr" : "=r"(control_), "=r"(status_)); }
     ~OwnFloatingPoint() { asm volatile("msr fpcr, %0\n msr fpsr, %1" : : "r"(control_), "r"(status_)); }
 #endif
     OwnFloatingPoint(const OwnFloatingPoint&) = delete;
