@@ -190,7 +190,7 @@ std::optional<double> parse_date_words(std::string_view text) {
         std::string_view word = words[i];
         if (word.ends_with('.')) word.remove_suffix(1);  // "7."
         if (const auto number = small_number(word)) {
-            if (word.size() == 4)
+            if (word.size() == 4 && !year)
                 year = number;
             else if (*number >= 1 && *number <= 31 && !day)
                 day = number;
@@ -203,7 +203,7 @@ std::optional<double> parse_date_words(std::string_view text) {
             if (!clock) return std::nullopt;
         } else if (const unsigned named = month_of(word); named != 0 && (!month || i == 1 || i == 2)) {
             month = named;  // the second of two: "mar. 07 juin" is a Tuesday
-        } else if (word.size() > 12 || word.find_first_of("=%") != std::string_view::npos) {
+        } else if (word.size() > 12 || is_digit(word.front()) || word.find_first_of("=%") != std::string_view::npos) {
             return std::nullopt;
         }
     }

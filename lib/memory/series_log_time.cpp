@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
@@ -18,6 +19,19 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 std::optional<double> parse_syslog_time(const std::vector<std::string_view>& words) {
     if (words.size() < 3 || words[0].size() != 3) return std::nullopt;
     return parse_date_words(std::string(words[0]) + " " + std::string(words[1]) + " " + std::string(words[2]) + " 2000");
+}
+
+// The number of words in front that are a date in words, "Fri Nov 20 08:00:00 UTC 2026" as date prints it, and its time.
+std::optional<std::pair<std::size_t, double>> parse_leading_date(std::string_view line, const std::vector<std::string_view>& words) {
+    constexpr std::size_t kFewest = 4, kMost = 8;
+    for (std::size_t count = std::min(words.size() - 1, kMost); count >= kFewest; --count) {
+        const std::string_view last = words[count - 1];
+        const auto size = static_cast<std::size_t>(last.data() + last.size() - words[0].data());
+        std::string_view text = line.substr(static_cast<std::size_t>(words[0].data() - line.data()), size);
+        while (!text.empty() && (text.back() == ':' || text.back() == ',')) text.remove_suffix(1);
+        if (const auto time = parse_date_words(text)) return std::pair(count, *time);
+    }
+    return std::nullopt;
 }
 
 // Without the characters around a time at the start of a line: "[12:30:00]", "12:30:00:".
@@ -128,6 +142,9 @@ void LogClock::take_prefix(std::string_view& line) {
     } else if (const auto clock = parse_clock_time(first)) {
         set_clock_time(*clock);
         cut(1);
+    } else if (const auto date = parse_leading_date(line, words)) {
+        time_ = date->second;
+        cut(date->first);
     } else if (const auto syslog = parse_syslog_time(words)) {
         time_ = *syslog;
         cut(3);

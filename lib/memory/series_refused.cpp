@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
@@ -31,6 +32,14 @@ bool has_titles(std::string_view head, std::initializer_list<std::string_view> t
             return true;
     }
     return false;
+}
+
+// "procstat,host=a memory_rss=201061411i,cpu_usage=1.2 1732089600000000000"
+bool is_influx_line(std::string_view head) {
+    const std::vector<std::string_view> words = words_of(head.substr(0, head.find('\n')));
+    constexpr std::size_t kNanoseconds = 19;  // digits of a time since 2001
+    return words.size() == 3 && has(words[1], "=") && words[2].size() == kNanoseconds &&
+           std::all_of(words[2].begin(), words[2].end(), is_digit);
 }
 
 constexpr std::string_view kSample = "leakline sample --pid PID -o samples.csv";
@@ -78,6 +87,7 @@ constexpr std::array kOthers = {
                 "looks like a log of requests", "leakline replay reads it"},
     OtherFormat{[](std::string_view head) { return trim(head).starts_with('{') && has(head, "\"schema\"") && has(head, "\"verdict\""); },
                 "looks like a report of leakline", "leakline report reads it"},
+    OtherFormat{is_influx_line, "looks like InfluxDB's line protocol", "export time and memory as CSV with the header time,rss_bytes"},
     OtherFormat{[](std::string_view head) {
                     return trim(head).starts_with("<!DOCTYPE") || trim(head).starts_with("<html") || trim(head).starts_with("<?xml");
                 },

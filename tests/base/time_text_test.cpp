@@ -46,6 +46,8 @@ TEST_CASE("times of tables are read in many forms, and a date that does not exis
     CHECK(*parse_date_words("ven. 07 juin 2024 12:30:00 CEST") == 1717763400);
     CHECK(*parse_date_words("Fr 7. Jun 12:30:00 CEST 2024") == 1717763400);
     CHECK(*parse_date_words("Friday, June 7, 2024 12:30:00 PM") == 1717763400);
+    CHECK_FALSE(parse_date_words("Fri Jun  7 12:30:00 UTC 2024 194030"));  // a value behind it
+    CHECK_FALSE(parse_date_words("Fri Jun  7 12:30:00 UTC 2024 1940"));
     CHECK_FALSE(parse_date_words("GET /index.html 12:30:00 2024 Jun 7 8"));
     CHECK(*parse_epoch("1717763400000") == 1717763400);
     CHECK_FALSE(parse_epoch("171776340"));

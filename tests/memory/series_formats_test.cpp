@@ -175,6 +175,12 @@ TEST_CASE("lines of values: an application's log, several labels, status files, 
     SeriesReadOptions kib;
     kib.unit = "kib";
     check(read("1717763400 100\n1717763405 101\n", kib), "values", {0, 5}, {100 * kKiB, 101 * kKiB});
+    // echo "$(date) $(ps -o rss= -p PID)", in several locales
+    check(read("Fri Nov 20 08:00:00 UTC 2026 100\nFri Nov 20 08:00:05 UTC 2026   101\n", kib), "values", {0, 5}, {100 * kKiB, 101 * kKiB});
+    check(read("Fri 20 Nov 2026 08:00:00 AM UTC: 100 kB\nFri 20 Nov 2026 08:00:05 AM UTC: 101 kB\n"), "values", {0, 5},
+          {100 * kKiB, 101 * kKiB});
+    check(read("Fri Nov  6 08:00:00 UTC 2026 RSS: 100 KiB\nFri Nov  6 08:00:05 UTC 2026 RSS: 101 KiB\n"), "values", {0, 5},
+          {100 * kKiB, 101 * kKiB});
     const SeriesFile workers =
         read("12:30:00 worker 1: 12 MiB\n12:30:00 worker 2: 15 MiB\n12:30:05 worker 1: 13 MiB\n12:30:05 worker 2: 15 MiB\n");
     REQUIRE(workers.series.size() == 2);
@@ -218,6 +224,11 @@ TEST_CASE("what holds no memory over time is refused by the name of what it look
     CHECK(error_of("{\"schema\": 1, \"verdict\": \"leak\"}") == "x: looks like a report of leakline\n  hint: leakline report reads it");
     CHECK(error_of("CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n0123 web \"x\" 1 hour ago Up 1 hour web\n")
               .starts_with("x: looks like the output of docker ps"));
+    CHECK(error_of("procstat,host=a memory_rss=201061411i,cpu_usage=1.2 1732089600000000000\n")
+              .starts_with("x: looks like InfluxDB's line protocol\n"));
+    CHECK(error_of("Fri Nov 20 08:00:00 UTC 2026 194030\nFri Nov 20 08:01:00 UTC 2026 194100\n") ==
+          "x:1: a number without a unit on each line, which looks like the output of `ps -o rss=`\n"
+          "  hint: ps prints KiB: leakline trend --unit kib x");
     CHECK(error_of("12:30:00\n82046\n12:30:05\n82047\n") ==
           "x:2: a number without a unit on each line, which looks like the output of `ps -o rss=`\n"
           "  hint: ps prints KiB: leakline trend --unit kib x");
