@@ -49,7 +49,7 @@ ParsedTime parse_common_time(std::string_view whole) {
     if (civil.month == 0) return bad(whole, "no such month");
     const bool slash = take_any(text, "/");
     const auto year = take_number(text, 4);
-    if (!slash || !year || !take_any(text, ":")) return bad(whole, std::string("expected ") + kForm);
+    if (!slash || !year || !take_any(text, ": ")) return bad(whole, std::string("expected ") + kForm);
     civil.year = *year;
     civil.day = *day;
     return finish(whole, text, civil, kForm);

@@ -17,7 +17,7 @@ struct ParsedTime {
     std::string reason;
 };
 
-// "10/Oct/2000:13:55:36 -0700" (Apache's and nginx's %t, $time_local).
+// "10/Oct/2000:13:55:36 -0700" (Apache's and nginx's %t, $time_local), "10/Oct/2000 13:55:36" (servers in Python); no zone: UTC.
 ParsedTime parse_common_time(std::string_view text);
 
 // "2016-04-15T20:17:00.310Z", "2016-04-15 20:17:00+02:00"; no zone: UTC. Up to 9 digits of a second are kept.

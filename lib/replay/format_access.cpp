@@ -1,5 +1,6 @@
 #include "replay/internal/format_access.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/quantities.hpp"
@@ -39,6 +40,17 @@ bool looks_like_alb(std::string_view line) {
            looks_like_iso_time(line);
 }
 
+// Where the request of `INFO:     127.0.0.1:53718 - "GET /a HTTP/1.1" 200 OK` begins, with its quote; npos in other lines.
+std::size_t find_uvicorn_request(std::string_view line) {
+    const std::size_t mark = line.find(" - \"");
+    if (mark == line.npos) return line.npos;
+    const std::size_t begin = mark + 4, end = line.find("\" ", begin);
+    if (end == line.npos || line.substr(begin, end - begin).rfind(" HTTP/") == line.npos) return line.npos;
+    std::string_view rest = line.substr(end + 2);
+    const int status = number_of(take_word(rest));
+    return status >= 100 && status <= 599 ? mark + 3 : line.npos;
+}
+
 bool had_body(const Record& record, std::string_view received) {
     if (!received.empty()) return received != "0" && received != "-";
     return takes_body(record.method);
@@ -48,7 +60,8 @@ bool had_body(const Record& record, std::string_view received) {
 
 bool looks_like_access_log(std::string_view line) {
     const std::size_t time = find_common_time(line);
-    return (time != line.npos && line.find("] \"", time) != line.npos) || looks_like_envoy(line) || looks_like_alb(line);
+    return (time != line.npos && line.find("] \"", time) != line.npos) || looks_like_envoy(line) || looks_like_alb(line) ||
+           find_uvicorn_request(line) != line.npos;
 }
 
 // Takes a quoted field. The view points into the line, or into the scratch if there were escapes.
@@ -75,6 +88,7 @@ RecordStream::Step AccessStream::next(Record& record) {
     if (const std::size_t time = find_common_time(line); time != line.npos) return read_common(line, time, record);
     if (looks_like_envoy(line)) return read_envoy(line, record);
     if (looks_like_alb(line)) return read_alb(line, record);
+    if (const std::size_t request = find_uvicorn_request(line); request != line.npos) return read_uvicorn(line, request, record);
     return chunks_.torn() ? bad("the last line is truncated")
                           : foreign("not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
 }
@@ -95,6 +109,24 @@ RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t 
     take_word(line);  // bytes sent
     if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back("Referer", value);
     if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back("User-Agent", value);
+    record.body_missing = had_body(record, {});
+    return Step::record;
+}
+
+RecordStream::Step AccessStream::read_uvicorn(std::string_view line, std::size_t request, Record& record) {
+    // With a formatter that has asctime: "2026-11-28 12:00:00,123 INFO: ...".
+    constexpr std::size_t kSeconds = 19, kMilliseconds = 23;
+    std::string stamp(line.substr(0, line.size() > kSeconds && line[kSeconds] == ',' ? kMilliseconds : kSeconds));
+    std::replace(stamp.begin(), stamp.end(), ',', '.');
+    if (const ParsedTime time = parse_iso_time(stamp); time.at) {
+        record.at = *time.at;
+        record.has_time = true;
+    }
+    line.remove_prefix(request);
+    std::string_view text;
+    if (!take_quoted(line, text)) return bad("no request in quotes");
+    if (!read_request(text, record)) return Step::bad;
+    record.recorded_status = number_of(take_word(line));
     record.body_missing = had_body(record, {});
     return Step::record;
 }

@@ -97,6 +97,36 @@ TEST_CASE("an ALB log gives the time when the request came") {
     CHECK(log.requests[0].target == "http://www.example.com:80/shop?id=2");
 }
 
+TEST_CASE("the lines of servers in Python give their requests, with what time they have") {
+    const Contents flask = read_text(
+        "127.0.0.1 - - [28/Nov/2026 12:00:01] \"GET /a?b=1 HTTP/1.1\" 200 -\n"
+        "127.0.0.1 - - [28/Nov/2026 12:00:03] \"POST /b HTTP/1.1\" 404 -\n");
+    CHECK(flask.formats == "access");
+    REQUIRE(flask.requests.size() == 2);
+    CHECK(flask.requests[1].at - flask.requests[0].at == 2s);
+    CHECK(flask.requests[0].target == "/a?b=1");
+    CHECK(flask.requests[1].recorded_status == 404);
+    const Contents django = read_text("[28/Nov/2026 12:00:01] \"GET /admin/ HTTP/1.1\" 302 0\n");
+    REQUIRE(django.requests.size() == 1);
+    CHECK(django.requests[0].recorded_status == 302);
+    const Contents daphne = read_text("127.0.0.1:41326 - - [24/Jul/2026:12:14:10] \"GET /chat\" 200 3\n");
+    REQUIRE(daphne.requests.size() == 1);
+    CHECK(daphne.requests[0].target == "/chat");
+    const Contents uvicorn = read_text(
+        "INFO:     Started server process [7]\n"
+        "INFO:     127.0.0.1:53718 - \"GET /a HTTP/1.1\" 200 OK\n"
+        "INFO:     127.0.0.1:53720 - \"POST /b HTTP/1.1\" 404 Not Found\n");
+    CHECK(uvicorn.formats == "access");
+    REQUIRE(uvicorn.requests.size() == 2);
+    CHECK(uvicorn.requests[1].method == "POST");
+    CHECK(uvicorn.requests[1].recorded_status == 404);
+    const Contents timed = read_text(
+        "2026-11-28 12:00:00,250 INFO: 127.0.0.1:1 - \"GET /a HTTP/1.1\" 200 OK\n"
+        "2026-11-28 12:00:01,500 INFO: 127.0.0.1:1 - \"GET /b HTTP/1.1\" 200 OK\n");
+    REQUIRE(timed.requests.size() == 2);
+    CHECK(timed.requests[1].at - timed.requests[0].at == 1250ms);
+}
+
 TEST_CASE("what a load balancer writes for a client that sent no request is a bad line") {
     const Contents contents = read_text(
         R"(http 2018-11-30T22:23:00.186641Z app/lb/1 192.168.131.39:2817 - -1 -1 -1 400 - 0 0 "- http://www.example.com:80- -" "-" - - - "-" "-" "-" - 2018-11-30T22:22:48.364000Z "-" "-" "-" "-" "-" "-" "-")"

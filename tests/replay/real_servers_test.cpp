@@ -14,9 +14,11 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "http/client.hpp"
 #include "replay/log.hpp"
 #include "support/installed.hpp"
+#include "system/byte_source.hpp"
 #include "system/child_process.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -170,4 +172,43 @@ TEST_CASE("Apache's combined log is read back as what was sent") {
     send_all(url);
     apache->terminate(5s);
     check_log(at + "/access.log", Bodies::not_in_log, begin, wall());
+}
+
+TEST_CASE("the log of Python's http.server is read back as what was sent") {
+    if (!test::is_installed("python3")) return;
+    const TemporaryDirectory directory;
+    const std::string said = directory.path() + "/said", log = directory.path() + "/log";
+    Command command;
+    command.arguments = {"python3", "-u", "-c",
+                         "import http.server as h, sys\n"
+                         "class H(h.SimpleHTTPRequestHandler):\n"
+                         "    do_POST = do_DELETE = h.SimpleHTTPRequestHandler.do_GET\n"
+                         "s = h.HTTPServer(('127.0.0.1', 0), H)\n"
+                         "print(s.server_port)\n"
+                         "sys.stderr = open(sys.argv[1], 'w', buffering=1)\n"
+                         "s.serve_forever()\n",
+                         log};
+    command.output_file = said;
+    command.directory = directory.path();
+    Child server = Child::start(command);
+    while (read_file(said).find('\n') == std::string::npos) {
+        REQUIRE(server.running());
+        std::this_thread::sleep_for(5ms);
+    }
+    const Nanoseconds begin = wall();
+    send_all("http://127.0.0.1:" + std::to_string(std::stoi(read_file(said))));
+    server.terminate(5s);
+    const std::string text = read_file(log);
+    std::ofstream requests(directory.path() + "/requests");  // without the lines on errors
+    for (const std::string_view line : split(text, '\n'))
+        if (line.find("\" 404 ") != std::string_view::npos) requests << line << '\n';
+    requests.close();
+    const std::vector<Request> found = read(directory.path() + "/requests");
+    REQUIRE(found.size() == kSent.size());
+    for (std::size_t i = 0; i < kSent.size(); ++i) {
+        CHECK(found[i].method == kSent[i].method);
+        CHECK(found[i].target == kSent[i].target);
+        CHECK(found[i].recorded_status == 404);
+    }
+    CHECK(found[0].at >= begin - 24h);  // its local time, read as UTC
 }

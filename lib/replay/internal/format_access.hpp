@@ -2,6 +2,9 @@
 //
 //   common    = [vhost " "] host " " ident " " user " [" DD/Mon/YYYY:HH:MM:SS ±ZZZZ "] " quoted-request " " status " " bytes
 //   combined  = common " " quoted-referer " " quoted-user-agent          (Apache and nginx; more fields may follow)
+//   python    = host " - - [" DD/Mon/YYYY HH:MM:SS "] " quoted-request " " status " " bytes
+//               (http.server, Flask's and Django's development servers, the latter without what is before the bracket)
+//   uvicorn   = [ISO-time] level ":" client " - " quoted-request " " status " " reason
 //   envoy     = "[" ISO-time "] " quoted-request " " status " " flags " " received " " sent " " duration ...  (its default)
 //   alb       = type " " ISO-time " " elb " " client " " target " " 3 * processing-time " " status " " target-status
 //               " " received " " sent " " quoted-request " " quoted-user-agent ...            (AWS's load balancer)
@@ -23,6 +26,7 @@ class AccessStream : public RecordStream {
 
   private:
     Step read_common(std::string_view line, std::size_t time, Record& record);
+    Step read_uvicorn(std::string_view line, std::size_t request, Record& record);
     Step read_envoy(std::string_view line, Record& record);
     Step read_alb(std::string_view line, Record& record);
     bool read_request(std::string_view request, Record& record);
