@@ -34,14 +34,13 @@ std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const Syst
     std::vector<debuginfo::MappedFile> files;
     const Mapping* before = nullptr;
     for (const Mapping& mapping : image.mappings) {
-        const bool bss = before != nullptr && can_be_bss(mapping) && mapping.begin == before->end && before->writable;
         if (mapping.is_file() && !files.empty() && files.back().name == mapping.path)
             files.back().end = mapping.end;
         else if (mapping.is_file())
             files.push_back({mapping.path, root + mapping.path, mapping.begin, mapping.end, mapping.offset});
-        else if (bss && !files.empty() && files.back().end == mapping.begin)
+        else if (before != nullptr && is_bss(*before, mapping))
             files.back().end = mapping.end;
-        before = mapping.is_file() ? &mapping : nullptr;
+        before = &mapping;
     }
     const auto is_program = [&](const debuginfo::MappedFile& file) { return file.name == image.executable; };
     std::stable_partition(files.begin(), files.end(), is_program);
@@ -50,13 +49,15 @@ std::vector<debuginfo::MappedFile> files_of(const MemoryImage& image, const Syst
     return files;
 }
 
-// Where programs and libraries of a core file are not here, or other versions of them, their variables have no names. Leaves those out.
-void remove_other_files(const MemoryImage& image, std::vector<debuginfo::MappedFile>& files, std::vector<std::string>& warnings) {
+// Where programs and libraries of a core file are not here, or other versions of them, their variables have no names. Other versions lose their path, not
+// their place: the first file stays the program.
+void forget_other_versions(const MemoryImage& image, std::vector<debuginfo::MappedFile>& files, std::vector<std::string>& warnings) {
     std::set<std::string> missing, different, seen;
     for (const Mapping& mapping : image.mappings) {
-        if (!mapping.is_file() || !mapping.executable || !seen.insert(mapping.path).second) continue;
-        const std::optional<std::string> here = build_id_of(mapping.path);
         const auto id = image.build_ids.find(mapping.path);
+        // gcore leaves code out, and with it that it is code.
+        if (!mapping.is_file() || !(mapping.executable || id != image.build_ids.end()) || !seen.insert(mapping.path).second) continue;
+        const std::optional<std::string> here = build_id_of(mapping.path);
         if (!here)
             missing.insert(mapping.path);
         else if (id != image.build_ids.end() && id->second != *here)
@@ -69,7 +70,8 @@ void remove_other_files(const MemoryImage& image, std::vector<debuginfo::MappedF
     };
     say(missing, "not on this machine");
     say(different, "another version than in the core file");
-    std::erase_if(files, [&](const debuginfo::MappedFile& file) { return different.count(file.name) > 0; });
+    for (debuginfo::MappedFile& file : files)
+        if (different.count(file.name) > 0) file.path.clear();
 }
 
 void warn_of_core(const MemoryImage& image, std::vector<std::string>& warnings) {
@@ -124,7 +126,7 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     std::vector<debuginfo::MappedFile> files = files_of(image, roots_);
     if (!image.core.empty()) {
         warn_of_core(image, report.warnings);
-        remove_other_files(image, files, report.warnings);
+        forget_other_versions(image, files, report.warnings);
     }
     debuginfo::DebugInfo names(files);
     options.progress("finding blocks");

@@ -11,6 +11,7 @@
 // There are no symbols of the tables in packaged builds, so the root is found by what it leads to.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -30,7 +31,6 @@ constexpr std::uint64_t kLine = 64;  // leaves are aligned to cache lines
 constexpr std::uint64_t kMostInSlab = 512;
 constexpr std::uint64_t kOwnBlock = 2 << 20;  // what it takes for its own data, at least and aligned
 constexpr int kConvincingPages = 16;          // pages whose entries and records agree
-constexpr std::size_t kMostGigabytes = 4096;  // with memory in use, to look for the root
 // Of a thread's cache.
 constexpr std::uint64_t kBin = 24, kTlsReach = 64 << 10;
 constexpr int kMostBins = 73, kConvincingBins = 20, kMostCached = 8192;
@@ -77,13 +77,16 @@ class JemallocWalk {
 
     std::uint64_t word(std::uint64_t address) const { return image_.word(address).value_or(0); }
 
-    // What a leaf's entry says of a page; size 0 if it is not one.
-    Extent extent_of(std::uint64_t page, std::uint64_t entry) const {
+    // Of a page that was the border of an extent before that became a part of another one, the size class is left.
+    static bool is_empty(std::uint64_t entry) { return (entry & kRecordMask) == 0; }
+
+    // What a leaf's entry leads to; size 0 if it is not an extent.
+    Extent extent_of(std::uint64_t entry) const {
         Extent extent;
         extent.record = entry & kRecordMask;
         const std::uint64_t begin = word(extent.record + kAddressAt) & kExtentMask, size = word(extent.record + kSizeAt) & kExtentMask;
         const auto* const region = image_.region_at(begin);
-        if (region == nullptr || page < begin || page - begin >= size || size > region->mapping.end - begin) return {};
+        if (region == nullptr || size > region->mapping.end - begin) return {};
         extent.begin = begin;
         extent.end = begin + size;
         extent.size_class = entry >> 48 & 0xff;
@@ -91,33 +94,61 @@ class JemallocWalk {
         return extent;
     }
 
-    bool is_leaf(std::uint64_t leaf, std::uint64_t gigabyte) const {
+    // Size 0 if the page is not in it.
+    Extent extent_of(std::uint64_t entry, std::uint64_t page) const {
+        const Extent extent = extent_of(entry);
+        return page >= extent.begin && page < extent.end ? extent : Extent{};
+    }
+
+    static std::uint64_t page_of(std::uint64_t gigabyte, std::uint64_t place_in_leaf) {
+        return gigabyte << kLeafBits | place_in_leaf / 8 << kPageBits;
+    }
+
+    const MemoryImage::Region* region_of_leaf(std::uint64_t leaf) const {
         const auto* const region = image_.region_at(leaf);
-        if (region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf) return false;
+        return region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf ? nullptr : region;
+    }
+
+    // Which GiB a leaf is of, by the extent that its first entry leads to; nothing if that is none.
+    std::optional<std::uint64_t> gigabyte_of(std::uint64_t leaf) const {
+        const auto* const region = region_of_leaf(leaf);
+        if (region == nullptr) return std::nullopt;
+        for (const auto& run : region->runs) {
+            const std::uint64_t end = std::min(run.end, leaf + kTable);
+            for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end; at += 8) {
+                const std::uint64_t entry = word(at);
+                if (is_empty(entry)) continue;
+                const Extent extent = extent_of(entry);
+                if (extent.end == extent.begin) return std::nullopt;
+                // Of a large one only the first page and the last have entries. One that began in the GiB before goes on in this one.
+                const std::uint64_t last = (extent.end - kPage) >> kLeafBits, first = extent.begin >> kLeafBits;
+                if (page_of(last, at - leaf) == extent.end - kPage) return last;
+                return page_of(first, at - leaf) >= extent.begin ? first : first + 1;
+            }
+        }
+        return std::nullopt;
+    }
+
+    bool is_leaf(std::uint64_t leaf, std::uint64_t gigabyte) const {
+        const auto* const region = region_of_leaf(leaf);
+        if (region == nullptr) return false;
         int right = 0, wrong = 0;
         for (const auto& run : region->runs) {
             const std::uint64_t end = std::min(run.end, leaf + kTable);
             for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end && wrong == 0 && right < kConvincingPages; at += 8) {
-                const std::uint64_t entry = word(at), page = gigabyte << kLeafBits | (at - leaf) / 8 << kPageBits;
-                if (entry != 0) ++(extent_of(page, entry).end != 0 ? right : wrong);
+                const std::uint64_t entry = word(at);
+                if (!is_empty(entry)) ++(extent_of(entry, page_of(gigabyte, at - leaf)).end != 0 ? right : wrong);
             }
         }
         return wrong == 0 && right > 1;
     }
 
     bool find_root() {
-        std::set<std::uint64_t> gigabytes;
-        for (const auto& region : image_.regions)
-            for (const auto& run : region.runs)
-                for (std::uint64_t each = run.begin >> kLeafBits; each <= (run.end - 1) >> kLeafBits && gigabytes.size() < kMostGigabytes;
-                     ++each)
-                    gigabytes.insert(each);
         const MemoryImage::Region* before = nullptr;
         for (const auto& region : image_.regions) {
             // The root is large and mostly zero: a part of .bss.
-            const bool bss =
-                before != nullptr && can_be_bss(region.mapping) && before->mapping.end == region.mapping.begin && before->mapping.is_file();
-            if (bss && region.mapping.size() >= kTable && find_root_in(region, gigabytes)) {
+            const bool bss = before != nullptr && is_bss(before->mapping, region.mapping);
+            if (bss && region.mapping.size() >= kTable && find_root_in(region)) {
                 if (file_name(before->mapping.path).find("jemalloc") != std::string_view::npos) {
                     found_.own.push_back({before->mapping.begin, before->mapping.end});
                     found_.own.push_back({region.mapping.begin, region.mapping.end});
@@ -130,26 +161,22 @@ class JemallocWalk {
         return false;
     }
 
-    bool find_root_in(const MemoryImage::Region& region, const std::set<std::uint64_t>& gigabytes) {
+    bool find_root_in(const MemoryImage::Region& region) {
         image_.for_each_word(region.mapping.begin, region.mapping.end, [&](std::uint64_t place, std::uint64_t leaf) {
             if (root_ != 0 || leaf == 0 || leaf % kLine != 0) return;
-            for (const std::uint64_t gigabyte : gigabytes) {
-                if (gigabyte >= kEntries || place - region.mapping.begin < gigabyte * 8) continue;
-                const std::uint64_t root = place - gigabyte * 8;
-                if (kTable <= region.mapping.end - root && is_leaf(leaf, gigabyte)) {
-                    root_ = root;
-                    return;
-                }
-            }
+            const std::optional<std::uint64_t> gigabyte = gigabyte_of(leaf);
+            if (!gigabyte || *gigabyte >= kEntries || place - region.mapping.begin < *gigabyte * 8) return;
+            const std::uint64_t root = place - *gigabyte * 8;
+            if (kTable <= region.mapping.end - root && is_leaf(leaf, *gigabyte)) root_ = root;
         });
         return root_ != 0;
     }
 
     void add_extents(std::uint64_t gigabyte, std::uint64_t leaf) {
         image_.for_each_word(leaf, leaf + kTable, [&](std::uint64_t place, std::uint64_t entry) {
-            if (entry == 0) return;
-            const std::uint64_t page = gigabyte << kLeafBits | (place - leaf) / 8 << kPageBits;
-            const Extent extent = extent_of(page, entry);
+            if (is_empty(entry)) return;
+            const std::uint64_t page = page_of(gigabyte, place - leaf);
+            const Extent extent = extent_of(entry, page);
             if (extent.end != 0 && extent.begin == page) extents_.push_back(extent);
         });
     }
@@ -163,8 +190,11 @@ class JemallocWalk {
             return;
         }
         const std::uint64_t count = std::min((extent.end - start) / size, kMostInSlab);
-        for (std::uint64_t i = 0; i < count; ++i)
-            if ((word(extent.record + kBitmapAt + i / 64 * 8) >> i % 64 & 1) == 0) found_.blocks.push_back({start + i * size, size});
+        std::uint64_t free = 0;
+        for (std::uint64_t i = 0; i < count; ++i) {
+            if (i % 64 == 0) free = word(extent.record + kBitmapAt + i / 8);
+            if ((free >> i % 64 & 1) == 0) found_.blocks.push_back({start + i * size, size});
+        }
     }
 
     void add_own_data() {
@@ -178,7 +208,7 @@ class JemallocWalk {
         return after != found_.blocks.begin() && address < (after - 1)->end() ? &*(after - 1) : nullptr;
     }
 
-    // Adds the blocks that a bin of a thread's cache has; false if there is no bin of that class at the address.
+    // Appends the free blocks that a thread keeps of a size class. False if what is at the address does not look like that class's bin.
     bool read_bin(std::uint64_t bin, std::uint64_t size_class, std::vector<std::uint64_t>& cached) const {
         const std::uint64_t head = word(bin), limits = word(bin + 16);
         const auto full = static_cast<std::uint16_t>(limits >> 16), empty = static_cast<std::uint16_t>(limits >> 32);
@@ -195,6 +225,7 @@ class JemallocWalk {
 
     void remove_cached() {
         std::vector<std::uint64_t> free;
+        bool caches_found = false;
         for (const StoppedThread& thread : image_.threads) {
             const auto* const region = image_.region_at(thread.thread_pointer);
             if (region == nullptr) continue;
@@ -205,7 +236,7 @@ class JemallocWalk {
                 while (bins < kMostBins && read_bin(at + kBin * static_cast<std::uint64_t>(bins), static_cast<std::uint64_t>(bins), cached))
                     ++bins;
                 if (bins < kConvincingBins) continue;
-                cached_by_threads_ = true;
+                caches_found = true;
                 // The stacks are in a block of their own, with the addresses of blocks that have been taken from them since.
                 if (const Block* const stacks = block_around(word(at))) free.push_back(stacks->address);
                 free.insert(free.end(), cached.begin(), cached.end());
@@ -213,7 +244,7 @@ class JemallocWalk {
             }
         }
         remove_blocks(found_.blocks, std::move(free));
-        if (!cached_by_threads_ && !image_.threads.empty())
+        if (!caches_found && !image_.threads.empty())
             found_.warnings.push_back(
                 "the caches of threads of this version of jemalloc are not known: what is free in them counts as in use");
     }
@@ -222,7 +253,6 @@ class JemallocWalk {
     std::uint64_t root_ = 0;
     std::set<std::uint64_t> leaves_, own_blocks_;
     std::vector<Extent> extents_;
-    bool cached_by_threads_ = false;
     HeapBlocks found_;
 };
 

@@ -1,6 +1,7 @@
 #include "holders/internal/roots.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/strings.hpp"
 
@@ -176,11 +177,11 @@ class Search {
     // start: of the block that range is a part of.
     void add_variables(const Range& range, std::uint64_t start, std::size_t thread) {
         Root* last = nullptr;
+        std::optional<debuginfo::Variable> variable;
         for_each_pointer(range, [&](const RootWord& word) {
-            const auto variable = names_.thread_local_at(word.address - start);
-            const bool number = is_among_numbers(index_[word.block]) && variable &&
-                                numbers_.is_number(variable->type, word.address - start - variable->address);
-            if (number) return;
+            const std::uint64_t place = word.address - start;
+            if (!is_in(variable, place)) variable = names_.thread_local_at(place);
+            if (is_number(word, variable, place)) return;
             const std::uint64_t begin = variable ? start + variable->address : word.address;
             const bool same = last != nullptr && (last->begin == begin || (!variable && word.address - last->end <= kNearby));
             if (!same) {
@@ -201,8 +202,7 @@ class Search {
         std::string module;
         std::vector<Range> looked_through;
         for (const auto& region : image_.regions) {
-            const bool bss =
-                before != nullptr && can_be_bss(region.mapping) && before->mapping.end == region.mapping.begin && !module.empty();
+            const bool bss = before != nullptr && is_bss(before->mapping, region.mapping);
             if (region.mapping.is_file())
                 module = region.mapping.path;
             else if (!bss)
@@ -224,9 +224,13 @@ class Search {
         const bool own = module == image_.executable || names_.has_debug_info(region.mapping.begin);
         Root* last = nullptr;
         bool last_has_symbol = false;
+        std::optional<debuginfo::Variable> variable;
+        std::optional<debuginfo::DataSymbol> symbol;
         for_each_pointer({region.mapping.begin, region.mapping.end}, [&](const RootWord& word) {
-            if (is_taken(word.address) || is_number(word)) return;
-            const auto symbol = names_.data_symbol(word.address);
+            if (is_taken(word.address)) return;
+            if (is_among_numbers(index_[word.block]) && !is_in(variable, word.address)) variable = names_.variable_at(word.address);
+            if (is_number(word, variable, word.address)) return;
+            if (!symbol || word.address - symbol->address >= symbol->size) symbol = names_.data_symbol(word.address);
             const std::uint64_t begin = symbol ? symbol->address : word.address;
             const bool same = last != nullptr && (symbol ? last->begin == begin : !last_has_symbol && word.address - last->end <= kNearby);
             if (!same) {
@@ -250,11 +254,14 @@ class Search {
         return kind == debuginfo::Type::Kind::pointer || kind == debuginfo::Type::Kind::scalar;
     }
 
-    // By the type of the variable that it is in.
-    bool is_number(const RootWord& word) {
-        if (!is_among_numbers(index_[word.block])) return false;
-        const auto variable = names_.variable_at(word.address);
-        return variable && numbers_.is_number(variable->type, word.address - variable->address);
+    // Words come in order, so the variable of one is often that of the next: to look it up takes much longer.
+    bool is_in(const std::optional<debuginfo::Variable>& variable, std::uint64_t place) {
+        return variable && place - variable->address < names_.type(variable->type).size;
+    }
+
+    // By the type of the variable that covers it. place: of the word, as the variable's address.
+    bool is_number(const RootWord& word, const std::optional<debuginfo::Variable>& variable, std::uint64_t place) {
+        return is_among_numbers(index_[word.block]) && variable && numbers_.is_number(variable->type, place - variable->address);
     }
 
     bool is_taken(std::uint64_t address) const { return contain(taken_, address); }

@@ -91,6 +91,27 @@ TEST_CASE("a core file that is cut off anywhere is examined as far as it goes, a
     CHECK(refusal(core) == "is cut off before its header ends");
 }
 
+TEST_CASE("a core file of another version of the program has no names of it, and a library does not stand in for it" *
+          doctest::skip(kNoGcore)) {
+    const TemporaryDirectory folder;
+    const std::string copy = folder.path() + "/program";
+    std::filesystem::copy_file(std::string(KNOWN_HOLDERS_DIR) + "/gcc-O2", copy);
+    const Program program(copy, "thread_local");
+    const std::string core = core_of(program, folder);
+    std::filesystem::remove(copy);
+    std::filesystem::copy_file(std::string(KNOWN_HOLDERS_DIR) + "/gcc-O0", copy);
+    const HolderReport live = program.look(), other = holders::find_holders(core, {});
+    REQUIRE_FALSE(live.holders.empty());
+    CHECK(live.holders[0].path == "app::per_thread");
+    REQUIRE(other.warnings.size() == 1);
+    CHECK(other.warnings[0] == copy + ": another version than in the core file; variables in there have no names");
+    // Where the library's thread-local variables would be are the program's.
+    for (const Holder& holder : other.holders) {
+        CHECK(holder.root != Holder::Root::thread_local_variable);
+        CHECK(holder.path.find("per_thread") == std::string::npos);
+    }
+}
+
 TEST_CASE("what is not a core file is refused with what it is") {
     const TemporaryDirectory folder;
     CHECK(refusal(folder.path() + "/nothing") == "cannot open it: no such file or directory");

@@ -112,6 +112,10 @@ TEST_CASE("blocks of jemalloc have their holders, and what its threads keep free
         CHECK(report.lost_bytes < 4096);
     }
     CHECK(Program("gcc-O2", "list", kElements, jemalloc()).look().holders[0].blocks == 6 * kElements);
+    const HolderReport replaced = Program("gcc-O2", "replaced", kElements, jemalloc()).look();
+    REQUIRE_FALSE(replaced.holders.empty());
+    CHECK(replaced.holders[0].path == "app::replaced[]");
+    CHECK(replaced.holders[0].elements == 3 * kElements * 100);
     const HolderReport in_thread = Program("gcc-O2", "thread", kElements, jemalloc()).look();
     CHECK(in_thread.holders[0].path == "in_thread");
     const HolderReport lost = Program("gcc-O2", "lost", kElements, jemalloc()).look();

@@ -92,6 +92,7 @@ std::vector<std::string*> index_of_list;
 std::optional<std::list<std::string>> maybe;
 std::array<std::unordered_map<int, std::string>, 8> shards;
 std::string text;
+std::array<std::string, 3> replaced;
 thread_local std::vector<std::string> per_thread;
 std::function<void()> callback;
 Link* chain;
@@ -144,6 +145,13 @@ void fill(std::string_view how, int n) {
     }
     if (how == "shards") repeat([](int i) { shards[static_cast<std::size_t>(i) % 8][i] = make_text(i); });
     if (how == "string") text.assign(static_cast<std::size_t>(n) * 100, 'x');
+    if (how == "replaced") {  // with free memory that was in pieces before
+        for (std::size_t size = 20'000; size < 60'000; size += 5'000) {
+            std::vector<std::unique_ptr<char[]>> pieces;
+            for (int i = 0; i < 64; ++i) pieces.push_back(std::make_unique<char[]>(size));
+        }
+        for (std::size_t i = 0; i < 20; ++i) replaced[i % replaced.size()] = std::string(static_cast<std::size_t>(n) * 100, 'x');
+    }
     if (how == "singleton") repeat([](int i) { Registry::instance().names.insert(make_text(i)); });
     if (how == "static_member") repeat([](int i) { Shape::all.emplace(i % 10, make_text(i)); });
     if (how == "thread_local") repeat([](int i) { per_thread.push_back(make_text(i)); });

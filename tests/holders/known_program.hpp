@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -21,10 +22,10 @@ inline constexpr int kElements = 4000;
 // A variant of known_holders that has filled its memory and waits.
 class Program {
   public:
-    // preload: a library that replaces malloc.
+    // variant: or the path of a copy. preload: a library that replaces malloc.
     Program(const std::string& variant, const std::string& how, int elements = kElements, const std::string& preload = {}) {
         Command command;
-        command.arguments = {std::string(KNOWN_HOLDERS_DIR) + "/" + variant, how, std::to_string(elements)};
+        command.arguments = {(std::filesystem::path(KNOWN_HOLDERS_DIR) / variant).string(), how, std::to_string(elements)};
         if (!preload.empty()) command.environment.emplace_back("LD_PRELOAD", preload);
         command.output_file = folder_.path() + "/out";
         child_ = std::make_unique<Child>(Child::start(command));

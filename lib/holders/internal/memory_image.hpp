@@ -42,8 +42,11 @@ class Pages {
     std::uint64_t size_ = 0;
 };
 
-// Behind a module's data: anonymous, or joined with the heap, which begins right there where addresses are not random.
-inline bool can_be_bss(const Mapping& mapping) { return mapping.is_anonymous() || mapping.path == "[heap]"; }
+// Whether a mapping is what a program or library has behind the data in its file. It is anonymous, or joined with the heap, which begins right there
+// where addresses are not random.
+inline bool is_bss(const Mapping& before, const Mapping& mapping) {
+    return before.is_file() && before.writable && before.end == mapping.begin && (mapping.is_anonymous() || mapping.path == "[heap]");
+}
 
 class MemoryImage {
   public:
