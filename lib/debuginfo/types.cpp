@@ -42,6 +42,15 @@ std::optional<std::uint64_t> number(Dwarf_Die& die, unsigned name) {
     return value;
 }
 
+bool has_member(Dwarf_Die& structure) {
+    Dwarf_Die child;
+    if (::dwarf_child(&structure, &child) != 0) return false;
+    do
+        if (::dwarf_tag(&child) == DW_TAG_member) return true;
+    while (::dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
 std::uint64_t size_of(Dwarf_Die& die) {
     Dwarf_Word size = 0;
     return ::dwarf_aggregate_size(&die, &size) == 0 ? size : 0;
@@ -120,18 +129,14 @@ void DebugInfo::State::read_type(TypeId id) {
 // The alternatives of an enumeration of Rust that hold something. A single one (Option) is a member without a name; of several only one is there at a
 // time, as in a union.
 void DebugInfo::State::read_variants(Type& type, std::size_t module, Dwarf_Die& part) {
-    Dwarf_Die variant, member, payload, first;
+    Dwarf_Die variant, member, payload;
     if (::dwarf_child(&part, &variant) != 0) return;
     std::vector<Member> filled;
     do {
         if (::dwarf_tag(&variant) != DW_TAG_variant || ::dwarf_child(&variant, &member) != 0) continue;
         do {
-            if (::dwarf_tag(&member) != DW_TAG_member || !referred(member, payload) || ::dwarf_child(&payload, &first) != 0) continue;
-            bool holds = false;
-            do holds = holds || ::dwarf_tag(&first) == DW_TAG_member;
-            while (!holds && ::dwarf_siblingof(&first, &first) == 0);
-            if (holds)
-                filled.push_back({"", number(member, DW_AT_data_member_location).value_or(0), type_attribute(module, member), false});
+            if (::dwarf_tag(&member) != DW_TAG_member || !referred(member, payload) || !has_member(payload)) continue;
+            filled.push_back({"", number(member, DW_AT_data_member_location).value_or(0), type_attribute(module, member), false});
         } while (filled.size() < kMaxMembers && ::dwarf_siblingof(&member, &member) == 0);
     } while (filled.size() < kMaxMembers && ::dwarf_siblingof(&variant, &variant) == 0);
     if (filled.size() > 1) type.kind = Type::Kind::union_;

@@ -1,11 +1,9 @@
 #include "heap/internal/recording_follower.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -14,6 +12,7 @@
 #include "heap/internal/recording_file.hpp"
 #include "heap/internal/symbols.hpp"
 #include "system/byte_source.hpp"
+#include "system/descriptor.hpp"
 
 namespace leakline::heap {
 
@@ -66,13 +65,7 @@ std::string RecordingFollower::read_new() {
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (size < offset_) begin_anew();
     std::string bytes(size - offset_, '\0');
-    std::size_t filled = 0;
-    while (filled < bytes.size()) {
-        const ssize_t count = ::pread(file_, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(offset_ + filled));
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        filled += static_cast<std::size_t>(count);
-    }
+    const std::size_t filled = read_at(file_, bytes.data(), bytes.size(), offset_);
     std::size_t whole = 0;
     while (whole < filled) {
         const std::size_t frame = ZSTD_findFrameCompressedSize(bytes.data() + whole, filled - whole);

@@ -1,10 +1,8 @@
 #include "heap/internal/segment_file.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -90,16 +88,7 @@ SegmentReader::SegmentReader(Descriptor file, std::string name, Nanoseconds pati
 }
 
 bool SegmentReader::read_bytes(std::uint64_t place, void* to, std::size_t size) const {
-    auto* at = static_cast<char*>(to);
-    while (size > 0) {
-        const ssize_t count = ::pread(file_.get(), at, size, static_cast<off_t>(place));
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return false;
-        at += count;
-        place += static_cast<std::uint64_t>(count);
-        size -= static_cast<std::size_t>(count);
-    }
-    return true;
+    return read_at(file_.get(), to, size, place) == size;
 }
 
 std::string SegmentReader::text_at(std::uint32_t place, std::optional<std::uint32_t> size) const {

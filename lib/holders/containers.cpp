@@ -23,6 +23,7 @@ struct ContainerRow {
     std::uint64_t node;            // bytes of a node before the element
     bool pair;                     // the element is a key and a value
     std::string_view length = {};  // the member with its length, where that is not at a fixed place
+    std::string_view inner = {};   // the type within it whose first argument is the element, where its own is not
 };
 
 namespace {
@@ -80,6 +81,7 @@ TypeId Containers::pair_of(TypeId first, TypeId second) {
 const ContainerPlan& Containers::plan(TypeId type) {
     const auto known = plans_.find(type);
     if (known != plans_.end()) return known->second;
+    static constexpr std::string_view kRustTable = "hashbrown::raw::RawTable<";
     static constexpr ContainerRow kRows[] = {
         {"std::vector<bool", Kind::text, &Containers::read_bits, "_M_start", 0, false},
         {"std::vector<", Kind::sequence, &Containers::read_vector, "_M_start", 0, false},
@@ -117,8 +119,10 @@ const ContainerPlan& Containers::plan(TypeId type) {
         {"std::shared_ptr<", Kind::one, &Containers::read_shared, "__ptr_", 0, false},
         {"alloc::vec::Vec<", Kind::sequence, &Containers::read_rust_vector, "", 0, false, "len"},
         {"alloc::string::String", Kind::text, &Containers::read_rust_vector, "", 0, false, "len"},
-        {"std::collections::hash::map::HashMap<", Kind::sequence, &Containers::read_rust_table, "ctrl", 0, false, "bucket_mask"},
-        {"std::collections::hash::set::HashSet<", Kind::sequence, &Containers::read_rust_table, "ctrl", 0, false, "bucket_mask"},
+        {"std::collections::hash::map::HashMap<", Kind::sequence, &Containers::read_rust_table, "ctrl", 0, false, "bucket_mask",
+         kRustTable},
+        {"std::collections::hash::set::HashSet<", Kind::sequence, &Containers::read_rust_table, "ctrl", 0, false, "bucket_mask",
+         kRustTable},
         {"alloc::sync::Arc<", Kind::one, &Containers::read_rust_counted, "", 16, false},
         {"alloc::rc::Rc<", Kind::one, &Containers::read_rust_counted, "", 16, false},
     };
@@ -130,12 +134,9 @@ const ContainerPlan& Containers::plan(TypeId type) {
         return can_be_one && whole.name.starts_with(each.name) && start_of(each) != kNotFound;
     });
     if (row != std::end(kRows)) {
-        const auto argument = [&](std::size_t i) { return i < whole.arguments.size() ? whole.arguments[i] : 0; };
+        const std::vector<TypeId> arguments = row->inner.empty() ? whole.arguments : names_.type(type_within(type, row->inner)).arguments;
+        const auto argument = [&](std::size_t i) { return i < arguments.size() ? arguments[i] : 0; };
         plan.element = row->pair ? pair_of(argument(0), argument(1)) : argument(0);
-        if (row->read == &Containers::read_rust_table) {
-            const std::vector<TypeId> arguments = names_.type(type_within(type, "hashbrown::raw::RawTable<")).arguments;
-            plan.element = arguments.empty() ? 0 : arguments.front();
-        }
         plan.element_size = size_of(plan.element);
         const std::uint64_t alignment = std::max<std::uint64_t>(alignment_of(plan.element), 1);
         plan.element_at = (row->node + alignment - 1) / alignment * alignment;

@@ -87,8 +87,7 @@ class CoreFile {
     MemoryImage run(const SystemRoots& roots) {
         image_.core = path_;
         read_segments();
-        for (const Elf64_Phdr& segment : segments_)
-            if (segment.p_type == PT_NOTE) read_notes(segment);
+        for (const Elf64_Phdr& segment : notes_) read_notes(segment);
         add_mappings();
         read_build_ids();
         name_program();
@@ -104,19 +103,8 @@ class CoreFile {
     // As much as there is.
     std::string bytes_at(std::uint64_t place, std::uint64_t size) const {
         std::string bytes(place >= size_ ? 0 : std::min(size, size_ - place), '\0');
-        bytes.resize(read_into(bytes.data(), place, bytes.size()));
+        bytes.resize(read_at(file_.get(), bytes.data(), bytes.size(), place));
         return bytes;
-    }
-
-    std::size_t read_into(char* to, std::uint64_t place, std::uint64_t size) const {
-        std::size_t done = 0;
-        while (done < size) {
-            const ssize_t count = ::pread(file_.get(), to + done, size - done, static_cast<off_t>(place + done));
-            if (count < 0 && errno == EINTR) continue;
-            if (count <= 0) break;
-            done += static_cast<std::size_t>(count);
-        }
-        return done;
     }
 
     [[noreturn]] void refuse(const std::string& why, const std::string& hint = {}) const {
@@ -137,9 +125,13 @@ class CoreFile {
         if (count == PN_XNUM) count = value_at<Elf64_Shdr>(bytes_at(header.e_shoff, sizeof(Elf64_Shdr)), 0).sh_info;
         if (header.e_phentsize != sizeof(Elf64_Phdr) || count > kMostSegments) refuse("has damaged headers");
         const std::string table = bytes_at(header.e_phoff, count * sizeof(Elf64_Phdr));
-        for (std::uint64_t i = 0; i < table.size() / sizeof(Elf64_Phdr); ++i)
-            segments_.push_back(value_at<Elf64_Phdr>(table, i * sizeof(Elf64_Phdr)));
-        if (segments_.size() < count) refuse("is cut off before its list of mappings ends");
+        if (table.size() / sizeof(Elf64_Phdr) < count) refuse("is cut off before its list of mappings ends");
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const auto segment = value_at<Elf64_Phdr>(table, i * sizeof(Elf64_Phdr));
+            if (segment.p_type == PT_NOTE) notes_.push_back(segment);
+            if (segment.p_type == PT_LOAD) loads_.push_back(segment);
+        }
+        std::stable_sort(loads_.begin(), loads_.end(), [](const Elf64_Phdr& a, const Elf64_Phdr& b) { return a.p_vaddr < b.p_vaddr; });
     }
 
     void read_notes(const Elf64_Phdr& segment) {
@@ -213,10 +205,8 @@ class CoreFile {
     // Segments say what may be written to, NT_FILE which file is mapped there. gcore can leave files out of the segments.
     void add_mappings() {
         std::vector<Mapping> mappings;
-        for (const Elf64_Phdr& segment : segments_) {
-            if (segment.p_type != PT_LOAD || segment.p_memsz == 0 || segment.p_vaddr >= kAddressEnd ||
-                segment.p_memsz > kAddressEnd - segment.p_vaddr)
-                continue;
+        for (const Elf64_Phdr& segment : loads_) {
+            if (segment.p_memsz == 0 || segment.p_vaddr >= kAddressEnd || segment.p_memsz > kAddressEnd - segment.p_vaddr) continue;
             Mapping mapping;
             mapping.begin = segment.p_vaddr;
             mapping.end = segment.p_vaddr + segment.p_memsz;
@@ -240,8 +230,8 @@ class CoreFile {
 
     // Of files whose first page is in the core: the kernel keeps it for that.
     void read_build_ids() {
-        for (const Elf64_Phdr& segment : segments_) {
-            if (segment.p_type != PT_LOAD || segment.p_filesz == 0) continue;
+        for (const Elf64_Phdr& segment : loads_) {
+            if (segment.p_filesz == 0) continue;
             const Mapping* const file = mapping_at(image_.mappings, segment.p_vaddr);
             if (file == nullptr || file->begin != segment.p_vaddr || !file->is_file() || file->offset != 0) continue;
             const std::string id = build_id_in(bytes_at(segment.p_offset, std::min<std::uint64_t>(segment.p_filesz, kPage)));
@@ -261,8 +251,8 @@ class CoreFile {
 
     Bytes contents_to_copy() const {
         Bytes sum = 0;
-        for (const Elf64_Phdr& segment : segments_)
-            if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0) sum += std::min<std::uint64_t>(segment.p_filesz, size_);
+        for (const Elf64_Phdr& segment : loads_)
+            if ((segment.p_flags & PF_W) != 0) sum += std::min<std::uint64_t>(segment.p_filesz, size_);
         return std::min(sum, size_);
     }
 
@@ -272,12 +262,8 @@ class CoreFile {
                 image_.left_out += mapping.size();
             else
                 image_.regions.push_back({mapping, Pages(mapping.size()), {}});
-        std::vector<Elf64_Phdr> loads;
-        for (const Elf64_Phdr& segment : segments_)
-            if (segment.p_type == PT_LOAD) loads.push_back(segment);
-        std::stable_sort(loads.begin(), loads.end(), [](const Elf64_Phdr& a, const Elf64_Phdr& b) { return a.p_vaddr < b.p_vaddr; });
         std::uint64_t done = 0;  // address behind the last one that was copied
-        for (const Elf64_Phdr& segment : loads) {
+        for (const Elf64_Phdr& segment : loads_) {
             const auto* const found = image_.region_at(segment.p_vaddr);
             if (found == nullptr || segment.p_vaddr < done || segment.p_memsz > found->mapping.end - segment.p_vaddr) continue;
             done = segment.p_vaddr + segment.p_memsz;
@@ -295,7 +281,7 @@ class CoreFile {
         std::vector<char> piece(std::min(kPiece, kept));
         for (std::uint64_t at = 0; at < kept && !stop_.stop_requested();) {
             const std::uint64_t size = std::min({kPiece, kept - at, left_});
-            const std::uint64_t count = segment.p_offset > size_ ? 0 : read_into(piece.data(), segment.p_offset + at, size);
+            const std::uint64_t count = segment.p_offset > size_ ? 0 : read_at(file_.get(), piece.data(), size, segment.p_offset + at);
             for (std::uint64_t page = 0; page < count; page += kPage) {
                 const std::uint64_t bytes = std::min(kPage, count - page);
                 if (std::memcmp(piece.data() + page, kZeros.data(), bytes) == 0) continue;
@@ -320,8 +306,9 @@ class CoreFile {
     Descriptor file_;
     std::uint64_t size_ = 0;
     std::uint64_t left_ = 0;  // to be copied: no byte of a file belongs to several mappings
-    std::vector<Elf64_Phdr> segments_;
-    std::vector<Mapping> files_;  // by NT_FILE
+    std::vector<Elf64_Phdr> notes_;
+    std::vector<Elf64_Phdr> loads_;  // by address
+    std::vector<Mapping> files_;     // by NT_FILE
     std::uint64_t program_headers_ = 0;
     std::string process_name_;
     MemoryImage image_;
@@ -337,8 +324,7 @@ std::optional<std::string> build_id_of(const std::string& path) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) return std::nullopt;
     std::string page(kPage, '\0');
-    const ssize_t count = ::pread(file.get(), page.data(), page.size(), 0);
-    page.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+    page.resize(read_at(file.get(), page.data(), page.size(), 0));
     return build_id_in(page);
 }
 

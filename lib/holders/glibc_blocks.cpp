@@ -142,7 +142,7 @@ class Walk {
         if (!is_brk(*top)) {  // malloc was refused more by sbrk and has mapped the rest
             walk_chunks(top->mapping.begin, arena.top());
             found_.heaps.push_back({top->mapping.begin, top->mapping.end});
-            for (const Range& part : parts) walk_chunks(parts.front().begin, part.end);
+            for (const Range& part : parts) walk_chunks(part.begin, part.end);
         } else if (!parts.empty() && parts.front().begin <= arena.top()) {
             walk_chunks(parts.front().begin, arena.top());
         }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 #include "debuginfo/type_name.hpp"
 
@@ -23,6 +24,18 @@ Holder::Root kind_of(Root::Kind kind) {
         case Root::Kind::unreadable: return Holder::Root::damaged_heap;
     }
     return Holder::Root::global;
+}
+
+// rustc's names end with a hash, and LLVM may add to that: 17h, 16 digits, E.
+bool has_rust_hash(std::string_view symbol) {
+    constexpr std::string_view kMark = "17h";
+    constexpr std::size_t kDigits = 16;
+    for (std::size_t at = symbol.find(kMark); at != symbol.npos; at = symbol.find(kMark, at + 1)) {
+        const std::string_view digits = symbol.substr(at + kMark.size(), kDigits);
+        const std::string_view end = symbol.substr(at + kMark.size() + digits.size());
+        if (digits.size() == kDigits && std::all_of(digits.begin(), digits.end(), is_hex_digit) && end.starts_with('E')) return true;
+    }
+    return false;
 }
 
 class Naming {
@@ -55,8 +68,7 @@ class Naming {
         named.holder.module = root.module;
         const auto symbol = names_.data_symbol(root.begin);
         if (const auto variable = names_.variable_at(root.begin)) {
-            // rustc's names end with a hash.
-            const bool mangled = symbol && symbol->name.starts_with("_Z") && symbol->name.find("17h") == std::string::npos;
+            const bool mangled = symbol && symbol->name.starts_with("_Z") && !has_rust_hash(symbol->name);
             named.holder.path = debuginfo::short_type_name(mangled ? debuginfo::demangle(symbol->name.c_str()) : variable->name);
             set_variable(named, *variable);
             return;

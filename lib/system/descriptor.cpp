@@ -19,4 +19,15 @@ std::size_t write_all(int descriptor, std::string_view bytes) {
     return done;
 }
 
+std::size_t read_at(int descriptor, void* to, std::size_t size, std::uint64_t place) {
+    std::size_t done = 0;
+    while (done < size) {
+        const ssize_t count = ::pread(descriptor, static_cast<char*>(to) + done, size - done, static_cast<off_t>(place + done));
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        done += static_cast<std::size_t>(count);
+    }
+    return done;
+}
+
 }  // namespace leakline

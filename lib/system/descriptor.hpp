@@ -1,9 +1,10 @@
-// An owning file descriptor, and writes that are complete.
+// An owning file descriptor, and reads and writes that are complete.
 #pragma once
 
 #include <unistd.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -32,5 +33,9 @@ class Descriptor {
 // Writes all of bytes, across interrupted and partial writes. Returns how many were written: fewer than all where it failed,
 // and errno says why. Safe from any thread.
 std::size_t write_all(int descriptor, std::string_view bytes);
+
+// Reads up to size bytes from a place in a file, across interrupted and partial reads. Returns how many were read: fewer where the file ends or
+// cannot be read. Safe from any thread; does not move the file's own place.
+std::size_t read_at(int descriptor, void* to, std::size_t size, std::uint64_t place);
 
 }  // namespace leakline

@@ -1,11 +1,13 @@
 #include "base/error.hpp"
 #include "system/byte_source.hpp"
+#include "system/descriptor.hpp"
 #include "system/output_file.hpp"
 #include "system/peeked_source.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -199,4 +201,17 @@ TEST_CASE("peeked source: what was looked at is read again, but for what is skip
     CHECK(source.end() == StreamEnd::clean);
     PeekedSource brief(memory_source("ab"));
     CHECK(brief.peek(16) == "ab");
+}
+
+TEST_CASE("reading at a place gives what there is, up to the end of the file") {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/file";
+    std::ofstream(path) << "0123456789";
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char bytes[8] = {};
+    CHECK(read_at(file.get(), bytes, 4, 3) == 4);
+    CHECK(std::string(bytes) == "3456");
+    CHECK(read_at(file.get(), bytes, sizeof bytes, 8) == 2);
+    CHECK(read_at(file.get(), bytes, sizeof bytes, 20) == 0);
+    CHECK(read_at(-1, bytes, sizeof bytes, 0) == 0);
 }
