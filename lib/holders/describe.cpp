@@ -6,6 +6,7 @@
 #include <map>
 
 #include "debuginfo/type_name.hpp"
+#include "holders/internal/main_element.hpp"
 #include "holders/internal/object_members.hpp"
 
 namespace leakline::holders {
@@ -84,6 +85,10 @@ class Description {
         };
         for (const Share& share : shares)
             if (is_worth_it(share)) followed += share.bytes;
+        // Members without names are followed only while one keeps nearly all.
+        if (group.type == 0 && !shares.empty() &&
+            static_cast<double>(shares.front().bytes) < kNearlyAll * static_cast<double>(so_far.bytes))
+            followed = 0;
         if (static_cast<double>(followed) < kEnoughToGoOn * static_cast<double>(so_far.bytes)) {
             for (const Share& share : shares) put_back(share.domain, domain);
             keep(so_far, domain);
@@ -106,12 +111,26 @@ class Description {
             const bool whole = group.type == 0 && share.path.empty();
             next.bytes = whole ? so_far.bytes : share.bytes;
             next.blocks = whole ? so_far.blocks : share.blocks;
-            next.shared_bytes = std::min(so_far.shared_bytes, share.bytes);
+            next.shared_bytes = whole ? so_far.shared_bytes : std::min(so_far.shared_bytes, share.shared_bytes);
+            // The variables of a frame are no parts of a whole.
+            if (share.sibling_bytes > next.shared_bytes && !share.sibling.empty() && (locals_.empty() || !so_far.path.empty())) {
+                next.shared_bytes = share.sibling_bytes;
+                next.shared_with = joined(so_far.path, share.sibling);
+            }
+            if (next.shared_bytes == 0) next.shared_with.clear();
             for (const debuginfo::Variable& local : locals_)
                 if (next.path == local.name || next.path.starts_with(local.name + ".")) set_declaration(next, local);
             const bool several = share.elements > 1 && (share.kind != FormMember::Kind::pointer || share.linked);
             if (share.kind == FormMember::Kind::container || share.kind == FormMember::Kind::text || several)
                 next.elements = share.elements;
+            const auto main = several && share.kind != FormMember::Kind::text ? main_element(heap_, share) : std::nullopt;
+            if (main) {
+                next.elements.reset();
+                next.path = joined(next.path, step_to(*main, share, group));
+                next.type = heap_.names.type(main->group.type).name;
+                descend(next, main->group, share.domain, steps - 1);
+                continue;
+            }
             if (several || share.kind == FormMember::Kind::text || share.groups.empty()) {
                 if (share.kind == FormMember::Kind::words && share.type == 0) next.type.clear();
                 add_parts(next, share, "", kPartsDeep);
@@ -123,6 +142,19 @@ class Description {
             if (const std::string name = heap_.names.type(share.groups.front().type).name; !name.empty()) next.type = name;
             descend(next, share.groups.front(), share.domain, steps - 1);
         }
+    }
+
+    // Of a block whose form is not known the word that leads there.
+    std::string step_to(const MainElement& main, const Share& share, const Group& group) const {
+        const bool word = share.kind == FormMember::Kind::words && share.path.empty() && group.objects.size() == 1;
+        if (!word) return main.place ? fmt::format("[{}]", *main.place) : "[]";
+        const std::uint64_t begin = group.objects.front();
+        const BlockId block = index_.find(main.group.objects.front());
+        std::string step;
+        heap_.image.for_each_word(begin, begin + group.size, [&](std::uint64_t address, std::uint64_t value) {
+            if (step.empty() && index_.find(value) == block) step = fmt::format("+{:#x}->", address - begin);
+        });
+        return step.empty() ? "[]" : step;
     }
 
     void put_back(Domain from, Domain to) {

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <thread>
 
+#include "holders/internal/dominators.hpp"
+
 namespace leakline::holders {
 
 namespace {
@@ -50,11 +52,59 @@ void scan_blocks(const MemoryImage& image, const BlockIndex& index, const Owners
 
 }  // namespace
 
+// The edges that keep what they lead to. Nodes are the blocks, the roots behind them, and a last one that leads to all roots.
+class Graph::Kept {
+  public:
+    Kept(const Graph& graph, const Roots& roots, const Ownership& ownership)
+        : graph_(graph), roots_(roots), ownership_(ownership), blocks_(static_cast<std::uint32_t>(graph.owner_.size())) {}
+
+    std::uint32_t size() const { return start() + 1; }
+    std::uint32_t start() const { return blocks_ + static_cast<std::uint32_t>(roots_.roots.size()); }
+    bool is_block(std::uint32_t node) const { return node < blocks_; }
+    // Of a block or a root that leads to something.
+    std::uint32_t root_of(std::uint32_t node) const { return is_block(node) ? graph_.owner_[node] : node - blocks_; }
+
+    std::uint32_t count(std::uint32_t node) const {
+        if (node == start()) return start() - blocks_;
+        return static_cast<std::uint32_t>(pointers_of(node) + owned_by(node).size());
+    }
+
+    std::uint32_t at(std::uint32_t node, std::uint32_t i) const {
+        if (node == start()) return blocks_ + i;
+        const std::size_t pointers = pointers_of(node);
+        if (i >= pointers) return in_phase(owned_by(node)[i - pointers], root_of(node));
+        const BlockId target = is_block(node) ? graph_.targets(node)[i] : roots_.roots[node - blocks_].words[i].block;
+        return is_owned(target) ? kNoNode : in_phase(target, root_of(node));
+    }
+
+  private:
+    std::size_t pointers_of(std::uint32_t node) const {
+        return is_block(node) ? graph_.targets(node).size() : roots_.roots[node - blocks_].words.size();
+    }
+    std::span<const BlockId> owned_by(std::uint32_t node) const {
+        return is_block(node) ? ownership_.owned_by(node) : ownership_.owned_by_root(node - blocks_);
+    }
+    std::uint32_t in_phase(BlockId target, std::uint32_t root) const {
+        const std::uint32_t owner = graph_.owner_[target];
+        return owner == root || roots_.phases[owner] == roots_.phases[root] ? target : kNoNode;
+    }
+    // By a container or smart pointer that can be reached: then other pointers do not keep it.
+    bool is_owned(BlockId target) const {
+        const std::uint32_t owner = ownership_.owner_of(target);
+        return owner != kNoBlock && root_of(owner) == graph_.owner_[target];
+    }
+
+    const Graph& graph_;
+    const Roots& roots_;
+    const Ownership& ownership_;
+    const std::uint32_t blocks_;
+};
+
 Graph::Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roots, const Ownership& ownership,
              const std::stop_token& stop) {
     scan(image, index, ownership, stop);
     reach(roots, ownership);
-    find_shared(index, roots);
+    retain(index, roots, Kept(*this, roots, ownership));
 }
 
 void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop) {
@@ -140,43 +190,57 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
     }
 }
 
-void Graph::find_shared(const BlockIndex& index, const Roots& roots) {
+void Graph::retain(const BlockIndex& index, const Roots& roots, const Kept& kept) {
+    dominators_.assign(owner_.size(), kNoBlock);
+    retained_.resize(owner_.size());
+    for (BlockId block = 0; block < owner_.size(); ++block) retained_[block] = index[block].size;
+    is_shared_.assign(owner_.size(), false);
+    std::vector<bool> entered(owner_.size(), false);  // by block: ways from several roots meet there
+    const Dominators found = find_dominators(kept, kept.start());
+    for (std::size_t place = 1; place < found.order.size(); ++place) {
+        const std::uint32_t node = found.order[place], dominator = found.order[found.parents[place]];
+        if (!kept.is_block(node)) continue;
+        entered[node] = dominator == kept.start();
+        is_shared_[node] = entered[node] || (kept.is_block(dominator) && is_shared_[dominator]);
+        if (kept.is_block(dominator)) dominators_[node] = dominator;
+    }
+    for (std::size_t place = found.order.size(); place-- > 1;)
+        if (const std::uint32_t node = found.order[place]; kept.is_block(node) && dominators_[node] != kNoBlock)
+            retained_[dominators_[node]] += retained_[node];
+    find_shared(index, roots, kept, entered);
+}
+
+void Graph::find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept, const std::vector<bool>& entered) {
     const std::size_t count = roots.roots.size();
     owned_bytes_.assign(count, 0);
     owned_blocks_.assign(count, 0);
     shared_.assign(count, {});
-    // Where another root of the phase leads into what a first one owns; all that follows is shared with it.
-    std::vector<std::uint32_t> with(owner_.size(), kNoRoot);
-    std::vector<BlockId> pending;
-    const auto enter = [&](BlockId block, std::uint32_t from) {
-        const std::uint32_t owner = owner_[block];
-        if (owner == from || with[block] != kNoRoot || roots.phases[owner] != roots.phases[from]) return;
-        with[block] = from;
-        pending.push_back(block);
-    };
-    for (std::uint32_t root = 0; root < count; ++root)
-        for (const RootWord& word : roots.roots[root].words) enter(word.block, root);
-    for (BlockId block = 0; block < owner_.size(); ++block)
-        if (owner_[block] != kNoRoot)
-            for (const BlockId target : targets(block)) enter(target, owner_[block]);
-    while (!pending.empty()) {
-        const BlockId block = pending.back();
-        pending.pop_back();
-        for (const BlockId target : targets(block)) enter(target, with[block]);
-    }
     for (BlockId block = 0; block < owner_.size(); ++block) {
         const Bytes size = index[block].size;
-        if (owner_[block] == kNoRoot) {
+        const std::uint32_t owner = owner_[block];
+        if (owner == kNoRoot) {
             lost_bytes_ += size;
             ++lost_count_;
             continue;
         }
-        owned_bytes_[owner_[block]] += size;
-        ++owned_blocks_[owner_[block]];
-        if (with[block] == kNoRoot) continue;
-        shared_[owner_[block]].bytes += size;
-        shared_[owner_[block]].with = with[block];
+        owned_bytes_[owner] += size;
+        ++owned_blocks_[owner];
+        if (is_shared_[block]) shared_[owner].bytes += size;
     }
+    // Who leads to the largest part of it from elsewhere.
+    std::vector<Bytes> most(count, 0);
+    for (std::uint32_t node = 0; node < kept.start(); ++node) {
+        if (kept.is_block(node) && owner_[node] == kNoRoot) continue;
+        const std::uint32_t from = kept.root_of(node), edges = kept.count(node);
+        for (std::uint32_t i = 0; i < edges; ++i) {
+            const std::uint32_t target = kept.at(node, i);
+            if (target == kNoNode || !entered[target] || owner_[target] == from || retained_[target] <= most[owner_[target]]) continue;
+            most[owner_[target]] = retained_[target];
+            shared_[owner_[target]].with = from;
+        }
+    }
+    for (std::size_t root = 0; root < count; ++root)
+        if (most[root] == 0) shared_[root].bytes = 0;
 }
 
 }  // namespace leakline::holders

@@ -56,7 +56,8 @@ HolderReport find_holders(int pid, const HolderOptions& options, const SystemRoo
 HolderReport find_holders(const std::string& core, const HolderOptions& options, const SystemRoots& roots = {});
 
 // after, with the growth of each holder since before; largest growth first. Both of one process. A holder is the same if its variable, path and
-// type are.
+// type are. Where one of them goes further down from the same variable than the other, as one part now keeps nearly all or no longer does, bytes are
+// compared with those, and elements are not.
 HolderReport growth_between(const HolderReport& before, HolderReport after, Nanoseconds since);
 
 }  // namespace leakline::holders

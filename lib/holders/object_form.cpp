@@ -84,12 +84,14 @@ const ObjectForm& ObjectForms::form_of(TypeId type, std::uint64_t size) {
     const auto [known, fresh] = forms_.try_emplace({type, type == 0 ? size : 0});
     ObjectForm& form = known->second;
     if (!fresh) return form;
-    if (type != 0)
+    if (type != 0) {
         add_places(form, type, 0, {}, 0);
-    else if (size <= kNamedWords)
+    } else if (size <= kNamedWords) {
         for (std::uint64_t at = 0; at + 8 <= size; at += 8) add_place(form, at, 0, FormMember::Kind::words, {fmt::format("+{:#x}", at)});
-    else
-        add_words(form, 0, size, {});
+    } else {
+        form.members.push_back({{}, 0, {}, FormMember::Kind::words, {}});
+        form.all_words = true;
+    }
     return form;
 }
 

@@ -22,6 +22,7 @@ bool ObjectMembers::take(Division& division, Share& share, BlockId block) {
     domains_[block] = share.domain;
     share.bytes += heap_.index[block].size;
     ++share.blocks;
+    if (heap_.graph.is_shared(block)) share.shared_bytes += heap_.index[block].size;
     division.taken.emplace_back(block, static_cast<std::uint32_t>(&share - division.shares.data()));
     return true;
 }
@@ -149,6 +150,55 @@ void ObjectMembers::take_reached(Division& division, Strangers strangers) {
     }
 }
 
+// Each word of objects whose form is not known.
+void ObjectMembers::follow_words(Division& division, const Group& group) {
+    const std::size_t before = division.taken.size();
+    for (const std::uint64_t object : group.objects)
+        heap_.image.for_each_word(object, object + group.size,
+                                  [&](std::uint64_t address, std::uint64_t) { follow_pointer(division, {}, address); });
+    take_owned(division, before);
+}
+
+// Where a member leads into what another one has; all that follows there can be reached from both.
+void ObjectMembers::find_siblings(Division& division, const Group& group, const ObjectForm& form) const {
+    const auto some = std::count_if(division.shares.begin(), division.shares.end(), [](const Share& share) { return share.bytes > 0; });
+    if (some < 2) return;
+    const Domain first = division.shares.front().domain;  // they are numbered in their order
+    std::vector<std::size_t> from(division.shares.size(), division.shares.size());
+    std::vector<bool> entered(heap_.index.size(), false);
+    std::vector<BlockId> pending;
+    const auto enter = [&](BlockId block, std::size_t member) {
+        if (block == kNoBlock || entered[block] || domains_[block] < first || heap_.ownership.has_owner(block)) return;
+        const std::size_t number = domains_[block] - first;
+        if (number >= division.shares.size() || number == member) return;
+        entered[block] = true;
+        pending.push_back(block);
+        std::size_t& most = from[number];
+        if (most == division.shares.size() || division.shares[member].bytes > division.shares[most].bytes) most = member;
+    };
+    for (const std::vector<Place>* places : {&form.pointers, &form.words})
+        for (const std::uint64_t object : group.objects)
+            for (const Place& place : *places) enter(heap_.index.find(heap_.image.word(object + place.offset).value_or(0)), place.member);
+    for (const auto& [block, number] : division.taken)
+        for (const BlockId target : heap_.graph.targets(block)) enter(target, number);
+    const auto go_on = [&](BlockId block, Domain domain) {
+        if (entered[block] || domains_[block] != domain) return;
+        entered[block] = true;
+        pending.push_back(block);
+    };
+    while (!pending.empty()) {
+        const BlockId block = pending.back();
+        pending.pop_back();
+        const Domain domain = domains_[block];
+        division.shares[domain - first].sibling_bytes += heap_.index[block].size;
+        for (const BlockId target : heap_.graph.targets(block))
+            if (!heap_.ownership.has_owner(target)) go_on(target, domain);
+        for (const BlockId owned : heap_.ownership.owned_by(block)) go_on(owned, domain);
+    }
+    for (std::size_t i = 0; i < from.size(); ++i)
+        if (from[i] < from.size()) division.shares[i].sibling = division.shares[from[i]].path;
+}
+
 std::vector<Share> ObjectMembers::split(const Group& group, Domain domain, Strangers strangers) {
     const ObjectForm& form = heap_.forms.form_of(group.type, group.size);
     Division division;
@@ -167,7 +217,9 @@ std::vector<Share> ObjectMembers::split(const Group& group, Domain domain, Stran
     follow_all(form.owners, &ObjectMembers::follow_owner);
     follow_all(form.pointers, &ObjectMembers::follow_pointer);
     follow_all(form.words, &ObjectMembers::follow_pointer);
+    if (form.all_words) follow_words(division, group);
     take_reached(division, strangers);
+    if (strangers == Strangers::taken) find_siblings(division, group, form);
     std::vector<Share> shares = std::move(division.shares);
     std::erase_if(shares, [](const Share& share) { return share.bytes == 0; });
     for (Share& share : shares)

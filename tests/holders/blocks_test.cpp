@@ -209,3 +209,33 @@ TEST_CASE("a block belongs to the first root that reaches it, and what two of on
     CHECK(graph.shared(2).bytes == 0);  // the other root is of a later phase
     CHECK(graph.lost_blocks() == 3);
 }
+
+TEST_CASE("a block keeps what can be reached through it only: not what the other side of a diamond leads to") {
+    Made made;
+    made.point(0, 0, 1);
+    made.point(0, 1, 2);
+    made.point(1, 0, 3);
+    made.point(2, 0, 3);
+    made.point(2, 1, 4);
+    made.point(3, 0, 5);
+    made.point(5, 0, 0);  // back
+    made.point(6, 0, 3);  // of a later phase
+    Roots roots;
+    roots.roots = {root_to({0, 0}), root_to({4}), root_to({6})};
+    roots.phases = {0, 0, 1};
+    const BlockIndex index(made.blocks);
+    const Graph graph(made.image, index, roots, {}, {});
+    CHECK(graph.retained_bytes(0) == 5 * 56);
+    CHECK(graph.retained_bytes(1) == 56);
+    CHECK(graph.retained_bytes(2) == 56);
+    CHECK(graph.retained_bytes(3) == 2 * 56);
+    CHECK(graph.dominator(3) == 0);
+    CHECK(graph.dominator(5) == 3);
+    CHECK(graph.dominator(0) == kNoBlock);
+    CHECK(graph.owner(4) == 0);
+    CHECK(graph.is_shared(4));
+    CHECK_FALSE(graph.is_shared(3));
+    CHECK(graph.shared(0).bytes == 56);
+    CHECK(graph.shared(0).with == 1);
+    CHECK(graph.owned_bytes(1) == 0);
+}

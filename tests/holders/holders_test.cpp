@@ -55,6 +55,7 @@ const Known kKnown[] = {
     {"tree", Holder::Root::global, "app::tree", "app::TreeNode*", kElements},
     {"owning", Holder::Root::global, "app::owning", "std::unique_ptr<app::Owning>", kElements},
     {"indexed", Holder::Root::global, "app::owned[]->texts", "std::vector<std::string>", kElements},
+    {"one_of_several", Holder::Root::global, "app::several[3].texts", "std::vector<std::string>", kElements},
 };
 
 // Of Debian's package libjemalloc2; empty if it is not installed.
@@ -87,6 +88,16 @@ TEST_CASE("a known holder is found: its variable, the path to the container, its
             CHECK(report.lost_bytes < 4096);
         }
     }
+}
+
+TEST_CASE("what both members of an object lead to is said of the one that has it") {
+    const HolderReport report = Program("gcc-O2", "diamond").look();
+    REQUIRE_FALSE(report.holders.empty());
+    CHECK(report.holders[0].path == "app::both->left");
+    CHECK(report.holders[0].elements == kElements - 1);
+    CHECK(report.holders[0].bytes == (kElements - 1) * 120);
+    CHECK(report.holders[0].shared_bytes == (kElements - 2) * 120);
+    CHECK(report.holders[0].shared_with == "app::both->right");
 }
 
 TEST_CASE("numbers that are addresses of a heap below 2^32 hold nothing") {
@@ -278,6 +289,32 @@ TEST_CASE("two looks show what has grown") {
     CHECK(growth.holders[1].growth_bytes == 100);
     CHECK(growth.holders[2].growth_bytes == 0);
     CHECK(growth.growth_bytes == 2100);
+}
+
+TEST_CASE("a holder that is named further down the path than before, or less far, grows by the difference of their bytes") {
+    HolderReport before, after;
+    const auto add = [](HolderReport& report, const char* path, Bytes bytes) {
+        Holder holder;
+        holder.path = path;
+        holder.bytes = bytes;
+        holder.elements = 1;
+        report.holders.push_back(holder);
+    };
+    add(before, "sessions", 1000);
+    add(before, "server.db[0].dict->ht_table[]", 4000);
+    add(before, "server.db[1].dict->ht_table[]", 500);
+    add(after, "server.db", 9000);
+    add(after, "sessions[].history", 3000);
+    add(after, "sessions_by_name", 100);
+    const HolderReport growth = holders::growth_between(before, after, std::chrono::seconds(60));
+    REQUIRE(growth.holders.size() == 3);
+    CHECK(growth.holders[0].path == "server.db");
+    CHECK(growth.holders[0].growth_bytes == 4500);
+    CHECK_FALSE(growth.holders[0].growth_elements.has_value());
+    CHECK(growth.holders[1].path == "sessions[].history");
+    CHECK(growth.holders[1].growth_bytes == 2000);
+    CHECK(growth.holders[2].growth_bytes == 100);
+    CHECK(growth.holders[2].growth_elements == 1);
 }
 
 TEST_CASE("a process that is not there is an error that says so") {

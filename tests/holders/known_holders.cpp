@@ -93,6 +93,11 @@ std::optional<std::list<std::string>> maybe;
 std::array<std::unordered_map<int, std::string>, 8> shards;
 std::string text;
 std::array<std::string, 3> replaced;
+std::vector<Event> several;
+struct Both {
+    Link *left, *right;
+};
+Both* both;
 thread_local std::vector<std::string> per_thread;
 std::function<void()> callback;
 Link* chain;
@@ -172,6 +177,15 @@ void fill(std::string_view how, int n) {
         callback = [kept] { std::puts(kept.front().c_str()); };
     }
     if (how == "chain") repeat([](int) { chain = new Link{chain, {}}; });
+    if (how == "one_of_several") {
+        several.resize(8);
+        repeat([](int i) { several[3].texts.push_back(make_text(i)); });
+    }
+    if (how == "diamond") {  // its two sides lead to the same list
+        Link* list = nullptr;
+        for (int i = 0; i < n - 2; ++i) list = new Link{list, {}};
+        both = new Both{new Link{list, {}}, new Link{list, {}}};
+    }
     if (how == "ring") {
         ring = new Link{nullptr, {}};
         ring->next = ring;

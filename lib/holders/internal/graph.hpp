@@ -1,8 +1,10 @@
 // Which blocks keep which alive: pointers between blocks, found in every aligned word, and for each block the root that holds it.
 //
 // What a root owns by its type (see ownership.hpp) belongs to it. All else belongs to the first root, in their order, that reaches it; a pointer
-// into what another block owns counts only if nothing leads to the owner. Roots come in phases; what others of the same phase reach as
-// well is counted as shared.
+// into what another block owns counts only if nothing leads to the owner.
+//
+// What a root, or a block, keeps alone is what it dominates (see dominators.hpp): what can be reached through it only. Roots come in phases, and
+// pointers from later ones into what an earlier one has keep nothing. What a root has without keeping it alone is shared with others of its phase.
 //
 // Thread-safety: immutable once made.
 #pragma once
@@ -34,19 +36,27 @@ class Graph {
     // Of a root: bytes and blocks that it owns.
     Bytes owned_bytes(std::size_t root) const { return owned_bytes_[root]; }
     std::uint64_t owned_blocks(std::size_t root) const { return owned_blocks_[root]; }
-    // What of it other roots of the same phase also lead to, and one of them.
+    // What of it other roots of the same phase also lead to, and the one that leads to most.
     struct Shared {
         Bytes bytes = 0;
         std::size_t with = 0;  // a root; only if bytes > 0
     };
     const Shared& shared(std::size_t root) const { return shared_[root]; }
+    // Whether a block that has a root is shared in that way.
+    bool is_shared(BlockId block) const { return is_shared_[block]; }
+    // The bytes of a block, with those of all blocks that can be reached through it only.
+    Bytes retained_bytes(BlockId block) const { return retained_[block]; }
+    // The last block through which every way to a block goes; kNoBlock: there is none, ways part at a root or before.
+    BlockId dominator(BlockId block) const { return dominators_[block]; }
     Bytes lost_bytes() const { return lost_bytes_; }
     std::uint64_t lost_blocks() const { return lost_count_; }
 
   private:
     void scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop);
     void reach(const Roots& roots, const Ownership& ownership);
-    void find_shared(const BlockIndex& index, const Roots& roots);
+    class Kept;
+    void retain(const BlockIndex& index, const Roots& roots, const Kept& kept);
+    void find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept, const std::vector<bool>& entered);
 
     std::vector<std::size_t> first_edge_;  // by block, and one more
     std::vector<BlockId> edges_;
@@ -54,6 +64,9 @@ class Graph {
     std::vector<Bytes> owned_bytes_;
     std::vector<std::uint64_t> owned_blocks_;
     std::vector<Shared> shared_;
+    std::vector<bool> is_shared_;  // by block
+    std::vector<Bytes> retained_;
+    std::vector<BlockId> dominators_;
     Bytes lost_bytes_ = 0;
     std::uint64_t lost_count_ = 0;
 };

@@ -47,6 +47,7 @@ struct ObjectForm {
     std::vector<Place> owners;    // containers and smart pointers
     std::vector<Place> pointers;  // plain ones
     std::vector<Place> words;
+    bool all_words = false;  // too many to list: each aligned word is one of the first member
 
     bool empty() const { return members.empty(); }
 };

@@ -37,6 +37,10 @@ struct Share : FormMember {
     Domain domain = 0;
     Bytes bytes = 0;
     std::uint64_t blocks = 0;
+    Bytes shared_bytes = 0;  // of it, with other roots; see Graph::is_shared
+    // What other members of the objects lead to as well, without owning it, and the one of them that has most. Only of splits with strangers.
+    Bytes sibling_bytes = 0;
+    std::string sibling;         // its path; empty if it has none
     std::uint64_t members = 0;   // how many of the group's objects have something there
     std::uint64_t elements = 0;  // in all of these containers; of a pointer: objects, with those linked to it
     bool linked = false;         // a pointer to objects that point to more of their kind
@@ -65,6 +69,8 @@ class ObjectMembers {
     bool take(Division& division, Share& share, BlockId block);
     void take_owned(Division& division, std::size_t first);
     void take_reached(Division& division, Strangers strangers);
+    void follow_words(Division& division, const Group& group);
+    void find_siblings(Division& division, const Group& group, const ObjectForm& form) const;
     void add_object(Share& share, debuginfo::TypeId type, std::uint64_t object, std::uint64_t size);
     void follow_links(Division& division, Share& share, debuginfo::TypeId type, std::uint64_t first);
     void follow_equal_blocks(Division& division, Share& share, BlockId first);

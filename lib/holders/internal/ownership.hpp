@@ -29,6 +29,8 @@ class Ownership {
 
     // Whether a block or a root owns it.
     bool has_owner(BlockId block) const { return !owners_.empty() && owners_[block] != kNone; }
+    // The block that owns it, or, behind the blocks, the number of the root; kNoBlock: none.
+    std::uint32_t owner_of(BlockId block) const { return owners_.empty() ? kNone : owners_[block]; }
     // The blocks that a block, or a root, owns itself.
     std::span<const BlockId> owned_by(BlockId block) const { return part(block); }
     std::span<const BlockId> owned_by_root(std::size_t root) const { return part(blocks_ + root); }
