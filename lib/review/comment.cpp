@@ -152,13 +152,15 @@ class Api {
 
     // GitHub: 403 or 429, with x-ratelimit-remaining: 0 or a message on the secondary limit. GitLab: 429.
     std::optional<Nanoseconds> rate_limit(const http::ClientResponse& response) const {
+        constexpr std::int64_t kLatest = 9'000'000'000;  // the year 2255: 64 bits of nanoseconds end in 2262
         if (response.status != 429 && response.status != 403) return std::nullopt;
         if (const auto wait = retry_after(response)) return wait;
         for (const auto& [remaining, reset] :
              {std::pair("X-RateLimit-Remaining", "X-RateLimit-Reset"), std::pair("RateLimit-Remaining", "RateLimit-Reset")})
             if (number_in(response, remaining) == 0)
-                if (const auto at = number_in(response, reset); at && *at > 0 && *at < 10'000'000'000)
-                    return std::max<Nanoseconds>(std::chrono::seconds(*at + 1) - options_.clock.wall(), std::chrono::seconds(1));
+                if (const auto at = number_in(response, reset); at && *at > 0)
+                    return std::max<Nanoseconds>(std::chrono::seconds(std::min(*at, kLatest) + 1) - options_.clock.wall(),
+                                                 std::chrono::seconds(1));
         const bool secondary = response.body.find("secondary rate limit") != std::string::npos;
         return response.status == 429 || secondary ? std::optional(kWithoutRetryAfter) : std::nullopt;
     }

@@ -104,6 +104,10 @@ TEST_CASE("rate limits are waited for as the APIs document them, up to five minu
     fixture.forge.next = {limited(403, "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700003599\r\n", "API rate limit exceeded")};
     CHECK(fixture.refusal().find("hint: the rate limit ends in 1h") != std::string::npos);
     CHECK(fixture.forge.requests.size() == 1);
+    for (const char* never : {"9999999999", "9223372036854775807"}) {
+        fixture.forge.next = {limited(403, std::string("X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: ") + never + "\r\n", "exceeded")};
+        CHECK(fixture.refusal().find("hint: the rate limit ends in 84490d") != std::string::npos);
+    }
 }
 
 TEST_CASE("what the API refuses is an error with its reason, tried once") {
