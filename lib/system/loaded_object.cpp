@@ -49,7 +49,7 @@ std::optional<std::uint64_t> count_symbols(const LoadedObject::ReadMemory& read,
     struct {
         std::uint32_t buckets, first, filter_words, shift;
     } header{};
-    if (!read(hash, &header, sizeof header) || header.buckets > kMaxBuckets) return std::nullopt;
+    if (!read(hash, &header, sizeof header) || header.buckets > kMaxBuckets || header.first > kMaxSymbols) return std::nullopt;
     const std::uint64_t table = hash + sizeof header + std::uint64_t{header.filter_words} * 8;
     const auto buckets = read_array<std::uint32_t>(read, table, header.buckets);
     if (!buckets || buckets->empty()) return std::nullopt;
@@ -94,14 +94,12 @@ bool LoadedObject::read_symbols(const ReadMemory& read, std::uint64_t base) {
     const auto count = dynamic ? count_symbols(read, dynamic->hash) : std::nullopt;
     if (!count) return false;
     const auto symbols = read_array<Elf64_Sym>(read, dynamic->symbols, *count);
-    const auto strings = read_array<char>(read, dynamic->strings, dynamic->string_bytes);
-    if (!symbols || !strings) return false;
-    const std::string_view texts(strings->data(), strings->size());
+    names_.resize(dynamic->string_bytes);
+    if (!symbols || !read(dynamic->strings, names_.data(), names_.size())) return false;
     for (const Elf64_Sym& symbol : *symbols) {
         const unsigned type = ELF64_ST_TYPE(symbol.st_info);
-        if (symbol.st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_OBJECT) || symbol.st_name >= texts.size()) continue;
-        const std::string_view name = texts.substr(symbol.st_name);
-        symbols_.push_back({std::string(name.substr(0, name.find('\0'))), base + symbol.st_value});
+        if (symbol.st_shndx == SHN_UNDEF || (type != STT_FUNC && type != STT_OBJECT) || symbol.st_name >= names_.size()) continue;
+        symbols_.push_back({symbol.st_name, base + symbol.st_value});
     }
     return true;
 }
@@ -123,7 +121,12 @@ std::optional<LoadedObject> LoadedObject::find(const ReadMemory& read, const std
 }
 
 std::uint64_t LoadedObject::address_of(std::string_view symbol) const {
-    const auto found = std::find_if(symbols_.begin(), symbols_.end(), [&](const Symbol& one) { return one.name == symbol; });
+    // Not by its end: of a damaged object, none may have one.
+    const auto is_it = [&](const Symbol& one) {
+        const std::string_view rest = std::string_view(names_).substr(one.name);
+        return rest.starts_with(symbol) && (rest.size() == symbol.size() || rest[symbol.size()] == '\0');
+    };
+    const auto found = std::find_if(symbols_.begin(), symbols_.end(), is_it);
     return found != symbols_.end() ? found->address : 0;
 }
 

@@ -33,13 +33,14 @@ class LoadedObject {
 
   private:
     struct Symbol {
-        std::string name;
+        std::uint64_t name = 0;  // place in names_
         std::uint64_t address = 0;
     };
     bool read_symbols(const ReadMemory& read, std::uint64_t base);
 
     std::string code_;
     std::uint64_t code_begin_ = 0;
+    std::string names_;  // each with a zero byte behind it
     std::vector<Symbol> symbols_;
 };
 
