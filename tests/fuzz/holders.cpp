@@ -11,6 +11,7 @@
 #include "holders/internal/graph.hpp"
 #include "holders/internal/memory_image.hpp"
 #include "holders/internal/roots.hpp"
+#include "main_arena.hpp"
 #include "require.hpp"
 #include "system/mappings.hpp"
 
@@ -19,11 +20,10 @@ namespace {
 using namespace leakline;
 using namespace leakline::holders;
 
-using leakline::fuzz::require;
+using leakline::fuzz::require, leakline::fuzz::kLibrarySize;
 
 constexpr std::uint64_t kLibrary = 0x7f0000000000, kHeap = 0x550000000000, kMapped = 0x7e0000000000;
 constexpr std::uint64_t kJemalloc = 0x7f1000000000, kSlabs = 0x7f2000000000;
-constexpr std::uint64_t kLibrarySize = 0x2000;
 
 void add_region(MemoryImage& image, std::uint64_t begin, std::uint64_t size, const char* path) {
     Mapping mapping;
@@ -38,21 +38,6 @@ void add_region(MemoryImage& image, std::uint64_t begin, std::uint64_t size, con
 void put(MemoryImage& image, std::uint64_t address, std::uint64_t value) {
     auto& region = image.regions[static_cast<std::size_t>(image.region_at(address) - image.regions.data())];
     std::memcpy(region.bytes.data() + (address - region.mapping.begin), &value, sizeof value);
-}
-
-// libc's data with a main arena whose bins are empty, but for what the first bytes of the input say.
-void put_arena(MemoryImage& image, std::string_view input, std::uint64_t heap_size) {
-    const std::uint64_t arena = kLibrary + 0x100, bins = arena + 112;
-    for (std::uint64_t bin = 0; bin < 127; ++bin)
-        for (const std::uint64_t word : {0u, 8u}) put(image, bins + 16 * bin + word, bins + 16 * bin - 16);
-    put(image, bins + 2048, arena);
-    put(image, bins + 2072, heap_size);
-    std::uint64_t words[12] = {};
-    std::memcpy(words, input.data(), std::min(input.size(), sizeof words));
-    put(image, bins - 16, kHeap + words[0] % heap_size / 16 * 16);
-    for (std::uint64_t i = 0; i < 10; ++i)
-        if (words[i + 1] % 2 == 1) put(image, bins - 96 + 8 * i, kHeap + words[i + 1] % heap_size / 16 * 16);
-    put(image, kLibrary + 0x1f00, kHeap + 0x10 + words[11] % heap_size);
 }
 
 // jemalloc's table for the pages of a mapping: what each is, and how long, is what the input says.
@@ -96,7 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     add_region(image, kLibrary, kLibrarySize, "/lib/libc.so.6");
     std::memcpy(image.regions[0].bytes.data(), data, std::min<std::size_t>(size, heap_size));
     std::memcpy(image.regions[1].bytes.data(), data, std::min<std::size_t>(size, heap_size));
-    put_arena(image, input, heap_size);
+    const auto put_word = [&](std::uint64_t address, std::uint64_t value) { put(image, address, value); };
+    leakline::fuzz::put_main_arena(put_word, kLibrary, kHeap, heap_size, input);
     put_jemalloc(image, input, heap_size / kPage);
 
     HeapBlocks heap = find_blocks(image);
