@@ -14,6 +14,7 @@ struct OddRequest {
 };
 
 inline std::vector<OddRequest> odd_requests() {
+    using namespace std::string_literals;
     const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: t\r\n\r\n";
     const auto post = [&](const std::string& fields, const std::string& body) {
         return "POST /a HTTP/1.1\r\nHost: t\r\n" + fields + "\r\n" + body;
@@ -47,7 +48,7 @@ inline std::vector<OddRequest> odd_requests() {
         {"no Host in HTTP/1.0", "GET /a HTTP/1.0\r\n\r\n", 200},
         {"a space before the colon", "GET /a HTTP/1.1\r\nHost : t\r\n\r\n", 400},
         {"an empty field name", "GET /a HTTP/1.1\r\nHost: t\r\n: x\r\n\r\n", 400},
-        {"a zero byte in a value", std::string("GET /a HTTP/1.1\r\nHost: t\r\nX: a\0b\r\n\r\n", 40), 400},
+        {"a zero byte in a value", "GET /a HTTP/1.1\r\nHost: t\r\nX: a\0b\r\n\r\n"s, 400},
         {"a bare CR in a value", "GET /a HTTP/1.1\r\nHost: t\r\nX: a\rb\r\n\r\n", 400},
         {"HTTP/0.9", "GET /a\r\n\r\n", 400},
         {"HTTP/2.0", "GET /a HTTP/2.0\r\nHost: t\r\n\r\n", 400},
