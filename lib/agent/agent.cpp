@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "agent/internal/agent_lock.hpp"
+#include "agent/internal/descriptor_table.hpp"
 #include "agent/internal/floating_point.hpp"
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
@@ -19,6 +21,7 @@
 #include "agent/internal/stack_table.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "unwind/next_function.hpp"
+#include "unwind/system_call.hpp"
 
 namespace leakline::agent {
 
@@ -40,6 +43,8 @@ constexpr std::uint64_t kCheckAgain = 1 << 16;
 enum class Work : std::uint32_t { not_begun = 0, on, beginning, off };
 struct ForkMarker {
     std::atomic<Work> work;
+    std::atomic<long> pid;             // of the process that the page belongs to (getpid); 0: not known yet
+    std::atomic<std::uint32_t> opens;  // of descriptors in a child in which the agent has not begun
 };
 
 // Written with the lock held, or while the process has one thread.
@@ -52,6 +57,7 @@ bool attached;  // to a running program: other processes are not recorded, and t
 std::atomic<std::uint64_t> interval_now, nested_calls;
 constinit SampleTable samples;
 constinit StackTable stacks;
+constinit DescriptorTable descriptors;
 std::uint64_t first_interval;
 std::uint32_t one_block_in;  // SampleBudget; 0: none
 char directory[3072];
@@ -104,6 +110,7 @@ void begin_tables(const Mapping& mapping) {
     interval_now.store(SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval, kRelaxed);
     samples.begin(segment, address_filter, segment.header->exact != 0, mapping.all_there);
     stacks.begin(segment, find_code, mapping.all_there);
+    descriptors.begin(segment, mapping.all_there);
 }
 
 // command: each argument ends with a 0.
@@ -143,6 +150,7 @@ bool make_fork_marker() {
         return false;
     }
     fork_marker = static_cast<ForkMarker*>(page);
+    fork_marker->pid.store(unwind::system_call(SYS_getpid), kRelaxed);
     return true;
 }
 
@@ -231,6 +239,7 @@ bool begin_in_child() {
     }
     ::munmap(parents.header, parents_bytes);
     if (!works) address_filter.reset(false);
+    fork_marker->pid.store(unwind::system_call(SYS_getpid), kRelaxed);
     fork_marker->work.store(works ? Work::on : Work::off, std::memory_order_release);
     return works;
 }
@@ -325,6 +334,29 @@ class Inside {
     ThreadState& thread_;
 };
 
+// The stack of a call of a hook, in the thread's frames.
+struct CapturedStack {
+    const void* python_frame;
+    unsigned depth;
+};
+CapturedStack capture(ThreadState& thread, const void* frame) {
+    const void* const python_frame = python::innermost_frame();
+    const unsigned depth = capture_stack(frame, thread.frames, python_frame != nullptr ? kMaxNativeFrames : kMaxFrames);
+    // Without our own: operator new, and hooks of functions that allocate (fopen).
+    unsigned kept = 0;
+    for (unsigned i = 0; i < depth; ++i)
+        if (const std::uint64_t address = thread.frames[i]; address < own_begin || address >= own_end) thread.frames[kept++] = address;
+    return {python_frame, kept > 0 ? kept : 1};
+}
+// Its index in the table. With the lock.
+std::uint32_t put_stack(ThreadState& thread, CapturedStack& captured) {
+    if (captured.python_frame != nullptr)
+        captured.depth = python::put_functions(captured.python_frame, thread.frames, captured.depth, kMaxFrames, stacks);
+    const std::uint32_t stack = stacks.find(thread.frames, captured.depth);
+    if (stack == 0) count(segment.header->lost_stacks);
+    return stack;
+}
+
 void add_to_stack(std::uint32_t stack, std::uint64_t size, std::uint64_t interval) {
     const double probability = sampling_probability(size, interval);
     const auto calls_q8 = static_cast<std::uint64_t>(256 / probability + 0.5);
@@ -375,25 +407,17 @@ void record(void* block, std::size_t size, const void* frame) {
     {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
-        const std::uint64_t* frames = thread.frames;
-        const void* const python_frame = python::innermost_frame();
-        unsigned depth = capture_stack(frame, thread.frames, python_frame != nullptr ? kMaxNativeFrames : kMaxFrames);
-        unsigned skipped = 0;
-        // Skip the frames of our own operator new.
-        while (depth > 1 && frames[0] >= own_begin && frames[0] < own_end) ++frames, --depth, ++skipped;
+        CapturedStack captured = capture(thread, frame);
         const std::uint64_t address = reinterpret_cast<std::uint64_t>(block), at = now_ns(CLOCK_MONOTONIC_COARSE);
         if (const LockedTables locked; locked) {
             SegmentHeader& header = *segment.header;
             SampledBlock stale;
             if (address_filter.may_be_sample(block) && samples.remove(address, stale)) count(header.unseen_frees);
-            samples.thin_when_needed(thread.random, {python_frame != nullptr ? kPythonCost * one_block_in : one_block_in, at});
+            samples.thin_when_needed(thread.random, {captured.python_frame != nullptr ? kPythonCost * one_block_in : one_block_in, at});
             const std::uint64_t interval = SamplingState::unpacked(header.sampling.load(kRelaxed)).interval;
             interval_now.store(interval, kRelaxed);
             header.nested.store(nested_calls.load(kRelaxed), kRelaxed);
-            if (python_frame != nullptr)
-                depth = python::put_functions(python_frame, thread.frames + skipped, depth, kMaxFrames - skipped, stacks);
-            const std::uint32_t stack = stacks.find(frames, depth);
-            if (stack == 0) count(header.lost_stacks);
+            const std::uint32_t stack = put_stack(thread, captured);
             count(header.sampled);
             if (header.stacks_used.load(kRelaxed) == 0 || !samples.insert({address, size, at, stack}))
                 count(header.lost_samples);
@@ -437,6 +461,55 @@ void remember(const SampledBlock& was) {
     }
     errno = error;
 }
+
+namespace {
+
+// A process that has the memory of this one (vfork) has descriptors of its own.
+bool is_own_process() { return sandboxed || fork_marker->pid.load(kRelaxed) == unwind::system_call(SYS_getpid); }
+
+// Most forked children call exec soon: the agent begins in one that opens this many descriptors.
+constexpr std::uint32_t kOpensOfWorker = 16;
+
+bool records_descriptors() {
+    if (fork_marker == nullptr) return false;
+    const Work work = fork_marker->work.load(std::memory_order_acquire);
+    if (work == Work::on) return is_own_process();
+    if (work != Work::not_begun) return false;
+    const long pid = unwind::system_call(SYS_getpid);
+    if (fork_marker->pid.exchange(pid, kRelaxed) != pid) fork_marker->opens.store(0, kRelaxed);
+    return fork_marker->opens.fetch_add(1, kRelaxed) >= kOpensOfWorker && is_on();
+}
+
+void close_recorded(unsigned first, unsigned last) {
+    if (fork_marker == nullptr || fork_marker->work.load(std::memory_order_acquire) != Work::on) return;
+    bool own = false;
+    for (unsigned number = first; number <= last && number < descriptors.used(); ++number) {
+        if (!descriptors.has(number)) continue;
+        own = own || is_own_process();
+        if (!own) return;
+        descriptors.clear(number);
+    }
+}
+
+}  // namespace
+
+void descriptor_opened(int number, const void* frame) {
+    const int error = errno;
+    ThreadState& thread = thread_state;
+    const auto place = static_cast<unsigned>(number);
+    if (thread.busy) {
+        close_recorded(place, place);
+    } else if (records_descriptors()) {
+        const Inside inside(thread);
+        const OwnFloatingPoint floating_point;
+        CapturedStack captured = capture(thread, frame);
+        if (const LockedTables locked; locked && !descriptors.put(place, put_stack(thread, captured)))
+            count(segment.header->lost_descriptors);
+    }
+    errno = error;
+}
+
+void descriptors_close(unsigned first, unsigned last) { close_recorded(first, last); }
 
 void start(int argument_count, char** arguments) {
     if (!read_variable()) return;
@@ -512,6 +585,7 @@ void sandbox_begins() {
             constexpr std::size_t kReserve = std::size_t{1} << 20;
             samples.last_request(4 * kReserve);
             stacks.last_request(kReserve);
+            descriptors.last_request(kReserve / 16);
             sandboxed = on = true;
         }
         if (on) {

@@ -7,7 +7,8 @@ namespace leakline::agent {
 namespace {
 
 [[gnu::constructor]] void at_start(int argument_count, char** arguments, char**) {
-    find_real_functions();  // a signal handler must not call dlsym
+    find_real_functions();
+    find_descriptor_functions();  // a signal handler must not call dlsym
     start(argument_count, arguments);
 }
 

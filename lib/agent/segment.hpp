@@ -4,7 +4,9 @@
 // the agent never waits for them. Tables are filled from the front, so that memory grows with their content. This header is
 // all that the agent and the readers share.
 //
-//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names | answer        each on a page of its own
+//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names | descriptors | answer
+//
+// Each is on a page of its own.
 #pragma once
 
 #include <atomic>
@@ -14,7 +16,7 @@
 namespace leakline::agent {
 
 inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
-inline constexpr std::uint32_t kSegmentVersion = 4;
+inline constexpr std::uint32_t kSegmentVersion = 5;
 // The environment variable of the agent: "INTERVAL:DIRECTORY" or "INTERVAL/BLOCKS:DIRECTORY", the mean distance between samples in bytes
 // (1: every block) and the folder for the files PID.N (N: how often the process has called exec). With BLOCKS the interval doubles where
 // more than one in so many blocks is sampled.
@@ -26,6 +28,7 @@ inline constexpr std::size_t kPage = 4096;
 struct SegmentSizes {
     std::uint32_t samples, sample_heads, stacks, stack_heads, frames, modules, names;
     std::uint32_t answer = 0;  // bytes, of searches
+    std::uint32_t descriptors = 0;
 };
 
 // The mean distance between samples, in bytes, and the progress of its doubling, in one word because they change together. Samples
@@ -106,15 +109,16 @@ struct SegmentHeader {
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
     std::atomic<std::uint64_t> sampling;  // SamplingState
     std::atomic<std::uint32_t> samples_used, stacks_used, frames_used, modules_used, names_used;
+    std::atomic<std::uint32_t> descriptors_used;                   // the highest number recorded, and 1
     std::atomic<std::uint32_t> epoch;                              // how often code was unloaded
     std::atomic<std::uint32_t> executable, command, command_size;  // places in the names; each argument ends with a 0
     std::atomic<std::uint64_t> sampled, freed;                     // blocks, ever
     std::atomic<std::uint64_t> allocations_q8;                     // calls, as estimated, in 1/256
     std::atomic<std::uint64_t> live_bytes, peak_bytes, peak_ns;    // as estimated
     // Losses. unseen_frees: the address of a live sample was returned again, so its free did not go through the hooks. lost_samples: no
-    // room. lost_stacks: samples with stack 0. nested: allocations of a signal handler inside the agent. lost_locks: a thread
+    // room. lost_stacks: samples and descriptors with stack 0. lost_descriptors: no room. nested: allocations of a signal handler inside the agent. lost_locks: a thread
     // ended inside the agent, which has then stopped.
-    std::atomic<std::uint64_t> unseen_frees, lost_samples, lost_stacks, nested, lost_locks;
+    std::atomic<std::uint64_t> unseen_frees, lost_samples, lost_stacks, lost_descriptors, nested, lost_locks;
     std::atomic<std::uint64_t> search_since_ns;  // by the reader, before it asks: samples from this time (CLOCK_MONOTONIC) on are growth
     std::atomic<std::uint64_t> search_ns;        // how long the search stopped the main thread
     std::atomic<std::uint32_t> search_beat;      // changes ten times per second while a copy searches
@@ -138,6 +142,10 @@ struct Stack {
     std::atomic<std::uint64_t> allocations_q8, allocated_bytes;  // estimated totals: calls in 1/256, and bytes
 };
 
+// An open descriptor, by its number: the stack that opened it, and 1; 0: closed, or opened unseen. One that was closed unseen keeps its entry
+// until the number is used again.
+using OpenDescriptor = std::atomic<std::uint32_t>;
+
 // Code that was loaded at [begin, end) from epoch `first_epoch` to `last_epoch`.
 struct Module {
     std::uint64_t begin, end, base;  // base: what the loader added to the file's addresses
@@ -149,7 +157,7 @@ struct Module {
 
 // Offsets of the tables. `bytes`: the size of the file.
 struct SegmentLayout {
-    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, answer, bytes;
+    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, descriptors, answer, bytes;
 };
 constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
     const auto pages = [](std::uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; };
@@ -161,7 +169,8 @@ constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
     layout.frames = layout.stacks + pages(std::uint64_t{sizes.stacks} * sizeof(Stack));
     layout.modules = layout.frames + pages(std::uint64_t{sizes.frames} * sizeof(std::uint64_t));
     layout.names = layout.modules + pages(std::uint64_t{sizes.modules} * sizeof(Module));
-    layout.answer = layout.names + pages(sizes.names);
+    layout.descriptors = layout.names + pages(sizes.names);
+    layout.answer = layout.descriptors + pages(std::uint64_t{sizes.descriptors} * sizeof(OpenDescriptor));
     layout.bytes = layout.answer + pages(sizes.answer);
     return layout;
 }

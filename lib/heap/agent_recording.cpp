@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "system/proc_file.hpp"
 
 namespace leakline::heap {
 
@@ -156,14 +158,32 @@ void AgentRecording::take(Process& process, bool live) {
     }
 }
 
+// Descriptors that were closed unseen are still in the segment.
+void AgentRecording::take_open(Process& process) {
+    const auto& stacks = process.segment_.descriptors();
+    if (stacks.empty()) return;
+    const auto numbers = process.ended_ ? std::nullopt : numbers_in(fmt::format("/proc/{}/fd", process.segment_.pid()));
+    std::vector<bool> open(stacks.size(), !numbers);
+    for (const std::uint32_t number : numbers.value_or(std::vector<std::uint32_t>()))
+        if (number < open.size()) open[number] = true;
+    for (std::size_t i = 0; i < stacks.size(); ++i) {
+        if (!stacks[i] || !open[i]) continue;
+        const std::uint32_t trace = trace_of(process, *stacks[i]);
+        open_.resize(std::max<std::size_t>(open_.size(), trace));
+        ++open_[trace - 1];
+    }
+}
+
 HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std::optional<Bytes> rss, const Process* also) {
     live_.assign(traces_.size(), {});
+    open_.assign(open_.size(), 0);
     overhead_ = 0;
     sampling_.samples = 0;
     for (Process& process : processes_) {
         const bool live = !process.ended_ || &process == also;
         if (!process.ended_) process.segment_.read();
         if (live || !process.was_empty_) take(process, live);
+        if (live) take_open(process);
         process.was_empty_ = !live;
         sampling_.samples += process.segment_.sampled();
         sampling_.interval = std::max(sampling_.interval, process.segment_.interval());
@@ -189,6 +209,10 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
         written = cost;
         mark.changes.push_back({TraceId{static_cast<std::uint32_t>(i + 1)}, cost});
     }
+    open_written_.resize(open_.size());
+    for (std::size_t i = 0; i < open_.size(); ++i)
+        if (open_[i] != std::exchange(open_written_[i], open_[i]))
+            mark.open.push_back({Resource::descriptors, TraceId{static_cast<std::uint32_t>(i + 1)}, open_[i]});
     if (total > static_cast<double>(peak_.bytes)) {
         peak_ = {static_cast<Bytes>(whole(total)), at, written_};
         for (TraceCost& cost : peak_.costs) cost = {0, 0, cost.live_bytes, cost.live_blocks, 0, 0};
@@ -229,6 +253,7 @@ std::vector<std::string> AgentRecording::warnings() const {
         sum.unseen_frees += losses.unseen_frees;
         sum.samples += losses.samples;
         sum.stacks += losses.stacks;
+        sum.descriptors += losses.descriptors;
         stopped += process.segment_.stopped() ? 1 : 0;
     }
     std::vector<std::string> warnings;
@@ -240,6 +265,8 @@ std::vector<std::string> AgentRecording::warnings() const {
         warnings.push_back(
             fmt::format("{} samples have no stack because there were too many different stacks: their bytes are unattributed",
                         format_count(sum.stacks)));
+    if (sum.descriptors > 0)
+        warnings.push_back(fmt::format("{} descriptors were not recorded: there was no room for them", format_count(sum.descriptors)));
     // A few are normal: frees by a signal handler inside the agent.
     constexpr std::uint64_t kMinReported = 100;
     if (sum.unseen_frees > std::max(kMinReported, sampling_.samples / 100))

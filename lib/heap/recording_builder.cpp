@@ -36,6 +36,7 @@ bool RecordingBuilder::apply(char tag, const std::string& payload) {
         case 'K': return mark(in);
         case 'V': return variances(in);
         case 'N': return sampling(in);
+        case 'Q': return open(in);
         case 'P': return peak(in);
         case 'S': return strings(in);
         case 'F': return frames(in);
@@ -155,6 +156,23 @@ bool RecordingBuilder::sampling(VarintReader& in) {
     sampling.first_interval = in.number();
     sampling.interval = in.number();
     sampling.samples = in.number();
+    return in.good();
+}
+
+bool RecordingBuilder::open(VarintReader& in) {
+    if (profile_.marks.empty()) return false;
+    const std::uint64_t resource = in.number();
+    if (resource >= kResourceCount) return true;  // of a newer version
+    std::vector<HeapMark::Open>& all = profile_.marks.back().open;
+    const auto kind = static_cast<Resource>(resource);
+    if (!all.empty() && all.back().resource >= kind) return false;
+    std::uint64_t trace = 0;
+    for (std::uint64_t left = in.count(); left > 0 && in.good(); --left) {
+        const std::uint64_t step = in.number();
+        if (step == 0 || step > profile_.traces.size() - trace) return false;
+        trace += step;
+        all.push_back({kind, TraceId{static_cast<std::uint32_t>(trace)}, in.number()});
+    }
     return in.good();
 }
 

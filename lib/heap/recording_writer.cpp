@@ -148,7 +148,26 @@ void RecordingWriter::mark(const HeapMark& mark, const RecordedTables& recording
         }
         record('V', payload);
     }
+    open(mark.open);
     flush();
+}
+
+void RecordingWriter::open(std::span<const HeapMark::Open> all) {
+    while (!all.empty()) {
+        const auto end = std::find_if(all.begin(), all.end(), [&](const HeapMark::Open& open) { return open.resource != all[0].resource; });
+        const auto part = all.first(static_cast<std::size_t>(end - all.begin()));
+        std::string payload;
+        put_varint(payload, static_cast<std::uint64_t>(all[0].resource));
+        put_varint(payload, part.size());
+        std::uint32_t before = 0;
+        for (const HeapMark::Open& open : part) {
+            put_varint(payload, open.trace.value - before);
+            put_varint(payload, open.count);
+            before = open.trace.value;
+        }
+        record('Q', payload);
+        all = all.subspan(part.size());
+    }
 }
 
 void RecordingWriter::finish(const End& end, const RecordedTables& recording, const RecordedPeak& highest, const Diagnostics& damage,

@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/quantities.hpp"
 #include "model/holders.hpp"
+#include "model/resources.hpp"
 
 namespace leakline {
 
@@ -89,6 +90,14 @@ struct HeapMark {
         TraceCost cost;
     };
     std::vector<Change> changes;  // sorted by trace
+    // Descriptors that are open, by the trace that opened them. Listed as `changes` are: where the number differs from that at the mark before.
+    struct Open {
+        Resource resource = Resource::descriptors;
+        TraceId trace;
+        std::uint64_t count = 0;
+        bool operator==(const Open&) const = default;
+    };
+    std::vector<Open> open;  // sorted by resource and trace
 };
 
 struct RssPoint {

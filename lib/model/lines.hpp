@@ -9,6 +9,7 @@
 #include "model/follows.hpp"
 #include "model/heap.hpp"
 #include "model/holders.hpp"
+#include "model/resources.hpp"
 #include "model/runtime.hpp"
 #include "model/series.hpp"
 
@@ -87,6 +88,18 @@ struct HeadlineLine {
     std::size_t elsewhere = 0;  // lines that leak and do not pass through it
 };
 
+// A line that opened descriptors which are still open.
+struct ResourceLine {
+    Resource resource = Resource::descriptors;
+    CodeLine at;
+    std::string source;                   // as LineGrowth::source
+    std::optional<CodeLine> caller;       // the line of user code through which most of the growth came to it
+    double growth = 0;                    // over the window
+    std::optional<Interval> per_request;  // where requests are known
+    bool grows = false;                   // in every round to the end
+    std::vector<double> at_marks;         // open at the judged marks: the ends of the rounds after the first
+};
+
 // The accounting in every report. live_delta == attributed + unattributed holds exactly.
 struct Accounting {
     std::int64_t live_delta_bytes = 0;
@@ -162,6 +175,7 @@ struct LineReport {
     // Of Python, if the recording has it: what holds most of what the headline allocated, and the types whose objects grew.
     std::optional<HeldBy> held_by;
     std::vector<ObjectType> types;
+    std::vector<ResourceLine> resource_lines;  // that grew over the window; largest growth of a resource first, at most eight of each
     Accounting accounting;
     RecordingTotals totals;
     std::string command, completeness;

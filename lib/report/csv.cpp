@@ -9,6 +9,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "report/internal/renderers.hpp"
+#include "report/internal/resources_text.hpp"
 
 namespace leakline::report {
 
@@ -75,14 +76,16 @@ std::string render(const TrendReport& report) {
     return out;
 }
 
-// A leaking resource is not a line of code: its row has its name in place of the function, and no bytes.
+// A leaking resource: its row has the line that opened it, its name in place of the function, and no bytes.
 std::string resource_rows(const Diagnosis& diagnosis) {
     std::string out;
     for (const ResourceGrowth& growth : diagnosis.resources.counts) {
         if (growth.verdict != Trend::growing) continue;
         std::string name(resource_words(growth.resource));
         if (!growth.kinds.empty()) name += ": " + growth.kinds.front().name;
-        out += fmt::format(",0,{},,,,,,,,linear,true,{},,,,\n", cell(name), cell(growth.reasons.empty() ? "" : growth.reasons.front()));
+        const ResourceLine* const line = main_resource_line(diagnosis, growth.resource);
+        out += fmt::format("{},{},{},,,,,,,,linear,true,{},,,,\n", line != nullptr ? cell(line->at.file) : "",
+                           line != nullptr ? line->at.line : 0, cell(name), cell(growth.reasons.empty() ? "" : growth.reasons.front()));
     }
     return out;
 }

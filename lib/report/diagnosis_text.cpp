@@ -93,6 +93,7 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
     if (const auto soak = soak_words(diagnosis); !soak.empty()) text.field("soak", soak.front());
     text.field("detection limit", summary.detection.text());
     if (only_resources_leak(diagnosis)) add_fields(text, "resources", resource_lines(diagnosis));
+    for (const ResourceLineRow& row : resource_line_rows(diagnosis)) text.field(row.name, row.text);
     add_gates(text, diagnosis);
     if (diagnosis.verdict == Verdict::inconclusive || diagnosis.verdict == Verdict::invalid)
         for (std::size_t i = 1; i < std::min<std::size_t>(diagnosis.reasons.size(), 4); ++i)
@@ -134,6 +135,7 @@ std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options
     add_fields(text, "soak", soak_words(diagnosis));
     text.field("detection limit", summary.detection.text());
     add_fields(text, "resources", resource_lines(diagnosis));
+    for (const ResourceLineRow& row : resource_line_rows(diagnosis)) text.field(row.name, row.text);
     add_fields(text, "processes", process_lines(diagnosis));
     add_gates(text, diagnosis);
     for (std::size_t i = 1; i < diagnosis.reasons.size(); ++i) text.field(i == 1 ? "details" : "", diagnosis.reasons[i]);

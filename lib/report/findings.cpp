@@ -101,6 +101,7 @@ std::uint32_t line_of(const Finding& finding) {
         const auto& growth = finding.audited->growth;
         return std::max(growth.empty() ? finding.audited->declared.line : growth.front().at.line, 1u);
     }
+    if (finding.opened != nullptr) return std::max(finding.opened->at.line, 1u);
     return finding.line != nullptr ? std::max(finding.line->at.line, 1u) : 1;
 }
 
@@ -128,6 +129,8 @@ std::vector<Finding> findings_of(const Document& document, const RenderOptions& 
                     Finding finding;
                     finding.kind = Finding::Kind::leaking_resource;
                     finding.message = resource_line(growth);
+                    finding.opened = main_resource_line(*diagnosis, growth.resource);
+                    if (finding.opened != nullptr) place(finding, finding.opened->at.file, options);
                     finding.fingerprint =
                         hash_text(fmt::format("{}\n{}\n{}", rule_name(finding.kind), resource_name(growth.resource), diagnosis->command));
                     findings.push_back(std::move(finding));

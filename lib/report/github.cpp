@@ -67,7 +67,7 @@ std::string workflow_commands(const Document& document, const RenderOptions& opt
         out += command("error", title, fmt::format("{}: {}", history_verdict(*history), history_headline(*history)));
     for (const Finding& finding : findings_of(document, options)) {
         const bool audited = finding.kind == Finding::Kind::audited;
-        if ((finding.kind != Finding::Kind::leaking_line && !audited) || !finding.path || !finding.in_repository) continue;
+        if ((finding.line == nullptr && finding.opened == nullptr && !audited) || !finding.path || !finding.in_repository) continue;
         if (errors++ >= kMaxErrors) break;
         const std::uint32_t line = line_of(finding);
         std::string_view level = "error";

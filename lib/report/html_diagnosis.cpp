@@ -143,6 +143,7 @@ std::string key_facts(const Diagnosis& diagnosis, const Summary& summary) {
     Facts facts;
     facts.add("Held by", html_cut(summary.held_by));
     facts.add("By type", html_cut(summary.types));
+    for (const ResourceLineRow& row : resource_line_rows(diagnosis)) facts.add(capitalized(row.name), html_cut(row.text));
     facts.add("In the source", html_cut(summary.audited));
     if (!diagnosis.lines.unavailable.empty()) facts.add("Lines", xml_text(diagnosis.lines.unavailable));
     facts.add_all("By kind of request", endpoint_words(diagnosis));

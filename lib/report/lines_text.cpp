@@ -1,4 +1,5 @@
 #include "report/internal/lines_text.hpp"
+#include "report/internal/resources_text.hpp"
 
 #include <fmt/format.h>
 
@@ -171,6 +172,7 @@ void add_recording(TerminalText& text, const LineReport& report) {
     if (!report.unavailable.empty()) text.field("lines", report.unavailable);
     if (report.headline) add_headline(text, *report.headline);
     if (report.held_by) text.field("held by", held_by_text(*report.held_by));
+    for (const ResourceLineRow& row : resource_line_rows(report)) text.field(row.name, row.text);
 }
 
 std::string render_short(const LineReport& report, const RenderOptions& options) {

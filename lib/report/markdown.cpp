@@ -195,6 +195,7 @@ std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const Rende
     row("detection limit", plain(summary.detection.text()));
     const std::vector<std::string> resources = resource_lines(diagnosis), processes = process_lines(diagnosis);
     for (const std::string& words : resources) row(&words == &resources.front() ? "resources" : "", plain(words));
+    for (const ResourceLineRow& words : resource_line_rows(diagnosis)) row(words.name, plain(words.text));
     for (const std::string& words : processes) row(&words == &processes.front() ? "processes" : "", plain(words));
     for (const Gate& gate : diagnosis.gates)
         row(fmt::format("gate {}", outcome_name(gate.outcome)),

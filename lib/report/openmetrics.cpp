@@ -78,6 +78,11 @@ std::string render(const Diagnosis& diagnosis) {
                    "Growth of the resource's count per completed request, with the bounds of its 95 % interval.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.per_request) metrics.bounds(fmt::format("resource=\"{}\"", resource_name(growth.resource)), *growth.per_request);
+    metrics.family("resource_line_growth", "", "Growth of the number of descriptors that a line opened.");
+    for (const ResourceLine& line : diagnosis.lines.resource_lines)
+        metrics.sample(fmt::format("resource=\"{}\",{},line=\"{}\",{}", resource_name(line.resource), label("file", line.at.file),
+                                   line.at.line, label("function", line.at.function)),
+                       line.growth);
     metrics.family("live_delta_bytes", "bytes", "Growth of live heap bytes within the window.");
     metrics.sample("", static_cast<double>(diagnosis.lines.accounting.live_delta_bytes));
     metrics.family("unattributed_bytes", "bytes", "Growth of live heap bytes without a source line.");

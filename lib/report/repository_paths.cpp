@@ -67,11 +67,13 @@ std::map<std::string, std::string> repository_paths(const Document& document, co
     const auto* audit = std::get_if<Audit>(&document);
     if ((report == nullptr && audit == nullptr) || root.empty() || error) return out;
     std::set<std::string> files;
-    if (report != nullptr)
+    if (report != nullptr) {
         for (const LineGrowth& line : report->lines) {
             files.insert(line.at.file);
             collect(line.callers, files);
         }
+        for (const ResourceLine& line : report->resource_lines) files.insert(line.at.file);
+    }
     if (audit != nullptr)
         for (const AuditFinding& finding : audit->findings) {
             files.insert(finding.declared.file);

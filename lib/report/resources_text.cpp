@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/quantities.hpp"
+#include "model/words.hpp"
 #include "report/internal/summary.hpp"
 
 namespace leakline::report {
@@ -34,6 +35,55 @@ std::vector<std::string> resource_lines(const Diagnosis& diagnosis) {
     }
     if (!stable.empty()) lines.push_back("no leak of " + stable);
     return lines;
+}
+
+namespace {
+
+std::string code_text(const CodeLine& at) {
+    return place_text(at) + (at.function.empty() ? "" : fmt::format(" ({})", short_function(at.function)));
+}
+
+std::string resource_line_text(const ResourceLine& line) {
+    std::string text = code_text(line.at);
+    if (line.caller) text += ", called from " + code_text(*line.caller);
+    text += ": +" + number_words(line.growth);
+    if (line.per_request && line.per_request->estimate > 0) text += ", " + per_request_words(line.per_request->estimate);
+    return text;
+}
+
+void add_row(std::vector<ResourceLineRow>& rows, const ResourceLine& line) {
+    const bool first = rows.empty() || rows.back().line->resource != line.resource;
+    rows.push_back({first ? "opened at" : "", resource_line_text(line), &line});
+}
+
+}  // namespace
+
+std::vector<ResourceLineRow> resource_line_rows(const Diagnosis& diagnosis) {
+    constexpr std::size_t kMax = 3;
+    constexpr double kShare = 0.1;
+    std::vector<ResourceLineRow> rows;
+    for (const ResourceGrowth& growth : diagnosis.resources.counts) {
+        if (growth.growth <= 0 || (growth.verdict != Trend::growing && growth.verdict != Trend::inconclusive)) continue;
+        double all = 0;
+        for (const ResourceLine& line : diagnosis.lines.resource_lines) all += line.resource == growth.resource ? line.growth : 0;
+        std::size_t shown = 0;
+        for (const ResourceLine& line : diagnosis.lines.resource_lines)
+            if (line.resource == growth.resource && line.growth >= kShare * all && shown++ < kMax) add_row(rows, line);
+    }
+    return rows;
+}
+
+const ResourceLine* main_resource_line(const Diagnosis& diagnosis, Resource resource) {
+    for (const ResourceLineRow& row : resource_line_rows(diagnosis))
+        if (row.line->resource == resource) return row.line;
+    return nullptr;
+}
+
+std::vector<ResourceLineRow> resource_line_rows(const LineReport& lines) {
+    std::vector<ResourceLineRow> rows;
+    for (const ResourceLine& line : lines.resource_lines)
+        if (line.grows) add_row(rows, line);
+    return rows;
 }
 
 std::vector<std::string> process_lines(const Diagnosis& diagnosis) {

@@ -162,6 +162,8 @@ Json result(const Finding& finding, const RenderOptions& options) {
         if (!location.is_null()) out["locations"].push_back(std::move(location));
         if (!finding.line->callers.empty()) out["codeFlows"] = code_flow(*finding.line, options);
     }
+    if (finding.opened != nullptr && finding.path)
+        out["locations"].push_back({{"physicalLocation", physical_location(*finding.path, line_of(finding), finding.opened->source)}});
     if (finding.audited != nullptr && finding.path) {
         const AuditFinding& audited = *finding.audited;
         out["locations"].push_back({{"physicalLocation", physical_location(*finding.path, line_of(finding), "")}});

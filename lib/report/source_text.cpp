@@ -155,6 +155,8 @@ void SourceText::fill(LineReport& report) {
         if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);
     if (report.headline && report.headline->line.at.line != 0)
         report.headline->line.source = text_of(report.headline->line.at.file, report.headline->line.at.line, true);
+    for (ResourceLine& line : report.resource_lines)
+        if (line.at.line != 0) line.source = text_of(line.at.file, line.at.line, true);
     for (LineTable& table : report.tables) {
         if (table.rows.empty()) continue;
         std::uint32_t first = table.rows.front().line, last = table.rows.back().line;

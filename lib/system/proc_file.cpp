@@ -1,10 +1,13 @@
 #include "system/proc_file.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -65,6 +68,22 @@ std::optional<std::string> read_small_file(const std::string& path) {
     ::close(descriptor);
     if (got < 0) return std::nullopt;
     return content;
+}
+
+std::optional<std::vector<std::uint32_t>> numbers_in(const std::string& folder) {
+    struct Close {
+        void operator()(DIR* open) const { ::closedir(open); }
+    };
+    const std::unique_ptr<DIR, Close> entries(::opendir(folder.c_str()));
+    if (!entries) return std::nullopt;
+    std::vector<std::uint32_t> numbers;
+    while (const dirent* entry = ::readdir(entries.get())) {
+        const std::string_view name = entry->d_name;
+        std::uint32_t number = 0;
+        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size()) numbers.push_back(number);
+    }
+    return numbers;
 }
 
 std::optional<ProcessStat> read_stat(int pid, const SystemRoots& roots) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "system/procfs.hpp"
 
@@ -35,6 +36,9 @@ class ProcFile {
 
 // All of a small file of /proc or /sys; nothing where it is missing or unreadable.
 std::optional<std::string> read_small_file(const std::string& path);
+
+// The entries of a folder whose names are numbers, such as the descriptors in /proc/PID/fd; nothing where it is missing or unreadable.
+std::optional<std::vector<std::uint32_t>> numbers_in(const std::string& folder);
 
 // /proc/PID/stat; nothing where the process is gone.
 std::optional<ProcessStat> read_stat(int pid, const SystemRoots& roots = {});

@@ -1,11 +1,8 @@
 #include "system/tracing.hpp"
 
-#include <dirent.h>
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <charconv>
-#include <memory>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -16,16 +13,8 @@ namespace leakline {
 
 std::vector<int> thread_ids(int pid, const SystemRoots& roots) {
     std::vector<int> ids;
-    struct Close {
-        void operator()(DIR* folder) const { ::closedir(folder); }
-    };
-    const std::unique_ptr<DIR, Close> folder(::opendir((roots.proc + "/" + std::to_string(pid) + "/task").c_str()));
-    if (!folder) return ids;
-    while (const dirent* entry = ::readdir(folder.get())) {
-        const std::string_view name = entry->d_name;
-        int id = 0;
-        if (std::from_chars(name.data(), name.data() + name.size(), id).ec == std::errc{} && id > 0) ids.push_back(id);
-    }
+    for (const std::uint32_t id : numbers_in(roots.proc + "/" + std::to_string(pid) + "/task").value_or(std::vector<std::uint32_t>()))
+        ids.push_back(static_cast<int>(id));
     return ids;
 }
 

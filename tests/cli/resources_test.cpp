@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-const std::string kService = binary("resource_service");
+const std::string kService = binary("resource_service"), kSource = LEAKLINE_SOURCE_DIR "/tests/programs/resource_service.cpp";
 
 std::string traffic(const TemporaryDirectory& directory) {
     std::string text;
@@ -71,12 +71,22 @@ TEST_CASE("sockets left in CLOSE_WAIT are a leak with their kind and rate, in ev
     CHECK(run.outcome.out.starts_with("LEAK: file descriptors leak, 50 per 1,000 requests"));
     CHECK(run.junit.find("<testcase name=\"file descriptors do not leak\"") != std::string::npos);
     CHECK(run.junit.find("failures=\"1\"") != std::string::npos);  // not that memory leaks
+    const json& line = run.diagnosis["resource_lines"][0];
+    CHECK(line["function"].get<std::string>().find("tcp") != std::string::npos);
+    CHECK(line["line"] == line_with(kSource, "const int descriptor = ::socket("));
+    CHECK(line["caller"]["line"] == line_with(kSource, "tcp(false, closing_port);"));
+    CHECK(line["grows"] == true);
+    CHECK(line["per_request"]["estimate"].get<double>() == doctest::Approx(0.05).epsilon(0.02));
+    const std::string opened = "opened at        " + line["file"].get<std::string>();
+    CHECK(run.outcome.out.find(opened) != std::string::npos);
+    CHECK(run.junit.find(opened) != std::string::npos);
 }
 
 TEST_CASE("pools of descriptors, threads and mappings that fill up are no leak") {
     const Run run = diagnose("pools");
     INFO(run.outcome.out << run.outcome.err);
     CHECK(run.outcome.code == 0);
+    CHECK(run.outcome.out.find("opened at") == std::string::npos);
     for (const char* name : {"descriptors", "threads", "mappings", "processes"}) CHECK(resource(run, name)["verdict"] == "stable");
 }
 

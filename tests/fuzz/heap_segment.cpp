@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "agent/internal/descriptor_table.hpp"
 #include "agent/internal/sample_table.hpp"
 #include "agent/internal/stack_table.hpp"
 #include "agent/segment_in_memory.hpp"
@@ -20,7 +21,7 @@ namespace {
 
 using namespace leakline;
 
-constexpr agent::SegmentSizes kSizes{256, 16, 64, 16, 1024, 16, 1024};
+constexpr agent::SegmentSizes kSizes{256, 16, 64, 16, 1024, 16, 1024, 0, 128};
 
 agent::LoadedCode find_code(std::uint64_t address) {
     const std::uint64_t begin = address & ~std::uint64_t{0xfff};
@@ -37,8 +38,10 @@ const test::SegmentInMemory& good_segment() {
         static agent::AddressFilter filter;
         agent::SampleTable samples;
         agent::StackTable stacks;
+        agent::DescriptorTable descriptors;
         samples.begin(made->view, filter, false, true);
         stacks.begin(made->view, find_code, true);
+        descriptors.begin(made->view, true);
         header.executable = stacks.put_name("/usr/bin/svc");
         header.command = stacks.put_name("svc -x");
         header.command_size = 6;
@@ -46,6 +49,7 @@ const test::SegmentInMemory& good_segment() {
             const std::uint64_t frames[] = {0x5000 + i % 7 * 0x800 + 5, 0x1005 + i % 3, 0x1100};
             const std::uint32_t stack = stacks.find(frames, 3);
             samples.insert({0x10000 + i * 64, i * 100, i, stack});
+            descriptors.put(static_cast<unsigned>(i), stack);
             made->view.stacks[stack].allocations_q8 += 256 * 50;
             made->view.stacks[stack].allocated_bytes += 5000;
             if (i % 30 == 0) stacks.code_unloaded();
@@ -74,6 +78,7 @@ void check(const HeapMark& mark, const heap::RecordedTables& tables) {
         fuzz::require(last < change.trace && change.trace.value <= tables.traces.size());
         last = change.trace;
     }
+    for (const HeapMark::Open& open : mark.open) fuzz::require(open.trace.value >= 1 && open.trace.value <= tables.traces.size());
     for (std::size_t i = 0; i < tables.traces.size(); ++i) {
         fuzz::require(tables.traces[i].ip.value >= 1 && tables.traces[i].ip.value <= tables.symbols.addresses.size());
         fuzz::require(tables.traces[i].parent.value <= i);

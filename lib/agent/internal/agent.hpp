@@ -26,6 +26,11 @@ bool forget(void* block, SampledBlock& was);
 // Puts the sample back after a failed realloc.
 void remember(const SampledBlock& was);
 
+// A descriptor of this process was opened. frame: as in record().
+void descriptor_opened(int number, const void* frame);
+// Descriptors first to last, inclusive, are about to be closed. Safe in signal handlers.
+void descriptors_close(unsigned first, unsigned last);
+
 // Begins the search for Python's variables, if a reader has asked for it (SearchState). The segment must stay meanwhile. Attached: by the agent's
 // thread, which waits for the interpreter's lock.
 void begin_asked_search();

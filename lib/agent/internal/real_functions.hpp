@@ -25,5 +25,7 @@ struct RealFunctions {
 // In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.
 extern RealFunctions real __attribute__((visibility("hidden")));
 void find_real_functions();
+// The same for the hooks of descriptors.
+void find_descriptor_functions();
 
 }  // namespace leakline::agent

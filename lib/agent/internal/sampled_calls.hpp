@@ -4,10 +4,8 @@
 #include <cstddef>
 
 #include "agent/internal/agent.hpp"
+#include "agent/internal/hook.hpp"
 #include "agent/internal/thread_state.hpp"
-
-#define LEAKLINE_SLOW [[gnu::noinline, gnu::cold]]
-#define LEAKLINE_FRAME __builtin_frame_address(0)
 
 namespace leakline::agent {
 

@@ -14,6 +14,7 @@ struct SegmentView {
     std::uint64_t* frames = nullptr;
     Module* modules = nullptr;
     char* names = nullptr;
+    OpenDescriptor* descriptors = nullptr;
     char* answer = nullptr;
 
     static SegmentView at(void* base, const SegmentSizes& sizes) {
@@ -28,6 +29,7 @@ struct SegmentView {
         view.frames = reinterpret_cast<std::uint64_t*>(bytes + layout.frames);
         view.modules = reinterpret_cast<Module*>(bytes + layout.modules);
         view.names = bytes + layout.names;
+        view.descriptors = reinterpret_cast<OpenDescriptor*>(bytes + layout.descriptors);
         view.answer = bytes + layout.answer;
         return view;
     }

@@ -13,6 +13,7 @@
 #include "analysis/lines/internal/headline.hpp"
 #include "analysis/lines/internal/history.hpp"
 #include "analysis/lines/internal/judge.hpp"
+#include "analysis/lines/internal/resource_lines.hpp"
 #include "analysis/lines/internal/suppressions.hpp"
 #include "analysis/lines/internal/tables.hpp"
 #include "analysis/lines/window.hpp"
@@ -271,6 +272,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     if (!has_python_lines(profile)) report.unavailable = runtime_advice(report.runtime);
     if (report.headline) report.held_by = what_holds(profile.holders, report.headline->line.at);
     report.types = grown_types(profile.holders.types);
+    report.resource_lines = resource_lines(profile, window, axes, attribution);
 
     const auto base = rss_at(profile, window, window.first, window.from_empty);
     std::int64_t live_first = 0;

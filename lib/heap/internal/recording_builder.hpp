@@ -38,6 +38,7 @@ class RecordingBuilder {
     bool mark(VarintReader& in);
     bool variances(VarintReader& in);
     bool sampling(VarintReader& in);
+    bool open(VarintReader& in);
     bool peak(VarintReader& in);
     bool strings(VarintReader& in);
     bool frames(VarintReader& in);

@@ -25,6 +25,7 @@
 //                traces ascending, relative to the one before; costs relative to that trace's in the mark before
 //   'V' errors   of the mark before, if blocks were sampled: n:varint n*(live:varint turnover:varint), for each of its traces the
 //                standard errors in bytes (square roots of TraceCost::live_variance and turnover_variance)
+//   'Q' open     of the mark before: resource:varint n:varint n*(trace:varint count:varint), traces as in 'K': what is open or runs
 //   'N' sampling first-interval:varint interval:varint samples:varint
 //   'P' peak     bytes:varint at:varint(ms) n:varint n*(trace:varint live-bytes:signed live-blocks:signed)
 //   'S' strings  n:varint n*string
@@ -41,6 +42,7 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -80,6 +82,7 @@ class RecordingWriter {
     void record(char tag, const std::string& payload);
     void tables(const RecordedTables& recording);
     void sampling(const RecordedTables& recording);
+    void open(std::span<const HeapMark::Open> all);
     void flush();
 
     int descriptor_;

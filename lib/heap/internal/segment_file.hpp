@@ -52,7 +52,7 @@ class SegmentReader {
         std::string name;  // empty: the program itself
     };
     struct Losses {
-        std::uint64_t unseen_frees = 0, samples = 0, stacks = 0, nested = 0, locks = 0;
+        std::uint64_t unseen_frees = 0, samples = 0, stacks = 0, descriptors = 0, nested = 0, locks = 0;
     };
 
     // Throws Error{input} if it is not a segment of this version, or not ready yet.
@@ -78,6 +78,8 @@ class SegmentReader {
     const std::vector<std::uint64_t>& frames() const { return frames_; }
     const std::vector<Module>& modules() const { return modules_; }
     const std::vector<SampledBlock>& samples() const { return samples_; }  // a live block keeps its index; number 0: none
+    // By number: the index of the stack that opened it; nothing where none is known to be open.
+    const std::vector<std::optional<std::uint32_t>>& descriptors() const { return descriptors_; }
     const Losses& losses() const { return losses_; }
     double allocations() const { return allocations_; }  // estimated total of calls
     std::uint64_t sampled() const { return sampled_; }
@@ -90,6 +92,7 @@ class SegmentReader {
     bool read_stacks(const agent::SegmentHeader& header);
     bool read_modules(const agent::SegmentHeader& header);
     bool read_samples(const agent::SegmentHeader& header);
+    bool read_descriptors(const agent::SegmentHeader& header);
     std::string text_at(std::uint32_t place, std::optional<std::uint32_t> size = std::nullopt) const;
 
     Descriptor file_;
@@ -109,6 +112,7 @@ class SegmentReader {
     std::vector<std::uint64_t> frames_;
     std::vector<Module> modules_;
     std::vector<SampledBlock> samples_;
+    std::vector<std::optional<std::uint32_t>> descriptors_;
     Losses losses_;
 };
 

@@ -17,6 +17,7 @@ struct Finding {
     std::string message;                    // one line
     const LineGrowth* line = nullptr;       // of a leaking line: belongs to the document
     const AuditFinding* audited = nullptr;  // of an audit, likewise
+    const ResourceLine* opened = nullptr;   // of a leaking resource, if its line is known, likewise
     std::optional<std::string> path;        // of the file: within the repository if known, else from the debug info
     bool in_repository = false;
     // 16 hex digits from file, function and the line's text, but not its number or measurements: a

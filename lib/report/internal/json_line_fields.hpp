@@ -3,6 +3,7 @@
 
 #include "model/lines.hpp"
 #include "report/internal/json_archive.hpp"
+#include "report/internal/json_resource_fields.hpp"
 
 namespace leakline::report {
 
@@ -74,6 +75,18 @@ void fields(A& a, In<A, HeadlineLine>& headline) {
     a("share", headline.share);
     a("lines", headline.lines);
     a("elsewhere", headline.elsewhere);
+}
+
+template <class A>
+void fields(A& a, In<A, ResourceLine>& line) {
+    a("resource", line.resource);
+    fields(a, line.at);
+    a("source", line.source);
+    a("caller", line.caller);
+    a("growth", line.growth);
+    a("per_request", line.per_request);
+    a("grows", line.grows);
+    a("at_marks", line.at_marks);
 }
 
 template <class A>
@@ -149,6 +162,7 @@ void fields(A& a, In<A, LineReport>& report) {
         marks("requests", report.mark_requests);
     });
     a("tables", report.tables);
+    a.where_any("resource_lines", report.resource_lines);
 }
 
 // The rest of a line report: of its document, or of the member "recording" of a diagnosis.
