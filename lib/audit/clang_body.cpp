@@ -106,8 +106,11 @@ void BodyReader::walk(CXCursor cursor) {
         case CXCursor_IfStmt: walk_if(cursor); break;
         case CXCursor_WhileStmt:
         case CXCursor_ForStmt:
-        case CXCursor_DoStmt:
         case CXCursor_CXXForRangeStmt: walk_loop(cursor); break;
+        case CXCursor_DoStmt:
+            if (!contexts_.empty()) note_macro(cursor);
+            walk_loop(cursor);
+            break;
         case CXCursor_ReturnStmt: walk_return(cursor); break;
         case CXCursor_CXXThrowExpr:
             walk_children(cursor);
@@ -206,17 +209,18 @@ void BodyReader::walk_if(CXCursor statement) {
     // What is filled only while it is empty is filled once.
     if (const auto empty = emptiness_in(children[condition])) (empty->second ? sizes : leaving).push_back(empty->first);
     bool leaves = false;
-    const bool first_time = sets_first_time(children[condition]);
-    here().first_time += first_time ? 1 : 0;
+    const bool first_time = sets_first_time(children[condition]), otherwise = !first_time && is_set(children[condition]);
     here().guards.push_back(sizes);
     for (std::size_t i = condition + 1; i < children.size(); ++i) {
+        const bool unset = i == condition + 1 ? first_time : otherwise;
+        here().first_time += unset ? 1 : 0;
         here().paths.enter(names);
         walk(children[i]);
         here().paths.leave();
+        here().first_time -= unset ? 1 : 0;
         leaves = leaves || exits(children[i]);
     }
     here().guards.pop_back();
-    here().first_time -= first_time ? 1 : 0;
     if (leaves) here().function_guards.insert(here().function_guards.end(), leaving.begin(), leaving.end());
 }
 
@@ -226,7 +230,8 @@ bool BodyReader::goes_on(CXCursor condition, int depth) {
     const CXCursor cursor = tree_.plain(condition);
     const CXCursorKind kind = tree_.kind(cursor);
     if (kind == CXCursor_CXXBoolLiteralExpr || kind == CXCursor_IntegerLiteral) return depth == 0 && tree_.source(cursor) != "false";
-    if (kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) return is_running_word(tree_.spelling(cursor));
+    const bool conversion = tree_.spelling(cursor).starts_with("operator ");  // "while (!stop)" of an atomic
+    if (!conversion && (kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr)) return is_running_word(tree_.spelling(cursor));
     if (kind == CXCursor_CallExpr) {
         const std::string word = tree_.spelling(cursor);
         if (is_blocking(word) || is_running_word(word)) return true;

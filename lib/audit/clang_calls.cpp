@@ -141,8 +141,13 @@ void BodyReader::walk_call(CXCursor call) {
             const CXCursor function = tree_.plain(children.front());
             note_indirect(call, tree_.clang.getCursorType(function));
             const ClangTree::Children inner = tree_.children(function);
-            if (!inner.empty() && tree_.kind(function) == CXCursor_MemberRefExpr)
-                container_method(call, callee, last_name(tree_.source(function)), inner.front(), arguments);
+            const std::string name = last_name(tree_.source(function));
+            if (tree_.kind(function) == CXCursor_MemberRefExpr && !inner.empty()) {
+                container_method(call, callee, name, inner.front(), arguments);
+                note_dependent(call, name, inner.front(), arguments);
+            } else {
+                note_standard_effects(call, name, arguments);
+            }
         }
         walk_children(call);
         return;
@@ -155,7 +160,7 @@ void BodyReader::walk_call(CXCursor call) {
         walk_children(call);
         return;
     }
-    const bool project = tree_.in_project(callee);
+    const bool project = tree_.in_project(callee) && !tree_.is_implicit(callee);
     if (project) note_given(call, callee);
     std::optional<CXCursor> object;
     bool written_operator = false;
@@ -194,7 +199,7 @@ void BodyReader::walk_call(CXCursor call) {
     }
     if (object && !project) container_method(call, callee, word == "operator[]" && written ? "operator[]=" : word, *object, values);
     if (kind == CXCursor_FunctionDecl || kind == CXCursor_FunctionTemplate || kind == CXCursor_CXXMethod)
-        library_call(call, callee, word, arguments);
+        library_call(call, callee, word, arguments, project);
     if (!tree_.is_standard(callee) || kind == CXCursor_Constructor) note_call(call, callee, written_operator ? values : arguments, project);
     note_call_flow(call, callee, object, written_operator ? values : arguments, project);
     note_handed_on(call, word, arguments, project);
@@ -314,8 +319,8 @@ void BodyReader::note_free(CXCursor call, const std::string& word, const std::ve
         if (const auto on = access(arguments.front())) add(Operation::Kind::replace, *on, call, word);
 }
 
-void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments) {
-    const bool project = tree_.in_project(callee);
+void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments,
+                              bool project) {
     if (!project) note_service(call, callee, word, arguments);
     if (arguments.empty()) return;
 
@@ -349,6 +354,24 @@ void BodyReader::note_handed_on(CXCursor call, const std::string& word, const st
     for (const CXCursor argument : arguments)
         if (const auto on = access(tree_.plain(argument)); on && is_local(on->variable))
             here().paths.handed_on(on->variable, tree_.place(call));
+}
+
+// A method of an object whose class is a parameter of the template: known by its name alone.
+void BodyReader::note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments) {
+    if (name.empty() || tree_.type_facts(tree_.clang.getCursorType(object)).container()) return;
+    Call noted = here().call(Call::Kind::call, tree_.name(kUnknownClass + name), tree_.place(call));
+    noted.guards = here().all_guards();
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        Argument argument;
+        argument.access = access(arguments[i]);
+        argument.few_values = few_values(arguments[i]);
+        argument.parameter = parameter_in(arguments[i]);
+        const Name parameter = tree_.name(facts_.names[noted.to] + "#" + std::to_string(i));
+        note_flow(parameter, arguments[i]);
+        if (argument.access) facts_.aliases.push_back({parameter, *argument.access});
+        noted.arguments.push_back(std::move(argument));
+    }
+    facts_.calls.push_back(std::move(noted));
 }
 
 void BodyReader::note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project) {

@@ -136,6 +136,34 @@ void BodyReader::note_link(CXCursor whole, CXCursor left, CXCursor right) {
     add(Operation::Kind::link, *on, whole, "=").node = node;
 }
 
+// HASH_ADD_STR(peers, name, peer): a macro whose links have no type.
+void BodyReader::note_macro(CXCursor statement) {
+    std::vector<std::string> arguments;
+    const std::string name = tree_.macro_of(statement, arguments);
+    const MacroEffect effect = macro_effect(name);
+    if (effect.effect == Effect::none || effect.container >= arguments.size()) return;
+    const auto head = find_named(statement, arguments[effect.container]);
+    if (!head) return;
+    const auto on = access(*head);
+    const Name node = tree_.type_facts(tree_.clang.getCursorType(*head)).node;
+    if (!on || node == kNoName) return;
+    add(effect.effect == Effect::grow ? Operation::Kind::link : Operation::Kind::unlink, *on, statement, name).node = node;
+}
+
+// The first expression below a statement that is written as a macro's argument: "peers", "server->peers", "&server.peers".
+std::optional<CXCursor> BodyReader::find_named(CXCursor statement, std::string_view argument, int depth) {
+    constexpr int kDeepestName = 30;
+    if (depth > kDeepestName) return std::nullopt;
+    const std::size_t at = argument.find_last_of(".>&*");
+    const std::string_view last = at == argument.npos ? argument : argument.substr(at + 1);
+    for (const CXCursor child : tree_.children(statement)) {
+        const CXCursorKind kind = tree_.kind(child);
+        if ((kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) && tree_.spelling(child) == last) return child;
+        if (const auto found = find_named(child, argument, depth + 1)) return found;
+    }
+    return std::nullopt;
+}
+
 // items[count++] = x, items[count] = x, buffer + length.
 void BodyReader::note_store_at(CXCursor whole, CXCursor left) {
     const CXCursor target = tree_.plain(left);

@@ -83,7 +83,7 @@ class UnitReader {
                 if (tree_.in_project(base)) read.bases.push_back(tree_.id(base));
             } else if (tree_.kind(child) == CXCursor_FieldDecl) {
                 const Name field = body_.note_variable(child);
-                if (tree_.type_facts(clang_.getCursorType(child)).node == read.id) read.node = true;
+                read.node = read.node || body_.makes_node(child);
                 for (const CXCursor initializer : tree_.children(child))
                     if (tree_.is_expression(initializer)) body_.read_initializer(initializer, field);
             } else {

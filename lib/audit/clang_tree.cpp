@@ -9,6 +9,7 @@
 
 #include "audit/internal/paths.hpp"
 #include "audit/internal/words.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -224,6 +225,36 @@ std::string ClangTree::source(CXCursor cursor) const {
     return std::string(slice(content_of(clang, unit_, whole.file), whole.begin, whole.end));
 }
 
+bool ClangTree::is_unnamed(CXCursor record) const {
+    const CXCursorKind at = kind(record);
+    if (at != CXCursor_StructDecl && at != CXCursor_UnionDecl) return false;
+    const std::string word = spelling(record);
+    return word.empty() || word.find('(') != word.npos;
+}
+
+std::string ClangTree::macro_of(CXCursor statement, std::vector<std::string>& arguments) const {
+    const Range whole = range_of(clang, statement);
+    const std::string_view content = content_of(clang, unit_, whole.file);
+    std::size_t end = whole.begin;
+    while (end < content.size() && is_word_part(content[end])) ++end;
+    const std::string macro(content.substr(std::min<std::size_t>(whole.begin, content.size()), end - whole.begin));
+    static constexpr std::array<std::string_view, 4> statements = {"do", "if", "for", "while"};
+    if (macro.empty() || std::find(statements.begin(), statements.end(), macro) != statements.end() || end >= content.size() ||
+        content[end] != '(')
+        return {};
+    int depth = 0;
+    std::size_t begin = end + 1;
+    for (std::size_t at = end; at < content.size(); ++at) {
+        const char c = content[at];
+        depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+        if (!(depth == 0 || (depth == 1 && c == ','))) continue;
+        arguments.push_back(bare(content.substr(begin, at - begin)));
+        begin = at + 1;
+        if (depth == 0) return macro;
+    }
+    return {};
+}
+
 bool ClangTree::is_standard(CXCursor declaration) const {
     for (CXCursor parent = declaration; !is_null(parent); parent = clang.getCursorSemanticParent(parent)) {
         if (kind(parent) == CXCursor_TranslationUnit) return false;
@@ -259,11 +290,13 @@ void ClangTree::descend(TypeFacts& facts, CXType record, int depth) {
 TypeFacts ClangTree::read_type(CXType written, int depth) {
     TypeFacts facts;
     CXType type = clang.getCanonicalType(written);
+    bool array = false;
     for (int step = 0; step < 8 && depth < 8; ++step) {
         if (type.kind == CXType_Pointer || type.kind == CXType_LValueReference || type.kind == CXType_RValueReference) {
             facts.indirect = true;
             type = clang.getCanonicalType(clang.getPointeeType(type));
         } else if (type.kind == CXType_ConstantArray || type.kind == CXType_IncompleteArray) {
+            array = true;
             facts.fixed_array = facts.fixed_array || (type.kind == CXType_ConstantArray && !facts.indirect);
             type = clang.getCanonicalType(clang.getArrayElementType(type));
         } else {
@@ -277,7 +310,7 @@ TypeFacts ClangTree::read_type(CXType written, int depth) {
         case CXType_Char_S:
         case CXType_SChar:
         case CXType_Enum:
-            facts.few_values = true;
+            facts.few_values = !array;  // "char text[100]" may hold anything
             facts.integer = true;
             return facts;
         case CXType_UShort:

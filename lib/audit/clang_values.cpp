@@ -95,10 +95,37 @@ std::optional<std::pair<Access, bool>> BodyReader::emptiness_in(CXCursor conditi
     return std::pair(*of, empty != negated);
 }
 
-// A field that points to another object of its own class.
+// A field that points to another object of its own class, or of the class that its structure without a name is a part of, as the
+// macros of sys/queue.h make it.
 bool BodyReader::is_link(CXCursor field) {
     const Name node = tree_.type_facts(tree_.clang.getCursorType(field)).node;
-    return node != kNoName && node == tree_.id(tree_.clang.getCursorSemanticParent(field));
+    if (node == kNoName) return false;
+    const CXCursor parent = tree_.clang.getCursorSemanticParent(field);
+    return node == tree_.id(parent) || (tree_.is_unnamed(parent) && node == tree_.id(tree_.clang.getCursorSemanticParent(parent)));
+}
+
+// A field whose type is a structure without a name in the same class, with links in it: node->entry of node->entry.next.
+bool BodyReader::has_links(CXCursor field) {
+    const CXCursor type = tree_.clang.getTypeDeclaration(tree_.clang.getCanonicalType(tree_.clang.getCursorType(field)));
+    if (tree_.is_null(type) || !tree_.is_unnamed(type)) return false;
+    const ClangTree::Children fields = tree_.children(type);
+    return std::any_of(fields.begin(), fields.end(),
+                       [&](CXCursor inner) { return tree_.kind(inner) == CXCursor_FieldDecl && is_link(inner); });
+}
+
+bool BodyReader::makes_node(CXCursor field) {
+    if (is_link(field) || has_links(field)) return true;
+    // UT_hash_handle
+    const CXCursor type = tree_.clang.getTypeDeclaration(tree_.clang.getCanonicalType(tree_.clang.getCursorType(field)));
+    if (tree_.is_null(type) || tree_.in_project(type)) return false;
+    const Name embedded = tree_.id(type);
+    for (const CXCursor inner : tree_.children(type)) {
+        if (tree_.kind(inner) != CXCursor_FieldDecl) continue;
+        const CXType pointer = tree_.clang.getCanonicalType(tree_.clang.getCursorType(inner));
+        if (pointer.kind == CXType_Pointer && tree_.id(tree_.clang.getTypeDeclaration(tree_.clang.getPointeeType(pointer))) == embedded)
+            return embedded != kNoName;
+    }
+    return false;
 }
 
 std::optional<Access> BodyReader::access(CXCursor expression, int depth) {
@@ -115,7 +142,7 @@ std::optional<Access> BodyReader::access(CXCursor expression, int depth) {
                 case CXCursor_FieldDecl:
                     if (!tree_.in_project(target)) return object ? access(*object, depth + 1) : std::nullopt;
                     // node->next is in the structure that node is in.
-                    if (object && is_link(target))
+                    if (object && (is_link(target) || has_links(target)))
                         if (const auto of = access(*object, depth + 1)) return of;
                     return Access{note_variable(target), 0};
                 case CXCursor_VarDecl:
@@ -256,6 +283,10 @@ void BodyReader::values_in(CXCursor expression, std::set<Name>& values, int dept
     const CXCursorKind kind = tree_.kind(expression);
     if (kind == CXCursor_LambdaExpr) return;
     if (kind == CXCursor_CXXNewExpr) values.insert(tree_.name(kInput));
+    // "this", shared_from_this()
+    if (kind == CXCursor_CXXThisExpr || (kind == CXCursor_CallExpr && tree_.spelling(expression).ends_with("_from_this")))
+        for (const Name type : tree_.type_facts(tree_.clang.getCursorType(expression)).holds)
+            values.insert(tree_.name(kObjectOf + facts_.names[type]));
     const CXCursor target = kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr || kind == CXCursor_CallExpr
                                 ? tree_.referenced(expression)
                                 : CXCursor{CXCursor_InvalidFile, 0, {nullptr, nullptr, nullptr}};
@@ -299,6 +330,12 @@ bool BodyReader::sets_first_time(CXCursor condition) {
         cursor = tree_.plain(children.front());
     else
         return false;
+    return is_set(cursor);
+}
+
+// "if (table_)": whether a condition is a pointer that is not a local variable.
+bool BodyReader::is_set(CXCursor condition) {
+    CXCursor cursor = tree_.plain(condition);
     // Of a smart pointer: its conversion to bool.
     if (tree_.kind(cursor) == CXCursor_CallExpr && tree_.spelling(cursor).starts_with("operator")) {
         const ClangTree::Children object = tree_.children(cursor);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "LKAU";
 // Goes up whenever the facts or what they mean change.
-constexpr std::uint64_t kVersion = 9;
+constexpr std::uint64_t kVersion = 10;
 
 class Writer {
   public:
@@ -134,7 +134,7 @@ void fields(A& a, Variable& x) {
 template <class A>
 void fields(A& a, Operation& x) {
     all(a, x.kind, x.on, x.function, x.at, x.word, x.node, x.counter, x.loop, x.guards, x.key, x.key_values, x.few_keys, x.key_parameter,
-        x.first_value);
+        x.first_value, x.first_time);
 }
 template <class A>
 void fields(A& a, Alias& x) {

@@ -49,6 +49,24 @@ bool is_of_the_system(const std::string& name) {
     return fs::exists(fs::path("/usr/include") / name, error);
 }
 
+// The folder of an installed library that a header is in, which a build would ask pkg-config for; "" where none has it, and where
+// several have one of the name.
+std::string library_folder_of(const std::string& name) {
+    if (name == "config.h") return {};  // the build's own
+    std::set<std::string> found;
+    std::error_code error;
+    const auto look = [&](const fs::path& base, const fs::path& below) {
+        for (fs::directory_iterator at(base, error), end; !error && at != end; at.increment(error))
+            if (fs::exists(at->path() / below / name, error)) found.insert((at->path() / below).lexically_normal().string());
+    };
+    for (const char* base : {"/usr/include", "/usr/local/include"}) look(base, "");
+    for (const char* base : {"/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"}) look(base, "include");
+    if (found.size() != 1) return {};
+    std::string folder = *found.begin();
+    if (folder.ends_with('/')) folder.pop_back();
+    return folder;
+}
+
 }  // namespace
 
 std::vector<Include> includes_of(std::string_view text) {
@@ -90,8 +108,17 @@ std::vector<std::string> include_arguments(const std::string& root, const std::v
                 found = (fs::path(here) / include.name).lexically_normal().string();
             } else {
                 const auto known = headers.find(fs::path(include.name).filename().string());
-                if (known == headers.end() || (!include.quoted && is_of_the_system(include.name))) continue;
+                if (!include.quoted && is_of_the_system(include.name)) continue;
                 const std::string tail = "/" + include.name;
+                if (known == headers.end()) {
+                    // <glib.h> is /usr/include/glib-2.0/glib.h, and what it includes may be in one more.
+                    const std::string folder = include.quoted ? "" : library_folder_of(include.name);
+                    if (folder.empty()) continue;
+                    ++needed[folder];
+                    angled.insert(folder);
+                    if (seen.insert(folder + tail).second) open.push_back(folder + tail);
+                    continue;
+                }
                 for (const std::string& header : known->second)
                     if (header.ends_with(tail) && (found.empty() || shared_length(header, here) > shared_length(found, here)))
                         found = header;

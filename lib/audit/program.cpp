@@ -214,6 +214,7 @@ void Program::join() {
         }
     join_unknown_classes();
     join_calls();
+    join_destructors();
     find_loops();
     repeated_ = find_repeated(false);
     perhaps_repeated_ = find_repeated(true);
@@ -221,69 +222,6 @@ void Program::join() {
     find_threads();
     find_lifetimes();
     find_request_values();
-}
-
-// "py:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the name, it is
-// taken to be theirs; so is the name of a class that was imported for its constructor's.
-void Program::join_unknown_classes() {
-    constexpr std::size_t kMaxCandidates = 4;
-    const auto last = [](const std::string& id) { return id.substr(id.rfind('.') + 1); };
-    std::unordered_map<std::string, std::vector<Name>> attributes, methods;
-    for (const Variable& variable : facts_.variables)
-        if (variable.owner != kNoName && classes_.contains(variable.owner) && text(variable.id).starts_with("py:"))
-            attributes[last(text(variable.id))].push_back(variable.id);
-    for (const Function& function : facts_.functions)
-        if (function.owner != kNoName && text(function.id).starts_with("py:")) methods[last(text(function.id))].push_back(function.id);
-    // By the last part alone: "py:store.cache.add" is a method of a global of another module.
-    const auto lookup = [&](const auto& table, const std::string& id) -> std::vector<Name> {
-        const std::vector<Name>& found = found_or_empty(table, last(id));
-        return found.size() > kMaxCandidates ? std::vector<Name>{} : found;
-    };
-    const auto named = [&](const std::string& id) {
-        const auto [at, added] = index_.emplace(id, static_cast<Name>(facts_.names.size()));
-        if (added) facts_.names.push_back(id);
-        return at->second;
-    };
-    const auto numbered = [&](const std::string& id, std::size_t argument) { return named(fmt::format("{}#{}", id, argument)); };
-    std::vector<Call> more;
-    for (Call& call : facts_.calls) {
-        const std::string id = text(call.to);
-        if (!id.starts_with("py:") || functions_.contains(call.to)) continue;
-        if (classes_.contains(call.to)) {  // an imported class is called
-            if (const auto known = index_.find(id + ".__init__"); known != index_.end()) call.to = known->second;
-            facts_.creations.push_back({index_.at(id), call.from, call.at, call.loop});
-            continue;
-        }
-        const std::vector<Name> candidates = lookup(methods, id);
-        // One class with a method of a name of its own is as good as known.
-        static const std::set<std::string> common = {"add",   "get",    "put",    "set",     "update", "append",  "send",   "write",
-                                                     "close", "run",    "start",  "stop",    "read",   "open",    "remove", "pop",
-                                                     "clear", "insert", "extend", "connect", "handle", "execute", "create", "delete"};
-        const bool guessed = candidates.size() > 1 || common.contains(last(id)) || last(id).starts_with("__");
-        for (const Name candidate : candidates) {
-            for (std::size_t i = 0; i < call.arguments.size(); ++i) flows_[numbered(id, i)].push_back(numbered(text(candidate), i));
-            flows_[named(text(candidate) + "#result")].push_back(named(id + "#result"));
-        }
-        for (std::size_t i = 0; i < candidates.size(); ++i) {
-            call.guessed = guessed;
-            if (i == 0) {
-                call.to = candidates[i];
-                continue;
-            }
-            more.push_back(call);
-            more.back().to = candidates[i];
-        }
-    }
-    facts_.calls.insert(facts_.calls.end(), more.begin(), more.end());
-    std::set<Name> accessed;
-    for (const Operation& operation : facts_.operations) accessed.insert(operation.on.variable);
-    for (const auto& [alias, list] : aliases_)
-        for (const Access& of : list) accessed.insert(of.variable);
-    for (const Name name : accessed) {
-        const std::string& id = text(name);
-        if (!id.starts_with("py:") || variables_.contains(name) || id.find('#') != id.npos) continue;
-        for (const Name candidate : lookup(attributes, id)) aliases_[name].push_back({candidate, 0});
-    }
 }
 
 const Variable* Program::variable(Name id) const {
@@ -328,112 +266,6 @@ std::vector<Access> Program::reached(const Access& access, Reach reach) const {
             open.push_back({{of.variable, static_cast<std::uint8_t>(of.depth + at.depth)}, through_result || result});
     }
     return found;
-}
-
-void Program::join_calls() {
-    const auto add_edge = [&](Name from, Name to, const Call& call) {
-        edges_[from].push_back({to, call.loop, call.guessed || call.first_time});
-        for (std::deque<Name> open = {to}; !open.empty(); open.pop_front())
-            for (const Name overrider : found_or_empty(overriders_, open.front())) {
-                edges_[from].push_back({overrider, call.loop, call.guessed || call.first_time});
-                open.push_back(overrider);
-            }
-    };
-    std::unordered_map<Name, std::vector<Name>> returned;
-    std::unordered_map<Name, std::vector<const Call*>> indirect;  // by type
-    for (const Call& call : facts_.calls) {
-        if (call.kind == Call::Kind::returned) returned[call.from].push_back(call.to);
-        if (call.kind == Call::Kind::indirect) indirect[call.through].push_back(&call);
-    }
-    propagate_called_parameters();
-    for (const Call& call : facts_.calls) {
-        switch (call.kind) {
-            case Call::Kind::call: calls_[call.to].push_back(&call); [[fallthrough]];
-            case Call::Kind::thread:
-            case Call::Kind::returned:
-            case Call::Kind::immediate: add_edge(call.from, call.to, call); break;
-            case Call::Kind::decorated:
-            case Call::Kind::decorated_by_result: {
-                // The decorator runs at the definition; what it returns runs whenever the function is called.
-                std::vector<Name> decorators = {call.to};
-                add_edge(kNoName, call.to, call);
-                if (call.kind == Call::Kind::decorated_by_result) {
-                    decorators = found_or_empty(returned, call.to);
-                    for (const Name decorator : decorators) add_edge(kNoName, decorator, call);
-                }
-                for (const Name decorator : decorators)
-                    for (const Name result : found_or_empty(returned, decorator))
-                        if (const Function* wrapper = function(result); wrapper != nullptr && wrapper->wraps)
-                            add_edge(call.from, result, call);
-                break;
-            }
-            case Call::Kind::indirect: break;
-            case Call::Kind::handed: {
-                const Function* through = function(call.through);
-                if (through != nullptr && through->starts_parameter) {
-                    add_edge(call.from, call.to, call);
-                    break;
-                }
-                bool at_once = through != nullptr && through->calls_parameter;
-                for (const Name overrider : found_or_empty(overriders_, call.through))
-                    if (const Function* known = function(overrider)) at_once = at_once || known->calls_parameter;
-                if (at_once) {
-                    add_edge(call.from, call.to, call);
-                    add_edge(call.through, call.to, call);
-                    break;
-                }
-                [[fallthrough]];
-            }
-            case Call::Kind::deferred: {
-                const Function* stored = function(call.to);
-                if (stored == nullptr) break;
-                // What this code keeps is called where this code calls through a pointer of its type; the callers of what a
-                // library keeps are not seen.
-                const bool kept_here = call.through == kNoName || function(call.through) != nullptr;
-                const auto& sites = found_or_empty(indirect, stored->type);
-                if (kept_here && stored->type != kNoName && !sites.empty()) {
-                    for (const Call* site : sites) add_edge(site->from, call.to, *site);
-                    break;
-                }
-                (call.guessed ? guessed_roots_ : roots_).emplace(call.to, fmt::format("registered at {}", place_text(call.at)));
-                break;
-            }
-        }
-    }
-    for (const Function& function : facts_.functions) {
-        if (function.is_entry()) roots_[function.id] = text(function.entry_reason);
-        if (function.outside_override) roots_.emplace(function.id, "called by the library whose class it extends");
-    }
-}
-
-// A function that hands its own parameter to one that calls it calls it, too.
-void Program::propagate_called_parameters() {
-    const auto is_callable = [&](const Variable& variable) {
-        const std::string& type = text(variable.type);
-        static const std::set<std::string> templates = {"F", "Fn", "Func", "Function", "Callable", "Callback", "Visitor", "Handler"};
-        std::string name = type.starts_with("const ") ? type.substr(6) : type;
-        while (!name.empty() && (name.back() == '&' || name.back() == ' ')) name.pop_back();
-        return type.find('(') != type.npos || templates.contains(name);
-    };
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (const Call& call : facts_.calls) {
-            if (call.kind != Call::Kind::call) continue;
-            const auto from = functions_.find(call.from), to = functions_.find(call.to);
-            if (from == functions_.end() || to == functions_.end()) continue;
-            Function& caller = facts_.functions[from->second];
-            const Function& callee = facts_.functions[to->second];
-            if ((caller.calls_parameter || !callee.calls_parameter) && (caller.starts_parameter || !callee.starts_parameter)) continue;
-            for (const Argument& argument : call.arguments) {
-                const Variable* given = argument.access ? variable(argument.access->variable) : nullptr;
-                if (given == nullptr || given->storage != Storage::parameter || given->owner != call.from || !is_callable(*given)) continue;
-                caller.calls_parameter = caller.calls_parameter || callee.calls_parameter;
-                caller.starts_parameter = caller.starts_parameter || callee.starts_parameter;
-                changed = true;
-                break;
-            }
-        }
-    }
 }
 
 void Program::find_loops() {

@@ -25,6 +25,8 @@ void Program::find_request_values() {
         if (request_values_.insert(value).second) open.push_back(value);
     };
     if (const auto input = index_.find(kInput); input != index_.end()) reach(input->second);
+    for (const Name type : short_)
+        if (const auto object = index_.find(kObjectOf + text(type)); object != index_.end()) reach(object->second);
     for (const Variable& variable : facts_.variables)
         if (variable.storage == Storage::parameter && handed.contains(variable.owner)) reach(variable.id);
     for (const Operation& operation : facts_.operations)  // a serial number
@@ -74,6 +76,23 @@ void Program::mark_short(Name type) {
             for (const Name held : variable.holds) mark_short(held);
 }
 
+// An object whose method was registered as a handler lasts as long as the registration; so does one whose method never comes back.
+void Program::hold_registered() {
+    const auto keep = [&](Name method, Name by, const std::string& why) {
+        const Function* known = function(method);
+        if (known == nullptr || known->owner == kNoName || known->kind == Function::Kind::constructor) return;
+        if (runs(by) != Runs::repeatedly && !short_.contains(known->owner)) hold(known->owner, why);
+    };
+    for (const Call& call : facts_.calls) {
+        const bool kept = call.kind == Call::Kind::deferred || call.kind == Call::Kind::thread || call.kind == Call::Kind::handed;
+        const Function* through = function(call.through);
+        if (kept && !call.guessed && !(through != nullptr && through->calls_parameter))
+            keep(call.to, call.from, fmt::format("a method of it is registered at {}", place_text(call.at)));
+    }
+    for (const Name id : serving_)
+        if (const Function* known = function(id)) keep(id, id, fmt::format("{} does not come back", text(known->name)));
+}
+
 void Program::find_lifetimes() {
     std::set<Name> grown;  // containers that get elements for requests
     for (const Operation& operation : facts_.operations)
@@ -99,6 +118,7 @@ void Program::find_lifetimes() {
                 consider(variable, fmt::format("{} is made once, in {}", name, text(function(variable.owner)->name)));
         }
     }
+    hold_registered();
     // Singleton<Cache>::instance() returns a static object of the template's.
     for (const Given& given : facts_.given)
         if (const auto result = index_.find(text(given.function) + "#result"); result != index_.end())

@@ -12,6 +12,16 @@ namespace {
 
 PythonNode argument_value(PythonNode given) { return given.is("keyword_argument") ? given.field("value") : given; }
 
+// "jobs.get()", "jobs.get(timeout=1)": a queue's. A dict's get has a key.
+bool takes_from_queue(PythonNode call) {
+    const PythonNode function = call.field("function");
+    if (!function.is("attribute") || function.field("attribute").text() != "get") return false;
+    const auto given = call.field("arguments").children();
+    return std::all_of(given.begin(), given.end(), [](const PythonNode& argument) {
+        return argument.is("true") || (argument.is("keyword_argument") && one_of(argument.field("name").text(), {"timeout", "block"}));
+    });
+}
+
 }  // namespace
 
 // The identifier of what is called: a function, a class's constructor, a method.
@@ -124,7 +134,7 @@ void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
     const PythonValue known = known_value(object);
     if (method == "close") here().paths.closed(on->variable, place(call));
     const auto given = arguments.children();
-    if (known.kind == PythonValue::Kind::queue && (method == "get" || method == "get_nowait")) {
+    if (takes_from_queue(call) || (known.kind == PythonValue::Kind::queue && (method == "get" || method == "get_nowait"))) {
         add(Operation::Kind::shrink, *on, call, method);
         return;
     }
@@ -161,9 +171,10 @@ void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
 void PythonModule::walk_call(PythonNode call) {
     const PythonNode function = call.field("function"), arguments = call.field("arguments");
     const std::string_view word = last_part(function.text());
-    if (kWaits.contains(word) || waits_on(function) ||
-        (word == "get" && function.is("attribute") && known_value(function.field("object")).kind == PythonValue::Kind::queue))
-        here().blocks = true;
+    if (kWaits.contains(word) || waits_on(function) || takes_from_queue(call)) here().blocks = true;
+    if (kGrowArgument.contains(word) || kShrinkArgument.contains(word))
+        if (const auto on = access(arguments.first()))
+            add(kGrowArgument.contains(word) ? Operation::Kind::grow : Operation::Kind::shrink, *on, call, word);
     if (kServices.contains(word) || function.text() == "uvicorn.run" ||
         (word == "run" && function.text().find("app") != std::string_view::npos)) {
         facts_.service_words.push_back(name_(std::string(word)));

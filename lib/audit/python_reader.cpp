@@ -7,6 +7,7 @@
 
 #include "audit/internal/bound_comments.hpp"
 #include "audit/internal/python_module.hpp"
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 
 extern "C" const TSLanguage* tree_sitter_python(void);
@@ -152,6 +153,9 @@ void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const 
         const PythonNode left = node.field("left");
         if (left.is("attribute") && left.field("object").text() == self && node.field("right")) {
             PythonValue value = value_of(node.field("right"));
+            if (value.kind == PythonValue::Kind::unknown && node.field("right").is("identifier"))
+                if (const auto given = scope.annotated.find(std::string(node.field("right").text())); given != scope.annotated.end())
+                    value = given->second;
             const std::string attribute(left.field("attribute").text());
             PythonValue& known = scope.attributes[attribute];
             if (known.kind == PythonValue::Kind::unknown || value.grows() || value.kind == PythonValue::Kind::bounded) known = value;
@@ -176,7 +180,7 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
             if (!assignment.is("assignment") || !assignment.field("left").is("identifier")) continue;
             const std::string attribute(assignment.field("left").text());
             const PythonNode value = assignment.field("right");
-            scope.attributes[attribute] = value_of(value);
+            scope.attributes[attribute] = value ? value_of(value) : annotated_value(assignment.field("type"));
             if (!value) continue;
             scope.set_by[attribute].insert("");
             // A dataclass's field(default_factory=...) is of each object.
@@ -191,6 +195,11 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
         scope.methods.insert(method);
         scope.handles = scope.handles || is_http_method(method);
         const PythonNode first = statement.field("parameters").first();
+        scope.annotated.clear();
+        for (const PythonNode& parameter : statement.field("parameters").children())
+            if (const PythonValue value = annotated_value(parameter.field("type")); value.kind == PythonValue::Kind::object)
+                scope.annotated[std::string((parameter.is("typed_parameter") ? parameter.first() : parameter.field("name")).text())] =
+                    value;
         if (first) collect_attributes(statement.field("body"), scope, std::string(first.text()), method);
     }
     scope.handles = scope.handles || is_outside_handler(&scope);
@@ -238,17 +247,46 @@ PythonValue PythonModule::value_of(PythonNode expression) {
         value.kind = arguments == "()" || name == "SimpleQueue" ? PythonValue::Kind::queue : PythonValue::Kind::bounded;
     else if (one_of(name, {"StringIO", "BytesIO", "bytearray"}))
         value.kind = PythonValue::Kind::text;
-    else if (is_field(expression)) {
+    else if (is_field(expression) && !classes_.contains(std::string(function))) {
         for (const auto& [factory, made] :
              {std::pair{"=list", PythonValue::Kind::list}, std::pair{"=dict", PythonValue::Kind::dict},
               std::pair{"=set", PythonValue::Kind::set}, std::pair{"defaultdict", PythonValue::Kind::default_dict}})
             if (arguments.find(factory) != arguments.npos) value.kind = made;
+        for (const PythonNode& given : expression.field("arguments").children())
+            if (given.is("keyword_argument") && one_of(given.field("name").text(), {"default_factory", "factory"}))
+                if (const std::string full = resolved_name(given.field("value").text()); !full.empty() && !value.grows()) {
+                    value.kind = PythonValue::Kind::object;
+                    value.type = full;
+                }
     } else if (name.find("Weak") != name.npos || name.find("LRU") != name.npos || name.find("TTL") != name.npos ||
                name.find("LFU") != name.npos) {
         value.kind = PythonValue::Kind::bounded;
     } else if (const std::string full = resolved_name(function); !full.empty()) {
         value.kind = PythonValue::Kind::object;
         value.type = full;
+    }
+    return value;
+}
+
+// "Hub", "store.Hub", "Hub | None", "Optional[Hub]", "'Hub'".
+PythonValue PythonModule::annotated_value(PythonNode type) const {
+    PythonValue value;
+    if (!type) return value;
+    std::string_view text = trim(type.text());
+    constexpr std::string_view kOptional = "Optional[";
+    if (const std::size_t at = text.find(kOptional); at != text.npos && text.ends_with(']'))
+        text = text.substr(at + kOptional.size(), text.size() - at - kOptional.size() - 1);
+    if (text.ends_with(" | None")) text.remove_suffix(7);
+    if (text.size() > 2 && (text.front() == '"' || text.front() == '\'')) text = text.substr(1, text.size() - 2);
+    const auto is_name = [](char c) { return is_word_part(c) || c == '.'; };
+    const std::string_view name = last_part(text);
+    // Classes by their usual names; "str" and "dict" are no classes of any code.
+    if (name.empty() || std::isupper(static_cast<unsigned char>(name.front())) == 0 || !std::all_of(text.begin(), text.end(), is_name))
+        return value;
+    if (const std::string full = resolved_name(text); !full.empty() && !full.starts_with("py:typing.")) {
+        value.kind = PythonValue::Kind::object;
+        value.type = full;
+        value.given = true;
     }
     return value;
 }
@@ -283,7 +321,7 @@ Name PythonModule::note_variable(const std::string& id, const std::string& shown
         variable.at.file = name_(path_);
     variable.storage = storage;
     variable.container = value.grows();
-    variable.indirect = (storage == Storage::local || storage == Storage::parameter) && !value.grows();
+    variable.indirect = value.given || ((storage == Storage::local || storage == Storage::parameter) && !value.grows());
     if (value.kind == PythonValue::Kind::object) variable.holds.push_back(name_(value.type));
     facts_.variables.push_back(std::move(variable));
     return name;

@@ -66,6 +66,23 @@ PythonValue PythonModule::known_value(PythonNode expression) {
     return value_of(expression);
 }
 
+// What web frameworks keep with the application, by a name that stands in the source: request.app["sockets"],
+// app.state.sockets. Of one name it is one object.
+std::string PythonModule::application_state(PythonNode expression) const {
+    if (expression.is("subscript")) {
+        const std::string_view object = last_part(expression.field("value").text());
+        const PythonNode key = expression.field("subscript");
+        if ((object != "app" && object != "application") || !key.is("string") || !few_values(key)) return {};
+        std::string name(key.text());
+        std::replace(name.begin(), name.end(), '\'', '"');
+        return "app[" + name + "]";
+    }
+    if (!expression.is("attribute")) return {};
+    const std::string_view object = expression.field("object").text();
+    if (object != "app.state" && !object.ends_with(".app.state")) return {};
+    return "app.state." + std::string(expression.field("attribute").text());
+}
+
 std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
     if (!expression || depth > 30) return std::nullopt;
     const std::string_view kind = expression.kind();
@@ -80,6 +97,7 @@ std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
             if (const auto found = access(part, depth + 1)) return found;
         return std::nullopt;
     }
+    if (const std::string state = application_state(expression); !state.empty()) return Access{name_("py:" + state), 0};
     if (kind == "attribute") {
         const PythonNode object = expression.field("object");
         const std::string attribute(expression.field("attribute").text());
@@ -233,6 +251,7 @@ void PythonModule::values_in(PythonNode expression, std::set<Name>& values, int 
     if (expression.is("identifier")) {
         const std::string name(expression.text());
         if (kRequestNames.contains(name)) values.insert(name_(kInput));
+        if (is_self(expression) && here().owner != nullptr) values.insert(name_(kObjectOf + here().owner->id));
         values.insert(variable_access(name).variable);
         return;
     }

@@ -45,6 +45,12 @@ std::vector<std::string> words_of(std::string_view name) {
     return words;
 }
 
+// "Job.__init__" -> "Job": each object has one.
+std::string_view name_without_constructor(std::string_view name) {
+    constexpr std::string_view kConstructor = ".__init__";
+    return name.ends_with(kConstructor) ? name.substr(0, name.size() - kConstructor.size()) : name;
+}
+
 bool has_word(std::string_view name, const std::set<std::string_view>& wanted) {
     const auto words = words_of(name);
     return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return wanted.contains(word); });
@@ -93,6 +99,7 @@ std::vector<std::string> doubts_of(const Program& program, const Operation& addi
         else if (program.path_to(addition.function, addition.loop).size() > kLongestSurePath)
             doubts.push_back(fmt::format("the key '{}' is far from the handler: it may come from elsewhere", program.text(addition.key)));
     }
+    if (addition.first_time) doubts.emplace_back("it grows only while something is not set yet");
     if (program.text(addition.word) == "[k]") doubts.emplace_back("it grows only where [] is given a key that it does not have");
     return doubts;
 }
@@ -117,7 +124,8 @@ std::optional<std::string> doubt_of_setup(const Program& program, Name function,
         "reload",  "rehash",     "startup",    "bootstrap", "plugin",   "reconfigure", "configuration", "migrate",  "argv",
         "plugins", "module",     "modules",    "shutdown",  "teardown", "finalize",    "exit",          "quit"};
     for (const Name step : program.path_to(function, loop))
-        if (const Function* known = program.function(step); known != nullptr && has_word(program.text(known->name), words))
+        if (const Function* known = program.function(step);
+            known != nullptr && has_word(name_without_constructor(program.text(known->name)), words))
             return fmt::format("{} is on the way to it: it may run only at the start, at the end, or when the settings change",
                                program.text(known->name));
     return std::nullopt;
@@ -229,10 +237,14 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
 
     AuditFinding finding = finding_of(program, AuditFinding::Rule::unbounded_growth, variable.name, variable.type, variable.at);
     bool never = !found.removals.empty();
+    std::string never_called;  // a function that removes
     for (const Operation* removal : found.removals) {
         const std::string why = why_not_counted(program, *removal, variable);
         if (why.empty()) return std::nullopt;
-        never = never && why.ends_with("is never called");
+        constexpr std::string_view kNever = " is never called";
+        const bool uncalled = why.ends_with(kNever);
+        if (uncalled) never_called = why.substr(0, why.size() - kNever.size());
+        never = never && uncalled;
         if (finding.removals.size() < kMaxSites)
             finding.removals.push_back({site_of(program, removal->at, removal->function, program.text(removal->word)), why});
     }
@@ -245,7 +257,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
     if (const Function* grower = program.function(additions.front()->function);
         finding.lifetime.empty() && variable.storage == Storage::local && additions.front()->function != variable.owner &&
         grower != nullptr &&
-        ((grower->is_entry() && program.runs(variable.owner) != Runs::repeatedly) ||
+        (((grower->is_entry() || grower->wraps) && program.runs(variable.owner) != Runs::repeatedly) ||
          (program.is_started(grower->id) && program.runs(variable.owner) == Runs::once)))
         finding.lifetime = fmt::format("kept by {}", program.text(grower->name));
     // What a function's own loop fills goes with the function, unless the loop never ends.
@@ -276,6 +288,8 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
     } else if (program.also_short(variable)) {
         finding.doubts.emplace_back("other objects of its class live for a request only");
     }
+    if (!never_called.empty() && !program.facts().unread.empty())
+        finding.doubts.push_back(fmt::format("code with errors may call {}", never_called));
     if (found.escapes) finding.doubts.emplace_back("it is handed to code that is not seen, which may remove");
     finding.level = level_of(finding);
     return finding;

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kMaxTries = 6, kMaxTriesOfCpp = 4;
+constexpr int kMaxTries = 8, kMaxTriesOfCpp = 4;
 constexpr std::size_t kMaxNames = 5'000;
 
 bool is_word(std::string_view text) {
@@ -114,8 +114,8 @@ constexpr std::string_view kAnyValue =
 
 bool StandIns::forget(const std::string& name) {
     if (!is_word(name) || !wrong_.insert(name).second) return false;
-    const auto known = types_.erase(name) + tags_.erase(name) + constants_.erase(name) + texts_.erase(name) + functions_.erase(name) +
-                       attributes_.erase(name);
+    const auto known = numbers_.erase(name) + pointers_.erase(name) + types_.erase(name) + tags_.erase(name) + constants_.erase(name) +
+                       texts_.erase(name) + functions_.erase(name) + attributes_.erase(name);
     return known != 0;
 }
 
@@ -139,6 +139,24 @@ bool StandIns::learn_undeclared(const CompilerError& error, const std::string& n
     return cpp_ && error.next.starts_with("(") && add(functions_);
 }
 
+// "initializing 'app *' with an expression of incompatible type 'gpointer' (aka 'struct leakline_of_gpointer')": no structure, but
+// a pointer or a number.
+bool StandIns::learn_scalar(const std::string& message) {
+    static constexpr std::array<std::string_view, 5> marks = {"incompatible", "invalid operands", "scalar type", "arithmetic",
+                                                              "invalid argument type"};
+    if (std::none_of(marks.begin(), marks.end(), [&](std::string_view mark) { return message.find(mark) != message.npos; })) return false;
+    constexpr std::string_view kAka = "(aka 'struct leakline_of_";
+    const std::size_t at = message.find(kAka);
+    const std::size_t end = at == message.npos ? at : message.find('\'', at + kAka.size());
+    if (end == message.npos) return false;
+    const std::string name = message.substr(at + kAka.size(), end - at - kAka.size());  // "x *" is a pointer to a structure
+    const auto known = types_.find(name);
+    if (known == types_.end() || !known->second.empty()) return false;
+    types_.erase(known);
+    (message.find('*') == message.npos && message.find("(") == at ? numbers_ : pointers_).insert(name);
+    return true;
+}
+
 bool StandIns::learn_name(const CompilerError& error) {
     const std::string& message = error.message;
     constexpr std::string_view kOf = "leakline_of_";
@@ -147,8 +165,10 @@ bool StandIns::learn_name(const CompilerError& error) {
     for (const char* clash : {"redefinition of ", "conflicting types for ", "is ambiguous"})
         if (message.find(clash) != message.npos) return forget(quoted(message, "'"));
     if (starts("typedef redefinition")) return forget(error.word);
+    if (!cpp_ && learn_scalar(message)) return true;
     const auto add_type = [&](auto& types, const std::string& name) {
-        return is_word(name) && !wrong_.contains(name) && types.try_emplace(name).second;
+        return !numbers_.contains(name) && !pointers_.contains(name) && is_word(name) && !wrong_.contains(name) &&
+               types.try_emplace(name).second;
     };
     if (starts("unknown type name ")) {
         const std::string name = quoted(message, "name ");
@@ -229,6 +249,8 @@ std::string StandIns::declarations() const {
     } else {
         define(tags_, "struct {0} {{ {1} }};\n");
         define(types_, "typedef struct leakline_of_{0} {{ {1} }} {0};\n");
+        for (const std::string& name : numbers_) text += fmt::format("typedef long {};\n", name);
+        for (const std::string& name : pointers_) text += fmt::format("typedef void *{};\n", name);
     }
     int value = 100'000;
     for (const std::string& name : constants_)

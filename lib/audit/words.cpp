@@ -38,6 +38,8 @@ Family container_family(std::string_view class_name, bool standard) {
     const std::string name = to_lower(class_name);
     if (ends(name, {"iterator", "view", "span", "config", "info", "entry", "node", "guard", "lock", "reader", "writer", "parser"}))
         return Family::none;
+    static const Set glib = {"GPtrArray", "GArray", "GByteArray", "GString", "GTree", "GSequence"};
+    if (in(glib, class_name)) return Family::sequence;
     if (ends(name, {"map", "dict", "hash", "multimap", "hashtable", "table"})) return Family::map;
     if (ends(name, {"set", "multiset"})) return Family::set;
     if (ends(name, {"queue", "stack"})) return Family::queue;
@@ -148,6 +150,17 @@ Effect function_effect(std::string_view function) {
                                 "evbuffer_drain",
                                 "evbuffer_remove"};
     return in(grows, function) ? Effect::grow : in(shrinks, function) ? Effect::shrink : Effect::none;
+}
+
+MacroEffect macro_effect(std::string_view macro) {
+    const auto starts = [&](std::string_view start) { return macro.starts_with(start); };
+    if (!starts("HASH_")) return {};
+    if (macro == "HASH_DEL") return {Effect::shrink, 0};
+    if (macro == "HASH_DELETE" || macro == "HASH_CLEAR") return {Effect::shrink, 1};
+    const bool adds = starts("HASH_ADD") || starts("HASH_REPLACE");
+    if (!adds) return {};
+    const bool short_form = macro.ends_with("_STR") || macro.ends_with("_INT") || macro.ends_with("_PTR");
+    return {Effect::grow, static_cast<std::size_t>(short_form ? 0 : 1)};
 }
 
 bool is_blocking(std::string_view function) {

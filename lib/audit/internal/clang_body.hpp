@@ -24,6 +24,9 @@ class BodyReader {
     // The initializer of a global or a member: functions in it are called later, variables stand for others.
     void read_initializer(CXCursor expression, Name variable);
 
+    // Whether a field makes its class one of nodes: it points to another one, or embeds what does.
+    bool makes_node(CXCursor field);
+
     // Notes a variable as one of this code, once. Returns its identifier.
     Name note_variable(CXCursor declaration);
 
@@ -54,7 +57,8 @@ class BodyReader {
     void note_standard_effects(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments);
     void note_copy_behind(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments);
     void note_free(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
-    void library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments);
+    void library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
+    void note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments);
     void note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
     void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
@@ -70,6 +74,8 @@ class BodyReader {
     void walk_assignment(CXCursor whole, CXCursor left, CXCursor right);
     void walk_compound(CXCursor expression);
     void walk_unary(CXCursor expression);
+    void note_macro(CXCursor statement);
+    std::optional<CXCursor> find_named(CXCursor statement, std::string_view argument, int depth = 0);
     void note_link(CXCursor whole, CXCursor left, CXCursor right);
     void note_store_at(CXCursor whole, CXCursor left);
     void note_store_behind(CXCursor whole, CXCursor base, CXCursor index, const std::string& word);
@@ -77,6 +83,7 @@ class BodyReader {
     bool is_null_literal(CXCursor expression) const;
 
     bool is_link(CXCursor field);
+    bool has_links(CXCursor field);
     std::optional<Access> access(CXCursor expression, int depth = 0);
     std::optional<Access> call_access(CXCursor call, int depth);
     std::vector<Access> sizes_in(CXCursor condition, bool compared = false, int depth = 0);
@@ -91,6 +98,7 @@ class BodyReader {
                         bool project);
     void note_key(Operation& operation, CXCursor key, bool few_keys);
     bool sets_first_time(CXCursor condition);
+    bool is_set(CXCursor condition);
     std::optional<std::uint32_t> parameter_in(CXCursor expression);
 
     Operation& add(Operation::Kind kind, const Access& on, CXCursor at, const std::string& word);

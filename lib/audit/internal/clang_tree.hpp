@@ -60,6 +60,13 @@ class ClangTree {
     std::string source(CXCursor cursor) const;
 
     const TypeFacts& type_facts(CXType type);
+    bool is_unnamed(CXCursor record) const;  // a structure without a name
+    // Of a function that C calls without a declaration: whose it is is not known.
+    bool is_implicit(CXCursor function) const {
+        return kind(function) == CXCursor_FunctionDecl && source(function).find('(') == std::string::npos;
+    }
+    // The name of the macro that a statement comes from, "" where it stands in the source; and what it was given.
+    std::string macro_of(CXCursor statement, std::vector<std::string>& arguments) const;
     bool is_standard(CXCursor declaration) const;  // of namespace std
 
   private:

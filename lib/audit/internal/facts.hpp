@@ -74,6 +74,7 @@ struct Operation {
     bool few_keys = false;                       // the key is a literal or of a type with few values
     std::optional<std::uint32_t> key_parameter;  // the key is this parameter of the function
     bool first_value = false;                    // replace: no other function sets it, nor does the constructor
+    bool first_time = false;                     // only while a global or member is not set
 };
 
 // The value of `to` is computed from `from`. Both are variables, "function#result", "function#index" for parameters, or kInput.
@@ -83,6 +84,11 @@ struct Flow {
 };
 // What is different in each request: data that was received, a new object, a random number, the time.
 inline constexpr const char* kInput = "#input";
+
+// Before the name of a method whose object has no known class: in a template of C++. ("py:*." in Python.)
+inline constexpr const char* kUnknownClass = "cpp:*.";
+// Before a class: its objects themselves. They are different in each request where requests make them.
+inline constexpr const char* kObjectOf = "#object:";
 
 struct Alias {  // `alias` stands for (elements of) `of`
     Name alias = kNoName;

@@ -88,11 +88,14 @@ class Program {
     std::string original_name(std::string name) const;  // behind re-exports
     void join_unknown_classes();
     void join_calls();
+    void join_destructors();
+    void pass_arguments(Name from, Name to);
     void propagate_called_parameters();
     void find_loops();
     void find_reached_from_main();
     void find_threads();
     void find_lifetimes();
+    void hold_registered();
     std::uint32_t service_loop(std::uint32_t loop) const;  // the innermost one that waits, this one included; 0 where there is none
     bool in_service_loop(std::uint32_t loop) const { return service_loop(loop) != 0; }
     bool is_serving(Name function) const;  // main, or what does not come back while the service works

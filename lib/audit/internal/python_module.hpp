@@ -34,7 +34,8 @@ inline std::string_view last_part(std::string_view dotted) {
 struct PythonValue {
     enum class Kind : std::uint8_t { unknown, list, dict, default_dict, set, queue, text, bounded, plain, object };
     Kind kind = Kind::unknown;
-    std::string type;  // of an object: the class's identifier
+    std::string type;    // of an object: the class's identifier
+    bool given = false;  // made elsewhere, as an annotation says
     bool grows() const {
         return kind == Kind::list || kind == Kind::dict || kind == Kind::default_dict || kind == Kind::set || kind == Kind::queue ||
                kind == Kind::text;
@@ -53,6 +54,7 @@ class PythonModule {
         std::map<std::string, PythonValue> attributes;
         std::set<std::string> shared, methods;                // attributes of the class itself
         std::map<std::string, std::set<std::string>> set_by;  // attribute -> methods that assign it, "" for the class
+        std::map<std::string, PythonValue> annotated;         // parameters of the method that is read, with a class for their type
         bool handles = false;                                 // objects of it handle requests that a framework puts in
     };
     struct Scope : BodyState {
@@ -75,6 +77,7 @@ class PythonModule {
     void collect_attributes(PythonNode body, ClassScope& scope, const std::string& self, const std::string& method);
     void collect_locals(PythonNode body, Scope& scope);
     PythonValue value_of(PythonNode expression);
+    PythonValue annotated_value(PythonNode type) const;        // an object, where the annotation names a class
     std::string resolved_name(std::string_view dotted) const;  // through imports: "py:store.cache"
     Name note_variable(const std::string& id, const std::string& name, Storage storage, const std::string& owner, PythonNode at,
                        const PythonValue& value);
@@ -98,8 +101,10 @@ class PythonModule {
     void walk_lambda(PythonNode lambda);
     void assign(PythonNode target, PythonNode value, bool module_level);
     void read_parameters(PythonNode parameters, Scope& scope);
+    void read_rest_parameter(PythonNode name, std::uint32_t index, Scope& scope);
     bool note_handle(PythonNode target, PythonNode value);
 
+    std::string application_state(PythonNode expression) const;  // "app[\"sockets\"]", "" where it is none
     std::optional<Access> access(PythonNode expression, int depth = 0);
     Access variable_access(const std::string& name);
     Variable* noted_variable(Name id);       // nothing where it was not noted

@@ -25,6 +25,9 @@ inline constexpr PythonWords kGrows = {"append",     "extend", "add",        "in
 inline constexpr PythonWords kShrinks = {
     "pop",      "popitem", "popleft", "remove", "discard", "clear", "get_nowait", "difference_update", "intersection_update",
     "truncate", "subtract"};
+// Functions that change the list that they are given first.
+inline constexpr PythonWords kGrowArgument = {"heappush", "insort", "insort_left", "insort_right"};
+inline constexpr PythonWords kShrinkArgument = {"heappop", "heapreplace"};
 inline constexpr PythonWords kWaits = {"sleep",         "accept",     "recv",        "recvfrom",       "recv_into",   "input",
                                        "serve_forever", "recv_json",  "recv_string", "recv_multipart", "get_message", "epoll",
                                        "receive",       "recv_pyobj", "blpop",       "brpop",          "xread",       "handle_request"};

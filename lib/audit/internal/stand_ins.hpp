@@ -46,6 +46,7 @@ class StandIns {
   private:
     bool learn_header(const CompilerError& error);
     bool learn_name(const CompilerError& error);
+    bool learn_scalar(const std::string& message);
     bool learn_undeclared(const CompilerError& error, const std::string& name);
     bool forget(const std::string& name);
     std::string declarations() const;
@@ -55,6 +56,7 @@ class StandIns {
     std::optional<TemporaryDirectory> folder_;
     std::set<std::string> headers_, configs_;                    // missing; those of them that a build makes
     std::map<std::string, std::set<std::string>> types_, tags_;  // with their members; tags: "struct X"
+    std::set<std::string> numbers_, pointers_;                   // types that are used as such
     std::set<std::string> constants_, texts_, functions_, attributes_, system_headers_, wrong_;
 };
 

@@ -24,6 +24,13 @@ bool returns_size(std::string_view method);
 // C functions that change the container that their first argument points to: GLib's.
 Effect function_effect(std::string_view function);
 
+// Macros of uthash, whose links are pointers to void: which argument is the container.
+struct MacroEffect {
+    Effect effect = Effect::none;
+    std::size_t container = 0;
+};
+MacroEffect macro_effect(std::string_view macro);
+
 // A function that waits: for input, for time, for another thread.
 bool is_blocking(std::string_view function);
 // A function whose result, or what it writes to its arguments, is new each time: received, random, the time.

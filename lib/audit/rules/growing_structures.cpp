@@ -24,13 +24,40 @@ bool is_root(const Program& program, const Variable& variable, Name node) {
            !program.lifetime(variable).empty();
 }
 
+// Classes that are a part of other ones, with those.
+std::map<Name, std::set<Name>> embedding_classes(const Program& program) {
+    std::map<Name, std::set<Name>> parts;
+    for (const Variable& variable : program.facts().variables)
+        if (variable.storage == Storage::field && !variable.indirect)
+            for (const Name type : variable.holds) parts[variable.owner].insert(type);
+    return parts;
+}
+
+// The variable that is the list's head: "TAILQ_HEAD(, conn) conns" has its links in a class of its own. Where several are, and
+// where the root is no part of such a class, the root itself.
+const Variable& shown_root(const Program& program, const Variable& root) {
+    const Variable* only = nullptr;
+    if (root.storage != Storage::field) return root;
+    for (const Variable& variable : program.facts().variables) {
+        if (variable.indirect || variable.storage == Storage::local || variable.storage == Storage::parameter) continue;
+        if (std::find(variable.holds.begin(), variable.holds.end(), root.owner) == variable.holds.end()) continue;
+        if (only != nullptr) return root;
+        only = &variable;
+    }
+    return only == nullptr ? root : *only;
+}
+
 std::map<Name, Nodes> collect(const Program& program) {
     using Kind = Operation::Kind;
     std::map<Name, Nodes> found;
+    const auto parts = embedding_classes(program);
     for (const Operation& operation : program.facts().operations) {
         if (operation.node == kNoName) continue;
         const bool link = operation.kind == Kind::link, unlink = operation.kind == Kind::unlink;
         if (!link && !unlink && operation.kind != Kind::free) continue;
+        // With an object the nodes end that are a part of it.
+        if (operation.kind == Kind::free)
+            for (const Name part : found_or_empty(parts, operation.node)) found[part].removals.push_back(&operation);
         Nodes& nodes = found[operation.node];
         bool at_root = false;
         if (link || unlink)
@@ -70,6 +97,11 @@ std::vector<AuditFinding> find_growing_structures(const Program& program) {
                 all.removals.insert(all.removals.end(), removals->second.begin(), removals->second.end());
             auto finding = judge_additions(program, all);
             if (!finding || !functions.insert(finding->growth.front().at.function).second) continue;
+            const Variable& shown = shown_root(program, *root);
+            finding->subject = program.text(shown.name);
+            finding->type = program.text(shown.type);
+            finding->declared.file = program.text(shown.at.file);
+            finding->declared.line = shown.at.line;
             for (auto& site : finding->growth) site.what = "a link to a new " + program.text(type->name);
             findings.push_back(*std::move(finding));
         }

@@ -1,0 +1,240 @@
+// Styles of services: what keeps the state of a service in each of them, beside a bounded twin.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "project.hpp"
+
+using namespace leakline;
+using Level = AuditFinding::Level;
+
+namespace {
+
+std::vector<std::string> warnings_of(const Project& project) {
+    std::vector<std::string> subjects;
+    for (const AuditFinding& finding : project.audit().findings)
+        if (finding.level == Level::warning) subjects.push_back(finding.subject);
+    return subjects;
+}
+
+std::vector<std::string> warnings_in(const std::string& file, const std::string& text) {
+    Project project;
+    project.add(file, text);
+    return warnings_of(project);
+}
+
+using Subjects = std::vector<std::string>;
+
+// Services of C that receive into `text` and call `call`.
+std::string c_service(const std::string& code, const std::string& call) {
+    return "#include <stdlib.h>\n#include <string.h>\n#include <sys/queue.h>\n#include <sys/socket.h>\n" + code +
+           "\nint main(void) {\n    char text[64];\n    for (;;) if (recv(3, text, 63, 0) > 0) " + call + "\n}\n";
+}
+
+}  // namespace
+
+TEST_CASE("a text that is made of a buffer is no key of few values" NEEDS_CLANG) {
+    Project project;
+    project.add(
+        "service.cpp",
+        "#include <map>\n#include <string>\n#include <sys/socket.h>\nstd::map<std::string, int> kept;\n"
+        "int main() {\n    char text[100];\n    for (;;)\n        if (recv(3, text, 99, 0) > 0) kept.emplace(std::string(text), 1);\n}\n");
+    CHECK(warnings_of(project) == Subjects{"kept"});
+}
+
+TEST_CASE("a loop that an atomic flag ends is a service's" NEEDS_CLANG) {
+    CHECK(warnings_in("service.cpp",
+                      "#include <atomic>\n#include <poll.h>\n#include <vector>\nstd::vector<int> kept;\nstd::atomic<bool> stop{false};\n"
+                      "int main() { while (!stop) { kept.push_back(poll(nullptr, 0, -1)); } }\n") == Subjects{"kept"});
+}
+
+TEST_CASE("in a template methods of its parameters are known by their names, and free functions take" NEEDS_CLANG) {
+    const std::string start =
+        "#include <string>\n#include <sys/socket.h>\n#include <vector>\n"
+        "template <class D> struct Base { void process(const std::string& t) { self().on_text(t); }\n    D& self() { return static_cast<D&>(*this); } };\n"
+        "struct Trail : Base<Trail> { void on_text(const std::string& t) { kept.emplace_back(t); }\n    std::vector<std::string> kept; };\n";
+    const std::string end =
+        "template <class P> void pump(P& p) { char b[9]; for (;;) { if (recv(3, b, 9, 0) > 0) p.process(b); } }\n"
+        "int main() { Trail trail; pump(trail); }\n";
+    CHECK(warnings_in("service.cpp", start + end) == Subjects{"Trail::kept"});
+    const auto slots = [](const std::string& then) {
+        Project project;
+        project.add("CMakeLists.txt", "set(CMAKE_CXX_STANDARD 20)\n");
+        project.add(
+            "service.cpp",
+            "#include <functional>\n#include <sys/socket.h>\n#include <vector>\n"
+            "template <class A> struct Signal {\n    int connect(std::function<void(A)> f) { slots.emplace_back(++last, f); return last; }\n"
+            "    void disconnect(int id) { std::erase_if(slots, [id](const auto& s) { return s.first == id; }); }\n"
+            "    int last = 0;\n    std::vector<std::pair<int, std::function<void(A)>>> slots;\n};\nSignal<int> bus;\n"
+            "struct Client { Client() { id = bus.connect([](int) {}); }\n    ~Client() { " +
+                then + " }\n    int id; };\nint main() { for (;;) { Client c; if (recv(3, nullptr, 0, 0) < 0) c.id = 0; } }\n");
+        return warnings_of(project);
+    };
+    CHECK(slots("") == Subjects{"Signal::slots"});
+    CHECK(slots("bus.disconnect(id);").empty());
+}
+
+TEST_CASE("an object that puts itself into a registry is a new key where requests make it" NEEDS_CLANG) {
+    const std::string start =
+        "#include <memory>\n#include <set>\n#include <sys/socket.h>\nstruct Session;\n"
+        "struct Room { void join(std::shared_ptr<Session> s) { members.insert(std::move(s)); }\n"
+        "    void leave(const std::shared_ptr<Session>& s) { members.erase(s); }\n    std::set<std::shared_ptr<Session>> members; };\n"
+        "struct Session : std::enable_shared_from_this<Session> { void start(Room& r) { r.join(shared_from_this()); ";
+    const std::string end =
+        " } };\nint main() { Room room; for (;;) if (accept(3, nullptr, nullptr) > 0) std::make_shared<Session>()->start(room); }\n";
+    CHECK(warnings_in("service.cpp", start + end) == Subjects{"Room::members"});
+    CHECK(warnings_in("service.cpp", start + "r.leave(shared_from_this());" + end).empty());
+}
+
+TEST_CASE("what grows only while a file is not open yet is a note" NEEDS_CLANG) {
+    const std::string members = "#include <cstdio>\nstd::vector<std::string> kept; FILE* file;\n";
+    CHECK(only(audit_of(members, "if (file) fputs(text.c_str(), file); else kept.push_back(text);")).level == Level::note);
+    CHECK(only(audit_of(members, "if (file) kept.push_back(text);")).level == Level::warning);
+}
+
+TEST_CASE("the lists of sys/queue.h are named by their head" NEEDS_CLANG) {
+    const std::string tail =
+        "struct conn { int fd; TAILQ_ENTRY(conn) entry; };\nstatic TAILQ_HEAD(, conn) conns = TAILQ_HEAD_INITIALIZER(conns);\n"
+        "static void on_text(int fd) {\n    struct conn *c = calloc(1, sizeof *c);\n    c->fd = fd;\n    TAILQ_INSERT_TAIL(&conns, c, entry);\n";
+    CHECK(warnings_in("service.c", c_service(tail + "}\n", "on_text(3);")) == Subjects{"conns"});
+    CHECK(warnings_in("service.c", c_service(tail + "    TAILQ_REMOVE(&conns, c, entry);\n}\n", "on_text(3);")).empty());
+    const std::string list =
+        "struct seen { int id; LIST_ENTRY(seen) link; };\nLIST_HEAD(head, seen);\nstatic struct { struct head all[8]; } server;\n"
+        "static void on_text(int id) {\n    struct seen *s = malloc(sizeof *s);\n    s->id = id;\n    LIST_INSERT_HEAD(&server.all[id % 8], s, link);\n";
+    CHECK(warnings_in("service.c", c_service(list + "}\n", "on_text(3);")) == Subjects{"all"});
+    CHECK(warnings_in("service.c", c_service(list + "    LIST_REMOVE(s, link);\n    free(s);\n}\n", "on_text(3);")).empty());
+}
+
+TEST_CASE("tables of uthash are known by its macros" NEEDS_CLANG) {
+    const auto found = [](const std::string& then) {
+        Project project;
+        // As the macros of uthash do: the links have no type, and the handle comes from a header of the system.
+        project.add("service.c",
+                    c_service("struct peer { char name[64]; struct peer *next; };\nstatic struct peer *peers;\n"
+                              "#define HASH_ADD_STR(head, field, add) do { void **at = (void **)&(head); *at = (add); } while (0)\n"
+                              "#define HASH_DEL(head, gone) do { void **at = (void **)&(head); *at = (gone)->next; } while (0)\n"
+                              "static void on_text(const char *text) {\n    struct peer *p = calloc(1, sizeof *p);\n"
+                              "    strcpy(p->name, text);\n    HASH_ADD_STR(peers, name, p);\n" +
+                                  then + "}\n",
+                              "on_text(text);"));
+        return warnings_of(project);
+    };
+    CHECK(found("") == Subjects{"peers"});
+    CHECK(found("HASH_DEL(peers, p);").empty());
+}
+
+TEST_CASE("nodes end with the object that they are a part of" NEEDS_CLANG) {
+    const std::string code =
+        "struct node { struct node *next; };\nstruct lease { int ip; struct node node; };\nstatic struct node leases;\n"
+        "static void add(struct node *n) { n->next = leases.next; leases.next = n; }\n"
+        "static void on_text(int ip) {\n    struct lease *l = malloc(sizeof *l);\n    l->ip = ip;\n    add(&l->node);\n}\n";
+    CHECK(warnings_in("service.c", c_service(code, "on_text(3);")) == Subjects{"leases"});
+    CHECK(warnings_in("service.c", c_service(code + "static void drop(struct lease *l) { leases = *leases.next; free(l); }\n",
+                                             "{ on_text(3); drop((struct lease *)leases.next); }"))
+              .empty());
+}
+
+TEST_CASE("types of a missing header that are pointers or numbers are taken for such" NEEDS_CLANG) {
+    Project project;
+    project.add(
+        "service.c",
+        "#include <missing/glib.h>\n#include <sys/socket.h>\ntypedef struct { int n; } App;\nstatic GList *kept;\n"
+        "static gboolean on_text(gpointer data, gssize n) {\n    App *app = data;\n    if (n <= 0 || n > 1 + app->n) return FALSE;\n"
+        "    kept = g_list_prepend(kept, g_strdup(\"x\"));\n    return TRUE;\n}\n"
+        "int main(void) {\n    App app = {1};\n    for (;;) on_text(&app, recv(3, 0, 0, 0));\n}\n");
+    const Audit audit = project.audit();
+    REQUIRE(audit.failed.size() == 1);
+    CHECK(audit.failed[0].guessed);
+    REQUIRE(audit.findings.size() == 1);
+    CHECK(audit.findings[0].subject == "kept");
+}
+
+TEST_CASE("in Python heaps and sorted lists grow by functions, and the queue's get takes" NEEDS_PYTHON) {
+    const auto found = [](const std::string& body) {
+        return warnings_in("app.py",
+                           "import heapq\nfrom bisect import insort\nkept = []\n\n\n@app.post('/')\ndef handle(request):\n" + body);
+    };
+    CHECK(found("    heapq.heappush(kept, request.at)\n") == Subjects{"kept"});
+    CHECK(found("    insort(kept, request.at)\n") == Subjects{"kept"});
+    CHECK(found("    heapq.heappush(kept, request.at)\n    heapq.heappop(kept)\n").empty());
+}
+
+TEST_CASE("in Python a thread's loop over a queue is a service's, and takes what the queue was given" NEEDS_PYTHON) {
+    CHECK(warnings_in("worker.py",
+                      "import queue, threading\njobs = queue.Queue()\nresults = {}\n\n\nclass Worker(threading.Thread):\n"
+                      "    def __init__(self, jobs):\n        super().__init__()\n        self.jobs = jobs\n        self.done = []\n\n"
+                      "    def run(self):\n        while True:\n            key = self.jobs.get()\n            results[key] = 1\n"
+                      "            self.done.append(key)\n\n\ndef main():\n    Worker(jobs).start()\n    while True:\n"
+                      "        jobs.put(s.accept())\n\n\nmain()\n") == Subjects{"results", "Worker.done"});
+}
+
+TEST_CASE("in Python a loop that counts what runs is no service's" NEEDS_PYTHON) {
+    const auto found = [](const std::string& condition) {
+        return warnings_in("app.py", "import time\nkept = []\n\n\ndef main():\n    while " + condition +
+                                         ":\n        time.sleep(1)\n        kept.append(time.time())\n\n\nmain()\n");
+    };
+    CHECK(found("not stopped") == Subjects{"kept"});
+    CHECK(found("len(self.running)").empty());
+}
+
+TEST_CASE("in Python annotations and factories say what attributes hold" NEEDS_PYTHON) {
+    CHECK(
+        warnings_in(
+            "app.py",
+            "import asyncio\nfrom dataclasses import dataclass, field\n\n\n@dataclass\nclass Stats:\n    lines: list = field(default_factory=list)\n\n\n"
+            "@dataclass\nclass Hub:\n    stats: Stats = field(default_factory=Stats)\n\n\nclass Client:\n    def __init__(self, hub: Hub, reader):\n"
+            "        self.hub = hub\n        self.reader = reader\n\n    async def run(self):\n        while data := await self.reader.readline():\n"
+            "            self.hub.stats.lines.append(data)\n\n\nasync def main():\n    hub = Hub()\n\n    async def on_client(reader, writer):\n"
+            "        await Client(hub, reader).run()\n\n    server = await asyncio.start_server(on_client, '', 1)\n    await server.serve_forever()\n\n\n"
+            "asyncio.run(main())\n") == Subjects{"Stats.lines"});
+}
+
+TEST_CASE("in Python an object whose method is registered lasts, and so does the application's state" NEEDS_PYTHON) {
+    const auto found = [](const std::string& then) {
+        return warnings_in(
+            "app.py",
+            "from aiohttp import web\n\n\nclass Chat:\n    def __init__(self):\n        self.lines = []\n\n    async def join(self, request):\n"
+            "        self.lines.append(request.path)\n\n\nasync def upload(request):\n    request.app['uploads'][request.path] = 1\n" +
+                then +
+                "\n\ndef make_app():\n    app = web.Application()\n    app['uploads'] = {}\n    chat = Chat()\n"
+                "    app.router.add_get('/chat', chat.join)\n    app.add_routes([web.post('/upload', upload)])\n    return app\n");
+    };
+    CHECK(found("") == Subjects{"Chat.lines", "app[\"uploads\"]"});
+    CHECK(found("    request.app['uploads'].pop(request.path)\n") == Subjects{"Chat.lines"});
+}
+
+TEST_CASE("in Python what a decorator's wrapper keeps is kept, for the arguments of the function" NEEDS_PYTHON) {
+    const auto found = [](const std::string& before) {
+        return warnings_in(
+            "app.py",
+            "import functools\n\n\ndef memoize(function):\n    cache = {}\n\n    def wrapper(*args):\n        if args not in cache:\n" +
+                before +
+                "            cache[args] = function(*args)\n        return cache[args]\n\n    return wrapper\n\n\n"
+                "@memoize\ndef lookup(name):\n    return name\n\n\n@functools.cache  # of all pages\ndef render(name):\n    return name\n\n\n"
+                "@app.route('/<name>')\ndef show(name):\n    return lookup(name)\n");
+    };
+    CHECK(found("") == Subjects{"cache"});
+    CHECK(found("            if len(cache) > 9:\n                cache.clear()\n").empty());
+}
+
+TEST_CASE("in Python a class that counts its objects keeps them" NEEDS_PYTHON) {
+    const auto found = [](const std::string& made) {
+        return warnings_in("app.py",
+                           "import weakref\n\n\nclass Job:\n    all = " + made +
+                               "\n\n    def __init__(self, name):\n        Job.all.add(self)\n\n\n@app.post('/')\ndef handle(request):\n"
+                               "    Job(request.path)\n");
+    };
+    CHECK(found("set()") == Subjects{"Job.all"});
+    CHECK(found("weakref.WeakSet()").empty());
+}
+
+TEST_CASE("in Python an attribute of a library's object is no method of this code" NEEDS_PYTHON) {
+    CHECK(
+        warnings_in(
+            "app.py",
+            "import feedparser\n\n\nclass Decoder:\n    def __init__(self):\n        self.chunks = []\n\n    def feed(self, chunk):\n"
+            "        self.chunks.append(chunk)\n\n\n@app.post('/')\ndef handle(request):\n    page.data = feedparser.parse(request.path).feed\n"
+            "    Decoder().feed(request.path)\n")
+            .empty());
+}
