@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "agent/internal/agent_lock.hpp"
-#include "agent/internal/descriptor_table.hpp"
 #include "agent/internal/floating_point.hpp"
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
@@ -19,6 +18,7 @@
 #include "agent/internal/segment_mapping.hpp"
 #include "agent/internal/stack_capture.hpp"
 #include "agent/internal/stack_table.hpp"
+#include "agent/internal/tables.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "unwind/next_function.hpp"
 #include "unwind/system_call.hpp"
@@ -44,7 +44,7 @@ enum class Work : std::uint32_t { not_begun = 0, on, beginning, off };
 struct ForkMarker {
     std::atomic<Work> work;
     std::atomic<long> pid;             // of the process that the page belongs to (getpid); 0: not known yet
-    std::atomic<std::uint32_t> opens;  // of descriptors in a child in which the agent has not begun
+    std::atomic<std::uint32_t> opens;  // of descriptors and threads, in a child in which the agent has not begun
 };
 
 // Written with the lock held, or while the process has one thread.
@@ -57,7 +57,6 @@ bool attached;  // to a running program: other processes are not recorded, and t
 std::atomic<std::uint64_t> interval_now, nested_calls;
 constinit SampleTable samples;
 constinit StackTable stacks;
-constinit DescriptorTable descriptors;
 std::uint64_t first_interval;
 std::uint32_t one_block_in;  // SampleBudget; 0: none
 char directory[3072];
@@ -110,7 +109,7 @@ void begin_tables(const Mapping& mapping) {
     interval_now.store(SamplingState::unpacked(segment.header->sampling.load(kRelaxed)).interval, kRelaxed);
     samples.begin(segment, address_filter, segment.header->exact != 0, mapping.all_there);
     stacks.begin(segment, find_code, mapping.all_there);
-    descriptors.begin(segment, mapping.all_there);
+    begin_resources(segment, mapping.all_there);
 }
 
 // command: each argument ends with a 0.
@@ -289,56 +288,20 @@ void begin_asked_search() {
         (attached ? python::search_holders_here : python::search_holders)({segment, !attached, &begin_copying, &end_copying, &begin_copy});
 }
 
-namespace {
-
-// Holds the lock, if the agent is on.
-class LockedTables {
-  public:
-    LockedTables() {
-        if (!is_on()) return;
-        if (!agent_lock.lock()) {
-            stop();
-        } else if (fork_marker->work.load(kRelaxed) == Work::on) {
-            locked_ = true;
-        } else {  // it ended meanwhile, and the segment is gone
-            agent_lock.unlock();
-        }
+LockedTables::LockedTables() {
+    if (!is_on()) return;
+    if (!agent_lock.lock()) {
+        stop();
+    } else if (fork_marker->work.load(kRelaxed) == Work::on) {
+        locked_ = true;
+    } else {  // it ended meanwhile, and the segment is gone
+        agent_lock.unlock();
     }
-    ~LockedTables() {
-        if (locked_) agent_lock.unlock();
-    }
-    LockedTables(const LockedTables&) = delete;
-    LockedTables& operator=(const LockedTables&) = delete;
-    explicit operator bool() const { return locked_; }
+}
+LockedTables::~LockedTables() {
+    if (locked_) agent_lock.unlock();
+}
 
-  private:
-    bool locked_ = false;
-};
-
-// ---- calls of the hooks
-
-class Inside {
-  public:
-    explicit Inside(ThreadState& thread) : thread_(thread) { thread.busy = true; }
-    ~Inside() {
-        asm volatile("" : : : "memory");
-        thread_.busy = false;
-        while (thread_.deferred_count > 0) {
-            void* const block = thread_.deferred[--thread_.deferred_count];
-            SampledBlock was;
-            forget(block, was);
-        }
-    }
-
-  private:
-    ThreadState& thread_;
-};
-
-// The stack of a call of a hook, in the thread's frames.
-struct CapturedStack {
-    const void* python_frame;
-    unsigned depth;
-};
 CapturedStack capture(ThreadState& thread, const void* frame) {
     const void* const python_frame = python::innermost_frame();
     const unsigned depth = capture_stack(frame, thread.frames, python_frame != nullptr ? kMaxNativeFrames : kMaxFrames);
@@ -348,7 +311,7 @@ CapturedStack capture(ThreadState& thread, const void* frame) {
         if (const std::uint64_t address = thread.frames[i]; address < own_begin || address >= own_end) thread.frames[kept++] = address;
     return {python_frame, kept > 0 ? kept : 1};
 }
-// Its index in the table. With the lock.
+
 std::uint32_t put_stack(ThreadState& thread, CapturedStack& captured) {
     if (captured.python_frame != nullptr)
         captured.depth = python::put_functions(captured.python_frame, thread.frames, captured.depth, kMaxFrames, stacks);
@@ -356,6 +319,27 @@ std::uint32_t put_stack(ThreadState& thread, CapturedStack& captured) {
     if (stack == 0) count(segment.header->lost_stacks);
     return stack;
 }
+
+bool is_sandboxed() { return sandboxed; }
+
+bool is_recording() { return fork_marker != nullptr && fork_marker->work.load(std::memory_order_acquire) == Work::on; }
+
+bool has_recorded_resources() {
+    return is_recording() && (sandboxed || fork_marker->pid.load(kRelaxed) == unwind::system_call(SYS_getpid));
+}
+
+bool records_resources() {
+    constexpr std::uint32_t kOpensOfWorker = 16;
+    if (fork_marker == nullptr) return false;
+    if (fork_marker->work.load(std::memory_order_acquire) != Work::not_begun) return has_recorded_resources();
+    const long pid = unwind::system_call(SYS_getpid);
+    if (fork_marker->pid.exchange(pid, kRelaxed) != pid) fork_marker->opens.store(0, kRelaxed);
+    return fork_marker->opens.fetch_add(1, kRelaxed) >= kOpensOfWorker && is_on();
+}
+
+namespace {
+
+// ---- calls of the hooks
 
 void add_to_stack(std::uint32_t stack, std::uint64_t size, std::uint64_t interval) {
     const double probability = sampling_probability(size, interval);
@@ -462,55 +446,6 @@ void remember(const SampledBlock& was) {
     errno = error;
 }
 
-namespace {
-
-// A process that has the memory of this one (vfork) has descriptors of its own.
-bool is_own_process() { return sandboxed || fork_marker->pid.load(kRelaxed) == unwind::system_call(SYS_getpid); }
-
-// Most forked children call exec soon: the agent begins in one that opens this many descriptors.
-constexpr std::uint32_t kOpensOfWorker = 16;
-
-bool records_descriptors() {
-    if (fork_marker == nullptr) return false;
-    const Work work = fork_marker->work.load(std::memory_order_acquire);
-    if (work == Work::on) return is_own_process();
-    if (work != Work::not_begun) return false;
-    const long pid = unwind::system_call(SYS_getpid);
-    if (fork_marker->pid.exchange(pid, kRelaxed) != pid) fork_marker->opens.store(0, kRelaxed);
-    return fork_marker->opens.fetch_add(1, kRelaxed) >= kOpensOfWorker && is_on();
-}
-
-void close_recorded(unsigned first, unsigned last) {
-    if (fork_marker == nullptr || fork_marker->work.load(std::memory_order_acquire) != Work::on) return;
-    bool own = false;
-    for (unsigned number = first; number <= last && number < descriptors.used(); ++number) {
-        if (!descriptors.has(number)) continue;
-        own = own || is_own_process();
-        if (!own) return;
-        descriptors.clear(number);
-    }
-}
-
-}  // namespace
-
-void descriptor_opened(int number, const void* frame) {
-    const int error = errno;
-    ThreadState& thread = thread_state;
-    const auto place = static_cast<unsigned>(number);
-    if (thread.busy) {
-        close_recorded(place, place);
-    } else if (records_descriptors()) {
-        const Inside inside(thread);
-        const OwnFloatingPoint floating_point;
-        CapturedStack captured = capture(thread, frame);
-        if (const LockedTables locked; locked && !descriptors.put(place, put_stack(thread, captured)))
-            count(segment.header->lost_descriptors);
-    }
-    errno = error;
-}
-
-void descriptors_close(unsigned first, unsigned last) { close_recorded(first, last); }
-
 void start(int argument_count, char** arguments) {
     if (!read_variable()) return;
     const int error = errno;
@@ -585,7 +520,7 @@ void sandbox_begins() {
             constexpr std::size_t kReserve = std::size_t{1} << 20;
             samples.last_request(4 * kReserve);
             stacks.last_request(kReserve);
-            descriptors.last_request(kReserve / 16);
+            last_request_of_resources(kReserve / 16);
             sandboxed = on = true;
         }
         if (on) {

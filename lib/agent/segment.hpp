@@ -4,7 +4,7 @@
 // the agent never waits for them. Tables are filled from the front, so that memory grows with their content. This header is
 // all that the agent and the readers share.
 //
-//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names | descriptors | answer
+//   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names | descriptors | threads | answer
 //
 // Each is on a page of its own.
 #pragma once
@@ -28,7 +28,7 @@ inline constexpr std::size_t kPage = 4096;
 struct SegmentSizes {
     std::uint32_t samples, sample_heads, stacks, stack_heads, frames, modules, names;
     std::uint32_t answer = 0;  // bytes, of searches
-    std::uint32_t descriptors = 0;
+    std::uint32_t descriptors = 0, threads = 0;
 };
 
 // The mean distance between samples, in bytes, and the progress of its doubling, in one word because they change together. Samples
@@ -109,7 +109,8 @@ struct SegmentHeader {
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
     std::atomic<std::uint64_t> sampling;  // SamplingState
     std::atomic<std::uint32_t> samples_used, stacks_used, frames_used, modules_used, names_used;
-    std::atomic<std::uint32_t> descriptors_used;                   // the highest number recorded, and 1
+    std::atomic<std::uint32_t> descriptors_used;  // the highest number recorded, and 1
+    std::atomic<std::uint32_t> threads_used;
     std::atomic<std::uint32_t> epoch;                              // how often code was unloaded
     std::atomic<std::uint32_t> executable, command, command_size;  // places in the names; each argument ends with a 0
     std::atomic<std::uint64_t> sampled, freed;                     // blocks, ever
@@ -146,6 +147,13 @@ struct Stack {
 // until the number is used again.
 using OpenDescriptor = std::atomic<std::uint32_t>;
 
+// A thread that was started and is not joined. If it is detached, it may have ended; if it has ended otherwise, its stack stays for ever.
+struct StartedThread {
+    std::atomic<std::uint32_t> stack;  // that started it, and 1; 0: unused
+    std::atomic<std::uint32_t> id;     // as in /proc/PID/task
+    std::atomic<std::uint32_t> detached;
+};
+
 // Code that was loaded at [begin, end) from epoch `first_epoch` to `last_epoch`.
 struct Module {
     std::uint64_t begin, end, base;  // base: what the loader added to the file's addresses
@@ -157,7 +165,7 @@ struct Module {
 
 // Offsets of the tables. `bytes`: the size of the file.
 struct SegmentLayout {
-    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, descriptors, answer, bytes;
+    std::uint64_t sample_heads, stack_heads, samples, stacks, frames, modules, names, descriptors, threads, answer, bytes;
 };
 constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
     const auto pages = [](std::uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; };
@@ -170,7 +178,8 @@ constexpr SegmentLayout layout_of(const SegmentSizes& sizes) {
     layout.modules = layout.frames + pages(std::uint64_t{sizes.frames} * sizeof(std::uint64_t));
     layout.names = layout.modules + pages(std::uint64_t{sizes.modules} * sizeof(Module));
     layout.descriptors = layout.names + pages(sizes.names);
-    layout.answer = layout.descriptors + pages(std::uint64_t{sizes.descriptors} * sizeof(OpenDescriptor));
+    layout.threads = layout.descriptors + pages(std::uint64_t{sizes.descriptors} * sizeof(OpenDescriptor));
+    layout.answer = layout.threads + pages(std::uint64_t{sizes.threads} * sizeof(StartedThread));
     layout.bytes = layout.answer + pages(sizes.answer);
     return layout;
 }

@@ -16,10 +16,10 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-constexpr std::uint32_t kAnswer = 8u << 20, kDescriptors = 1u << 18;
+constexpr std::uint32_t kAnswer = 8u << 20, kDescriptors = 1u << 18, kThreads = 1u << 15;
 // With every block sampled, there is room for 8 million live blocks; memory is used only as they are recorded.
-constexpr SegmentSizes kSampledSizes{1u << 16, 1u << 13, 1u << 15, 1u << 13, 1u << 20, 1u << 11, 1u << 19, kAnswer, kDescriptors};
-constexpr SegmentSizes kExactSizes{1u << 23, 1u << 18, 1u << 18, 1u << 14, 1u << 22, 1u << 12, 1u << 20, kAnswer, kDescriptors};
+constexpr SegmentSizes kSampledSizes{1u << 16, 1u << 13, 1u << 15, 1u << 13, 1u << 20, 1u << 11, 1u << 19, kAnswer, kDescriptors, kThreads};
+constexpr SegmentSizes kExactSizes{1u << 23, 1u << 18, 1u << 18, 1u << 14, 1u << 22, 1u << 12, 1u << 20, kAnswer, kDescriptors, kThreads};
 static_assert(kExactSizes.samples < SamplingState::kAllThinned && kExactSizes.names <= 1u << PythonFrame::kNameBits);
 
 // The process ID that /proc shows, which readers use; in a PID namespace of its own, getpid() returns another.

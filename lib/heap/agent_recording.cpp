@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "base/quantities.hpp"
@@ -167,16 +168,37 @@ void AgentRecording::take_open(Process& process) {
     for (const std::uint32_t number : numbers.value_or(std::vector<std::uint32_t>()))
         if (number < open.size()) open[number] = true;
     for (std::size_t i = 0; i < stacks.size(); ++i) {
-        if (!stacks[i] || !open[i]) continue;
-        const std::uint32_t trace = trace_of(process, *stacks[i]);
-        open_.resize(std::max<std::size_t>(open_.size(), trace));
-        ++open_[trace - 1];
+        if (stacks[i] && open[i]) count_open(Resource::descriptors, process, *stacks[i]);
     }
+}
+
+// A thread that has ended, and is neither joined nor detached, keeps the mappings of its stack.
+void AgentRecording::take_threads(Process& process) {
+    const auto& threads = process.segment_.threads();
+    if (threads.empty() || process.ended_) return;
+    const auto tasks = numbers_in(fmt::format("/proc/{}/task", process.segment_.pid()));
+    if (!tasks) return;
+    const std::set<std::uint32_t> alive(tasks->begin(), tasks->end());
+    // In a PID namespace of its own, the process has other numbers for its threads.
+    if (!alive.contains(static_cast<std::uint32_t>(process.segment_.pid()))) return;
+    for (const SegmentReader::Thread& thread : threads) {
+        if (alive.contains(thread.id))
+            count_open(Resource::threads, process, thread.stack);
+        else if (!thread.detached)
+            count_open(Resource::mappings, process, thread.stack);
+    }
+}
+
+void AgentRecording::count_open(Resource resource, Process& process, std::uint32_t stack) {
+    const std::uint32_t trace = trace_of(process, stack);
+    std::vector<std::uint64_t>& open = open_[static_cast<std::size_t>(resource)];
+    open.resize(std::max<std::size_t>(open.size(), trace));
+    ++open[trace - 1];
 }
 
 HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std::optional<Bytes> rss, const Process* also) {
     live_.assign(traces_.size(), {});
-    open_.assign(open_.size(), 0);
+    for (std::vector<std::uint64_t>& open : open_) open.assign(open.size(), 0);
     overhead_ = 0;
     sampling_.samples = 0;
     for (Process& process : processes_) {
@@ -184,6 +206,7 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
         if (!process.ended_) process.segment_.read();
         if (live || !process.was_empty_) take(process, live);
         if (live) take_open(process);
+        if (live) take_threads(process);
         process.was_empty_ = !live;
         sampling_.samples += process.segment_.sampled();
         sampling_.interval = std::max(sampling_.interval, process.segment_.interval());
@@ -209,10 +232,12 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
         written = cost;
         mark.changes.push_back({TraceId{static_cast<std::uint32_t>(i + 1)}, cost});
     }
-    open_written_.resize(open_.size());
-    for (std::size_t i = 0; i < open_.size(); ++i)
-        if (open_[i] != std::exchange(open_written_[i], open_[i]))
-            mark.open.push_back({Resource::descriptors, TraceId{static_cast<std::uint32_t>(i + 1)}, open_[i]});
+    for (std::size_t r = 0; r < kResourceCount; ++r) {
+        open_written_[r].resize(open_[r].size());
+        for (std::size_t i = 0; i < open_[r].size(); ++i)
+            if (open_[r][i] != std::exchange(open_written_[r][i], open_[r][i]))
+                mark.open.push_back({static_cast<Resource>(r), TraceId{static_cast<std::uint32_t>(i + 1)}, open_[r][i]});
+    }
     if (total > static_cast<double>(peak_.bytes)) {
         peak_ = {static_cast<Bytes>(whole(total)), at, written_};
         for (TraceCost& cost : peak_.costs) cost = {0, 0, cost.live_bytes, cost.live_blocks, 0, 0};

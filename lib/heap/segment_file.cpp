@@ -19,7 +19,7 @@ using namespace agent;
 
 // Larger than those of any agent; bounds the allocations for a damaged file.
 constexpr std::uint32_t kMaxSamples = 1u << 24, kMaxFrameWords = 1u << 26, kMaxStacks = 1u << 22, kMaxModules = 1u << 16,
-                        kMaxNames = 1u << 24, kMaxAnswer = 1u << 26, kMaxDescriptors = 1u << 22;
+                        kMaxNames = 1u << 24, kMaxAnswer = 1u << 26, kMaxDescriptors = 1u << 22, kMaxThreads = 1u << 20;
 constexpr std::uint64_t kLargestInterval = SamplingState::kLargestInterval;
 constexpr double kLargestCount = 1e15;
 
@@ -31,7 +31,7 @@ bool is_power_of_two(std::uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
 
 bool is_plausible(const SegmentSizes& sizes) {
     return sizes.samples <= kMaxSamples && sizes.frames <= kMaxFrameWords && sizes.stacks <= kMaxStacks && sizes.modules <= kMaxModules &&
-           sizes.names <= kMaxNames && sizes.answer <= kMaxAnswer && sizes.descriptors <= kMaxDescriptors &&
+           sizes.names <= kMaxNames && sizes.answer <= kMaxAnswer && sizes.descriptors <= kMaxDescriptors && sizes.threads <= kMaxThreads &&
            is_power_of_two(sizes.sample_heads) && is_power_of_two(sizes.stack_heads);
 }
 
@@ -192,9 +192,22 @@ bool SegmentReader::read_descriptors(const SegmentHeader& header) {
     return true;
 }
 
+bool SegmentReader::read_threads(const SegmentHeader& header) {
+    const std::uint32_t used = std::min(header.threads_used.load(), sizes_.threads);
+    Room<StartedThread> room(used);
+    if (!read_bytes(layout_.threads, room.data(), used * sizeof(StartedThread))) return false;
+    threads_.clear();
+    for (std::uint32_t i = 0; i < used; ++i)
+        if (const std::uint32_t stack = room[i].stack.load(); stack != 0)
+            threads_.push_back({stack - 1, room[i].id.load(), room[i].detached.load() != 0});
+    return true;
+}
+
 bool SegmentReader::read() {
     Room<SegmentHeader> room(1);
-    if (!read_bytes(0, room.data(), sizeof(SegmentHeader)) || !read_samples(room[0]) || !read_descriptors(room[0])) return false;
+    if (!read_bytes(0, room.data(), sizeof(SegmentHeader)) || !read_samples(room[0]) || !read_descriptors(room[0]) ||
+        !read_threads(room[0]))
+        return false;
     // In this order: the agent writes the stack of a sample or descriptor before it, and the modules of a stack before the stack.
     if (!read_bytes(0, room.data(), sizeof(SegmentHeader)) || !read_stacks(room[0])) return false;
     if (!read_bytes(0, room.data(), sizeof(SegmentHeader)) || !read_modules(room[0]) || stacks_.empty()) return false;
@@ -202,6 +215,8 @@ bool SegmentReader::read() {
         if (block.stack >= stacks_.size()) block.stack = 0;
     for (std::optional<std::uint32_t>& stack : descriptors_)
         if (stack && *stack >= stacks_.size()) stack = 0;
+    for (Thread& thread : threads_)
+        if (thread.stack >= stacks_.size()) thread.stack = 0;
     const SegmentHeader& header = room[0];
     losses_ = {header.unseen_frees.load(),     header.lost_samples.load(), header.lost_stacks.load(),
                header.lost_descriptors.load(), header.nested.load(),       header.lost_locks.load()};

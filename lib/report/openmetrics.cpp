@@ -78,7 +78,7 @@ std::string render(const Diagnosis& diagnosis) {
                    "Growth of the resource's count per completed request, with the bounds of its 95 % interval.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         if (growth.per_request) metrics.bounds(fmt::format("resource=\"{}\"", resource_name(growth.resource)), *growth.per_request);
-    metrics.family("resource_line_growth", "", "Growth of the number of descriptors that a line opened.");
+    metrics.family("resource_line_growth", "", "Growth of the number of descriptors that a line opened, or threads that it started.");
     for (const ResourceLine& line : diagnosis.lines.resource_lines)
         metrics.sample(fmt::format("resource=\"{}\",{},line=\"{}\",{}", resource_name(line.resource), label("file", line.at.file),
                                    line.at.line, label("function", line.at.function)),

@@ -39,6 +39,14 @@ std::vector<std::string> resource_lines(const Diagnosis& diagnosis) {
 
 namespace {
 
+std::string_view row_name(Resource resource) {
+    switch (resource) {
+        case Resource::threads: return "started at";
+        case Resource::mappings: return "not joined";  // threads, which keep the mappings of their stacks
+        default: return "opened at";
+    }
+}
+
 std::string code_text(const CodeLine& at) {
     return place_text(at) + (at.function.empty() ? "" : fmt::format(" ({})", short_function(at.function)));
 }
@@ -53,7 +61,7 @@ std::string resource_line_text(const ResourceLine& line) {
 
 void add_row(std::vector<ResourceLineRow>& rows, const ResourceLine& line) {
     const bool first = rows.empty() || rows.back().line->resource != line.resource;
-    rows.push_back({first ? "opened at" : "", resource_line_text(line), &line});
+    rows.push_back({first ? row_name(line.resource) : "", resource_line_text(line), &line});
 }
 
 }  // namespace

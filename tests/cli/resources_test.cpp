@@ -82,6 +82,20 @@ TEST_CASE("sockets left in CLOSE_WAIT are a leak with their kind and rate, in ev
     CHECK(run.junit.find(opened) != std::string::npos);
 }
 
+TEST_CASE("threads that end and are never joined leak the mappings of their stacks, and the line that starts them is named") {
+    const Run run = diagnose("unjoined", {"--min-round", "200ms", "--retries", "0"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK(resource(run, "mappings")["verdict"] == "growing");
+    CHECK(resource(run, "threads")["verdict"] == "stable");
+    const json& line = run.diagnosis["resource_lines"][0];
+    CHECK(line["resource"] == "mappings");
+    CHECK(line["line"] == line_with(kSource, "::pthread_create(&thread"));
+    CHECK(line["caller"]["line"] == line_with(kSource, "start_unjoined();\n    if"));
+    CHECK(line["per_request"]["estimate"].get<double>() == doctest::Approx(0.2).epsilon(0.02));
+    CHECK(run.outcome.out.find("not joined       " + line["file"].get<std::string>()) != std::string::npos);
+}
+
 TEST_CASE("pools of descriptors, threads and mappings that fill up are no leak") {
     const Run run = diagnose("pools");
     INFO(run.outcome.out << run.outcome.err);

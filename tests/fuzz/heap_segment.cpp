@@ -10,6 +10,7 @@
 #include "agent/internal/descriptor_table.hpp"
 #include "agent/internal/sample_table.hpp"
 #include "agent/internal/stack_table.hpp"
+#include "agent/internal/thread_table.hpp"
 #include "agent/segment_in_memory.hpp"
 #include "base/error.hpp"
 #include "heap/internal/agent_recording.hpp"
@@ -21,7 +22,7 @@ namespace {
 
 using namespace leakline;
 
-constexpr agent::SegmentSizes kSizes{256, 16, 64, 16, 1024, 16, 1024, 0, 128};
+constexpr agent::SegmentSizes kSizes{256, 16, 64, 16, 1024, 16, 1024, 0, 128, 64};
 
 agent::LoadedCode find_code(std::uint64_t address) {
     const std::uint64_t begin = address & ~std::uint64_t{0xfff};
@@ -39,9 +40,11 @@ const test::SegmentInMemory& good_segment() {
         agent::SampleTable samples;
         agent::StackTable stacks;
         agent::DescriptorTable descriptors;
+        static agent::ThreadTable threads;
         samples.begin(made->view, filter, false, true);
         stacks.begin(made->view, find_code, true);
         descriptors.begin(made->view, true);
+        threads.begin(made->view, true);
         header.executable = stacks.put_name("/usr/bin/svc");
         header.command = stacks.put_name("svc -x");
         header.command_size = 6;
@@ -50,6 +53,7 @@ const test::SegmentInMemory& good_segment() {
             const std::uint32_t stack = stacks.find(frames, 3);
             samples.insert({0x10000 + i * 64, i * 100, i, stack});
             descriptors.put(static_cast<unsigned>(i), stack);
+            threads.add(i % 50, static_cast<std::uint32_t>(i), stack, i % 2 == 0);
             made->view.stacks[stack].allocations_q8 += 256 * 50;
             made->view.stacks[stack].allocated_bytes += 5000;
             if (i % 30 == 0) stacks.code_unloaded();

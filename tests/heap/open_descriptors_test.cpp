@@ -5,7 +5,7 @@
 
 #include "heap/profile_reader.hpp"
 #include "heap/recorder.hpp"
-#include "streams.hpp"
+#include "open_resources.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -33,28 +33,8 @@ Recorded record(const std::string& mode, const std::string& output = {}) {
     return {recorder.finish(), status};
 }
 
-// Function by function of the program, what is open at each mark.
 std::map<std::string, std::uint64_t> open_at(const HeapProfile& profile, std::size_t mark) {
-    std::map<std::uint32_t, std::uint64_t> by_trace;
-    for (std::size_t m = 0; m <= mark; ++m)
-        for (const HeapMark::Open& open : profile.marks[m].open) {
-            CHECK(open.resource == Resource::descriptors);
-            by_trace[open.trace.value] = open.count;
-        }
-    std::map<std::string, std::uint64_t> by_function;
-    for (const auto& [trace, count] : by_trace) {
-        std::string innermost;
-        for (TraceId at{trace}; at && innermost.empty(); at = profile.traces[at.value - 1].parent) {
-            const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
-            for (std::uint32_t i = 0; i < ip.frame_count && innermost.empty(); ++i)
-                if (profile.string(profile.frames[ip.first_frame + i].file).ends_with("open_descriptors.cpp"))
-                    innermost = profile.string(profile.frames[ip.first_frame + i].function);
-        }
-        const std::size_t begin = innermost.rfind("::");
-        if (begin != innermost.npos) innermost.erase(0, begin + 2);
-        if (count > 0) by_function[innermost.substr(0, innermost.find('('))] += count;
-    }
-    return by_function;
+    return test::open_at(profile, mark, Resource::descriptors, "/open_descriptors.cpp");
 }
 std::map<std::string, std::uint64_t> open_at_end(const HeapProfile& profile) { return open_at(profile, profile.marks.size() - 1); }
 

@@ -1,6 +1,6 @@
 // A service that uses up what its mode says, in a known number of requests. `resource_service PORT MODE`.
 //
-// Leaks: files (one in 20 requests), close_wait, threads, mappings (one in 20), zombies (one in 50), every_file (one a request),
+// Leaks: files (one in 20 requests), close_wait, threads, unjoined (a thread that ends and is not joined, one in 5), mappings (one in 20), zombies (one in 50), every_file (one a request),
 // uploads (one for each GET /upload), clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers), shared (a page of shared
 // memory a request, and a child of short life every 50), prefork_shared (the same page in each of two workers).
 // Healthy: none, pools (64 of each kind, then no more), slow_pool (40 files, one in 50 requests), prefork_healthy, prefork_recycled
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -63,6 +64,11 @@ void start_thread() {
     std::thread([] { ::pause(); }).detach();
 }
 
+void start_unjoined() {
+    pthread_t thread;
+    ::pthread_create(&thread, nullptr, [](void* argument) { return argument; }, nullptr);
+}
+
 void start_zombie() {
     if (::fork() == 0) ::_exit(0);
 }
@@ -92,6 +98,7 @@ void serve_one() {
     if (mode == "every_file") open_file();
     if (mode == "close_wait" && twentieth) tcp(false, closing_port);
     if (mode == "threads" && twentieth) start_thread();
+    if (mode == "unjoined" && number % 5 == 0) start_unjoined();
     if (mode == "mappings" && twentieth) map_page();
     if (mode == "zombies" && number % 50 == 0) start_zombie();
     if (mode == "shared" || mode == "prefork_shared") shared_pages.take_one();

@@ -1,8 +1,10 @@
 // The functions that the hooks call to record a block, and the process-wide filter. Any thread.
 #pragma once
 
+#include <pthread.h>
 #include <time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -30,6 +32,26 @@ void remember(const SampledBlock& was);
 void descriptor_opened(int number, const void* frame);
 // Descriptors first to last, inclusive, are about to be closed. Safe in signal handlers.
 void descriptors_close(unsigned first, unsigned last);
+
+// A thread that is being started.
+struct ThreadStart {
+    void* (*routine)(void*);
+    void* argument;
+    std::uint32_t stack;
+    // With the lock. begun: in the program's code, or about to be. Until then it may be joined or detached under the handle, if that is known.
+    bool begun, detached, joined;
+    pthread_t handle;
+    std::atomic<int> users;  // the thread that starts it, and itself; 0: unused
+};
+// A thread is about to be started; null if it is not recorded. frame: as in record().
+ThreadStart* thread_starts(const void* frame, void* (*routine)(void*), void* argument, bool detached);
+// Afterwards; handle: null if it failed.
+void thread_created(ThreadStart& start, const pthread_t* handle);
+// By the new thread; the start is unused then.
+void thread_began(ThreadStart& start);
+// Another thread has joined it or waits for it; it is about to be detached.
+void thread_joined(pthread_t thread);
+void thread_detached(pthread_t thread);
 
 // Begins the search for Python's variables, if a reader has asked for it (SearchState). The segment must stay meanwhile. Attached: by the agent's
 // thread, which waits for the interpreter's lock.

@@ -15,6 +15,7 @@ struct SegmentView {
     Module* modules = nullptr;
     char* names = nullptr;
     OpenDescriptor* descriptors = nullptr;
+    StartedThread* threads = nullptr;
     char* answer = nullptr;
 
     static SegmentView at(void* base, const SegmentSizes& sizes) {
@@ -30,6 +31,7 @@ struct SegmentView {
         view.modules = reinterpret_cast<Module*>(bytes + layout.modules);
         view.names = bytes + layout.names;
         view.descriptors = reinterpret_cast<OpenDescriptor*>(bytes + layout.descriptors);
+        view.threads = reinterpret_cast<StartedThread*>(bytes + layout.threads);
         view.answer = bytes + layout.answer;
         return view;
     }

@@ -85,6 +85,8 @@ class AgentRecording {
 
     void take(Process& process, bool live);
     void take_open(Process& process);
+    void take_threads(Process& process);
+    void count_open(Resource resource, Process& process, std::uint32_t stack);
     std::uint32_t trace_of(Process& process, std::uint32_t stack);
     std::uint32_t root_of(const SegmentReader& segment);
     IpId ip_of(const Process& process, std::uint64_t return_address, std::uint32_t epoch);
@@ -106,8 +108,8 @@ class AgentRecording {
     std::vector<double> allocations_, turnover_;
     std::vector<std::uint64_t> allocated_;
     double overhead_ = 0;
-    std::vector<std::uint64_t> open_, open_written_;  // descriptors per trace, at the current mark and the previous
-    std::vector<TraceCost> written_;                  // at the previous mark
+    std::array<std::vector<std::uint64_t>, kResourceCount> open_, open_written_;  // per trace, at the current mark and the previous
+    std::vector<TraceCost> written_;                                              // at the previous mark
     std::vector<RssPoint> rss_;
     RssTicks rss_ticks_;
     RecordedPeak peak_;

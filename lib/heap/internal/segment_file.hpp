@@ -80,6 +80,11 @@ class SegmentReader {
     const std::vector<SampledBlock>& samples() const { return samples_; }  // a live block keeps its index; number 0: none
     // By number: the index of the stack that opened it; nothing where none is known to be open.
     const std::vector<std::optional<std::uint32_t>>& descriptors() const { return descriptors_; }
+    struct Thread {
+        std::uint32_t stack = 0, id = 0;  // id: as in /proc/PID/task
+        bool detached = false;
+    };
+    const std::vector<Thread>& threads() const { return threads_; }  // that were started and not joined
     const Losses& losses() const { return losses_; }
     double allocations() const { return allocations_; }  // estimated total of calls
     std::uint64_t sampled() const { return sampled_; }
@@ -93,6 +98,7 @@ class SegmentReader {
     bool read_modules(const agent::SegmentHeader& header);
     bool read_samples(const agent::SegmentHeader& header);
     bool read_descriptors(const agent::SegmentHeader& header);
+    bool read_threads(const agent::SegmentHeader& header);
     std::string text_at(std::uint32_t place, std::optional<std::uint32_t> size = std::nullopt) const;
 
     Descriptor file_;
@@ -113,6 +119,7 @@ class SegmentReader {
     std::vector<Module> modules_;
     std::vector<SampledBlock> samples_;
     std::vector<std::optional<std::uint32_t>> descriptors_;
+    std::vector<Thread> threads_;
     Losses losses_;
 };
 
