@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <thread>
 
 #include "holders/internal/dominators.hpp"
@@ -138,6 +139,44 @@ void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Owners
     }
 }
 
+// Roots of one phase, in the order in which they take what they reach: first the one that most is nearest to. What holds a structure is nearer to it
+// than what refers to it by way of other objects.
+template <class OwnedBy>
+std::vector<std::uint32_t> Graph::nearest_first(std::uint32_t first, std::uint32_t behind, const Roots& roots, const Ownership& ownership,
+                                                const OwnedBy& owned_by) const {
+    std::vector<std::uint32_t> order(behind - first);
+    std::iota(order.begin(), order.end(), first);
+    if (order.size() == 1) return order;
+    std::vector<std::uint32_t> nearest(owner_.size(), kNoRoot);
+    std::vector<BlockId> level, next;
+    const auto enter = [&](BlockId block, std::uint32_t root) {
+        if (owner_[block] != kNoRoot || nearest[block] != kNoRoot) return;
+        nearest[block] = root;
+        next.push_back(block);
+    };
+    const auto enter_pointer = [&](BlockId block, std::uint32_t root) {
+        if (!ownership.has_owner(block)) enter(block, root);
+    };
+    for (const std::uint32_t root : order) {
+        for (const RootWord& word : roots.roots[root].words) enter_pointer(word.block, root);
+        for (const BlockId block : owned_by(root))
+            for (const BlockId target : targets(block)) enter_pointer(target, root);
+    }
+    std::vector<std::uint64_t> blocks(order.size(), 0);
+    while (!next.empty()) {
+        level.swap(next);
+        next.clear();
+        for (const BlockId block : level) {
+            const std::uint32_t root = nearest[block];
+            ++blocks[root - first];
+            for (const BlockId owned : ownership.owned_by(block)) enter(owned, root);
+            for (const BlockId target : targets(block)) enter_pointer(target, root);
+        }
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return blocks[a - first] > blocks[b - first]; });
+    return order;
+}
+
 void Graph::reach(const Roots& roots, const Ownership& ownership) {
     owner_.assign(first_edge_.size() - 1, kNoRoot);
     std::vector<BlockId> reached;  // by root, whose first one is where `begins` says; only those that ownership leads to
@@ -163,7 +202,7 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
     }
     begins.push_back(reached.size());
     std::vector<std::pair<std::uint32_t, BlockId>> left;  // what belongs to an owner that has not been reached yet
-    for (std::uint32_t root = 0; root < roots.roots.size(); ++root) {
+    const auto take_reachable = [&](std::uint32_t root) {
         const auto follow = [&](BlockId block) {
             if (owner_[block] != kNoRoot) return;
             if (ownership.has_owner(block))
@@ -179,6 +218,11 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
             pending.pop_back();
             for (const BlockId target : targets(block)) follow(target);
         }
+    };
+    for (std::uint32_t first = 0, behind = 0; first < roots.roots.size(); first = behind) {
+        while (behind < roots.roots.size() && roots.phases[behind] == roots.phases[first]) ++behind;
+        const auto owned_by = [&](std::uint32_t root) { return std::span(reached).subspan(begins[root], begins[root + 1] - begins[root]); };
+        for (const std::uint32_t root : nearest_first(first, behind, roots, ownership, owned_by)) take_reachable(root);
     }
     for (const auto& [root, first] : left) {
         take(first, root);
@@ -191,12 +235,12 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
 }
 
 void Graph::retain(const BlockIndex& index, const Roots& roots, const Kept& kept) {
+    const Dominators found = find_dominators(kept, kept.start());
     dominators_.assign(owner_.size(), kNoBlock);
     retained_.resize(owner_.size());
     for (BlockId block = 0; block < owner_.size(); ++block) retained_[block] = index[block].size;
     is_shared_.assign(owner_.size(), false);
     std::vector<bool> entered(owner_.size(), false);  // by block: ways from several roots meet there
-    const Dominators found = find_dominators(kept, kept.start());
     for (std::size_t place = 1; place < found.order.size(); ++place) {
         const std::uint32_t node = found.order[place], dominator = found.order[found.parents[place]];
         if (!kept.is_block(node)) continue;

@@ -210,6 +210,26 @@ TEST_CASE("a block belongs to the first root that reaches it, and what two of on
     CHECK(graph.lost_blocks() == 3);
 }
 
+TEST_CASE("of roots that lead to the same blocks the one that is nearest to most has them, wherever it is in memory") {
+    Made made;
+    made.point(0, 0, 1);  // an object that refers to a table
+    made.point(1, 0, 2);
+    made.point(2, 0, 3);  // the table
+    made.point(2, 1, 4);
+    made.point(2, 2, 5);
+    Roots roots;
+    roots.roots = {root_to({0}), root_to({2})};
+    roots.phases = {0, 0};
+    const BlockIndex index(made.blocks);
+    const Graph graph(made.image, index, roots, {}, {});
+    CHECK(graph.owner(1) == 0);
+    CHECK(graph.owner(2) == 1);
+    CHECK(graph.owned_blocks(1) == 4);
+    CHECK(graph.shared(1).bytes == 4 * 56);
+    CHECK(graph.shared(1).with == 0);
+    CHECK(graph.shared(0).bytes == 0);
+}
+
 TEST_CASE("a block keeps what can be reached through it only: not what the other side of a diamond leads to") {
     Made made;
     made.point(0, 0, 1);

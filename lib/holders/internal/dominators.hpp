@@ -66,6 +66,9 @@ class Search {
 
     void number(std::uint32_t start) {
         places_.assign(graph_.size(), kNoNode);
+        // Room costs nothing before it is used; to grow into it would take twice as much for a moment.
+        result_.order.reserve(graph_.size());
+        ancestors_.reserve(graph_.size());
         std::vector<Step> path;
         const auto enter = [&](std::uint32_t node, std::uint32_t from) {
             const auto place = static_cast<std::uint32_t>(result_.order.size());

@@ -1,7 +1,7 @@
 // Which blocks keep which alive: pointers between blocks, found in every aligned word, and for each block the root that holds it.
 //
-// What a root owns by its type (see ownership.hpp) belongs to it. All else belongs to the first root, in their order, that reaches it; a pointer
-// into what another block owns counts only if nothing leads to the owner.
+// What a root owns by its type (see ownership.hpp) belongs to it. All else belongs to the first root that reaches it: of the first phase, and there of
+// those that are nearest to most. A pointer into what another block owns counts only if nothing leads to the owner.
 //
 // What a root, or a block, keeps alone is what it dominates (see dominators.hpp): what can be reached through it only. Roots come in phases, and
 // pointers from later ones into what an earlier one has keep nothing. What a root has without keeping it alone is shared with others of its phase.
@@ -54,6 +54,9 @@ class Graph {
   private:
     void scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop);
     void reach(const Roots& roots, const Ownership& ownership);
+    template <class OwnedBy>
+    std::vector<std::uint32_t> nearest_first(std::uint32_t first, std::uint32_t behind, const Roots& roots, const Ownership& ownership,
+                                             const OwnedBy& owned_by) const;
     class Kept;
     void retain(const BlockIndex& index, const Roots& roots, const Kept& kept);
     void find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept, const std::vector<bool>& entered);

@@ -40,8 +40,8 @@ struct Root {
 };
 
 struct Roots {
-    // In the order in which they own blocks: what is reached from several is held by the first. So a global holds what a function has a
-    // pointer to, and the frame of main what the functions called from there work on.
+    // By phase: what is reached from several phases is held by the first. So a global holds what a function has a pointer to, and the frame of main what
+    // the functions called from there work on.
     std::vector<Root> roots;
     std::vector<std::size_t> phases;                         // by root: equal ones share, and a smaller one owns
     std::vector<std::vector<debuginfo::StackFrame>> frames;  // by thread, innermost first
