@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/strings.hpp"
+#include "memory/glibc_arenas.hpp"
 
 namespace leakline::holders {
 
@@ -47,7 +48,8 @@ class Search {
     // A global that is only a pointer owns less than one that is a container or a structure: it may lead into what that holds. So may one without a symbol.
     static constexpr std::size_t kGlobals = 0, kGlobalPointers = 1, kThreadLocals = 2, kFrames = 3;
     // What a thread has pointers to (its own record, the pointers of libraries to the object that it works for) is mostly owned elsewhere.
-    // The same goes for libraries without debug information: what they know of the program's objects is less than the program does.
+    // The same goes for libraries without debug information, and for the C library: what they know of the program's objects is less than the program
+    // does.
     static constexpr std::size_t kThreadPointers = ~std::size_t{0} - 8, kLibraryGlobals = kThreadPointers + 1,
                                  kThreadData = kThreadPointers + 2, kStacks = kThreadPointers + 3, kMappings = kThreadPointers + 4,
                                  kRegisters = kThreadPointers + 5, kLast = kThreadPointers + 6;
@@ -221,7 +223,9 @@ class Search {
 
     void add_module_data(const MemoryImage::Region& region, const std::string& module) {
         if (is_tracker(module)) return;
-        const bool own = module == image_.executable || names_.has_debug_info(region.mapping.begin);
+        // The buffer of stdout can have pointers of what was in that block before.
+        const bool is_c_library = memory::glibc::is_library(module);
+        const bool own = module == image_.executable || (names_.has_debug_info(region.mapping.begin) && !is_c_library);
         Root* last = nullptr;
         bool last_has_symbol = false;
         std::optional<debuginfo::Variable> variable;

@@ -13,14 +13,12 @@ constexpr std::uint64_t kArenaToBins[] = {112, 104};
 // Most bins (those of large sizes) are empty in any program: they point to themselves, unlike anything else in libc.
 constexpr int kMinEmptyBins = 24;
 
-bool is_named(const Mapping& mapping, std::string_view part) { return mapping.path.find(part) != std::string::npos; }
-
 // The writable part of libc, with the anonymous .bss that follows it.
 std::vector<Mapping> libc_data(std::span<const Mapping> mappings) {
     std::vector<Mapping> found;
     bool after_libc = false;
     for (const Mapping& mapping : mappings) {
-        const bool libc = mapping.path.ends_with("/libc.so.6") || (is_named(mapping, "/libc-2.") && mapping.path.ends_with(".so"));
+        const bool libc = is_library(mapping.path);
         const bool data = mapping.readable && mapping.writable && !mapping.executable && !mapping.shared;
         if (data && (libc || (after_libc && mapping.path.empty())) && mapping.size() < (1u << 20)) found.push_back(mapping);
         after_libc = libc;
@@ -82,9 +80,14 @@ bool is_main_arena(std::uint64_t bins, std::uint64_t arena_to_bins, const ReadMe
     return false;
 }
 
+bool is_library(std::string_view path) {
+    return path.ends_with("/libc.so.6") || (path.find("/libc-2.") != std::string_view::npos && path.ends_with(".so"));
+}
+
 std::optional<Layout> find_layout(std::span<const Mapping> mappings, const ReadMemory& read) {
     const auto is_mapped = [&](std::string_view part) {
-        return std::any_of(mappings.begin(), mappings.end(), [&](const Mapping& mapping) { return is_named(mapping, part); });
+        return std::any_of(mappings.begin(), mappings.end(),
+                           [&](const Mapping& mapping) { return mapping.path.find(part) != std::string::npos; });
     };
     Layout layout;
     // Since 2.34 the file has the library's name, without its version.

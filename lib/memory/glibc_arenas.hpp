@@ -19,6 +19,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/quantities.hpp"
 #include "system/mappings.hpp"
@@ -34,6 +35,9 @@ inline constexpr std::uint64_t kSmallestChunk = 32, kFlagBits = 15;
 
 // Copies size bytes at an address of the process; false where it cannot.
 using ReadMemory = std::function<bool(std::uint64_t address, void* to, std::size_t size)>;
+
+// Whether a file is glibc's: libc.so.6, and before 2.34 also libc-2.33.so and so on.
+bool is_library(std::string_view path);
 
 struct Layout {
     std::uint64_t bins = 0;           // address of main_arena.bins
