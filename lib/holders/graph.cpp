@@ -35,12 +35,12 @@ void scan_blocks(const MemoryImage& image, const BlockIndex& index, const Owners
         Range range{each.address, std::min(each.end(), region->mapping.end)};
         for (; next != used.end() && next->block <= block; ++next)
             if (next->block == block) range = {std::max(range.begin, next->part.begin), std::min(range.end, next->part.end)};
-        const char* const bytes = region->bytes.data() - region->mapping.begin;
+        const char* const bytes = region->bytes.data();
         const std::size_t before = part.edges.size();
         BlockId previous = block;
         for (std::uint64_t at = (range.begin + 7) / 8 * 8; at + 8 <= range.end; at += 8) {
             std::uint64_t value = 0;
-            std::memcpy(&value, bytes + at, sizeof value);
+            std::memcpy(&value, bytes + (at - region->mapping.begin), sizeof value);
             const BlockId target = index.find(value);
             if (target == kNoBlock || target == previous || target == block) continue;
             if (is_among_numbers(index[target]) && ownership.is_number(block, at - each.address)) continue;

@@ -99,10 +99,10 @@ void MemoryImage::for_each_word(std::uint64_t begin, std::uint64_t end, const Vi
     for (const Region* region = region_at(begin); region != nullptr; region = nullptr)
         for (const Run& run : region->runs) {
             const std::uint64_t from = (std::max(run.begin, begin) + 7) / 8 * 8, to = std::min(run.end, end);
-            const char* const bytes = region->bytes.data() - region->mapping.begin;
+            const char* const bytes = region->bytes.data();
             for (std::uint64_t at = from; at + 8 <= to; at += 8) {
                 std::uint64_t value = 0;
-                std::memcpy(&value, bytes + at, sizeof value);
+                std::memcpy(&value, bytes + (at - region->mapping.begin), sizeof value);
                 visit(at, value);
             }
         }
