@@ -162,7 +162,7 @@ const std::map<std::string, std::string> kMayExit = {
 // A signal reaches lib as a std::stop_token, which apps makes of it. Those that reset, ignore or send signals for other processes,
 // and the one that installs the handlers for apps:
 const std::set<std::string> kMayHandleSignals = {"lib/system/end_signals.cpp", "lib/system/child_process.cpp",
-                                                 "lib/heap/collector.cpp",     "lib/heap/recorder.cpp",
+                                                 "lib/heap/collector.cpp",     "lib/heap/recorder_start.cpp",
                                                  "lib/unwind/follow.cpp",      "lib/agent/python_holders.cpp"};
 
 TEST_CASE("signals are handled in one place, and seen by apps alone") {
