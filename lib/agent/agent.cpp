@@ -446,6 +446,18 @@ void remember(const SampledBlock& was) {
     errno = error;
 }
 
+bool remember_part(const SampledBlock& part, std::uint64_t size) {
+    if (part.size < size) {
+        ThreadState& thread = thread_state;
+        const OwnFloatingPoint floating_point;
+        const std::uint64_t interval = interval_now.load(kRelaxed);
+        if (thread.random == 0) seed(thread);
+        if (next_uniform(thread.random) * sampling_probability(size, interval) > sampling_probability(part.size, interval)) return false;
+    }
+    remember(part);
+    return true;
+}
+
 void start(int argument_count, char** arguments) {
     if (!read_variable()) return;
     const int error = errno;

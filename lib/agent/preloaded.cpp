@@ -9,6 +9,7 @@ namespace {
 [[gnu::constructor]] void at_start(int argument_count, char** arguments, char**) {
     find_real_functions();
     find_descriptor_functions();
+    find_mapping_functions();
     find_thread_functions();  // a signal handler must not call dlsym
     start(argument_count, arguments);
 }

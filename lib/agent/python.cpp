@@ -183,6 +183,11 @@ bool find_interpreter() {
 
 const Layout* known_layout() { return layout; }
 
+bool is_interpreter(const void* address) {
+    const auto place = reinterpret_cast<std::uint64_t>(address);
+    return interpreter_begin <= place && place < interpreter_end;
+}
+
 const void* innermost_frame_of(const void* thread) {
     if (thread != nullptr && layout->c_frame >= 0) thread = at<const void*>(thread, layout->c_frame);
     return thread != nullptr ? at<const void*>(thread, layout->current) : nullptr;

@@ -29,7 +29,8 @@ using std::chrono::seconds;
 
 namespace {
 
-const std::string kSubject = std::string(LEAKLINE_BIN_DIR) + "/heap_subject", kAbuse = std::string(LEAKLINE_BIN_DIR) + "/heap_abuse";
+const std::string kSubject = std::string(LEAKLINE_BIN_DIR) + "/heap_subject", kAbuse = std::string(LEAKLINE_BIN_DIR) + "/heap_abuse",
+                  kMapped = std::string(LEAKLINE_BIN_DIR) + "/heap_mapped_memory";
 
 heap::RecordOptions options_for(std::vector<std::string> arguments, Bytes interval, const std::string& output = {}) {
     heap::RecordOptions options;
@@ -166,6 +167,35 @@ TEST_CASE("sampled: bytes, blocks and calls are estimates within their errors, w
     const TraceCost read = at_end(again, "leak_block");
     CHECK(read.live_bytes == leak.live_bytes);
     CHECK(std::abs(std::sqrt(read.live_variance) - error) < 2);
+}
+
+TEST_CASE("memory that a program maps is live memory of the function that mapped it, but for the parts that it unmapped") {
+    for (const Bytes interval : {Bytes{1}, Bytes{65536}}) {
+        CAPTURE(interval);
+        const HeapProfile profile = record(options_for({kMapped}, interval));
+        for (const char* function : {"leave_mapped", "leave_trimmed", "leave_punched", "leave_grown"}) {
+            CAPTURE(function);
+            const double live = static_cast<double>(at_end(profile, function).live_bytes);
+            CHECK(live == doctest::Approx(3.0 * (1 << 20)).epsilon(0.001));
+        }
+        for (const char* function : {"map_and_unmap", "map_no_memory"}) CHECK(at_end(profile, function).live_bytes == 0);
+    }
+}
+
+TEST_CASE("what an allocator maps is not counted beside its blocks") {
+    std::size_t tried = 0;
+    for (const char* allocator : {"libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"}) {
+        const std::string library = std::string("/usr/lib/x86_64-linux-gnu/") + allocator;
+        if (::access(library.c_str(), R_OK) != 0) continue;
+        CAPTURE(allocator);
+        ++tried;
+        heap::RecordOptions options = options_for({kSubject, "leak", "300", "100000"}, 1);
+        options.command.environment = {{"LD_PRELOAD", library}};
+        const HeapProfile profile = record(options);
+        CHECK(at_end(profile, "leak_block").live_bytes == 300 * 100'000);
+        CHECK(test::totals_of(profile).leaked < 300 * 100'000 + (1 << 20));
+    }
+    if (tried == 0) MESSAGE("skipped: no other allocator is installed");
 }
 
 TEST_CASE("behind shells, env and scripts, the program that they start is recorded, whatever helpers ran before it") {

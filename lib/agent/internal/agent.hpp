@@ -27,6 +27,8 @@ void record(void* block, std::size_t size, const void* frame);
 bool forget(void* block, SampledBlock& was);
 // Puts the sample back after a failed realloc.
 void remember(const SampledBlock& was);
+// The same for what is left of a block of `size` bytes, which is kept with the ratio of the probabilities of the sizes. False if it is not.
+bool remember_part(const SampledBlock& part, std::uint64_t size);
 
 // A descriptor of this process was opened. frame: as in record().
 void descriptor_opened(int number, const void* frame);

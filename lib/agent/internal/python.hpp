@@ -20,6 +20,9 @@ void end();
 // Call when a segment begins that has no names of the last one, with the agent's lock held.
 void forget_names();
 
+// Whether the address is in the interpreter's code.
+bool is_interpreter(const void* address);
+
 // The innermost Python function that the calling thread executes; null: none.
 const void* innermost_frame();
 // Replaces the interpreter's part of a stack (return addresses, innermost first) by the Python functions from innermost_frame() outwards:

@@ -25,8 +25,9 @@ struct RealFunctions {
 // In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.
 extern RealFunctions real __attribute__((visibility("hidden")));
 void find_real_functions();
-// The same for the hooks of descriptors and threads.
+// The same for the hooks of descriptors, mappings and threads.
 void find_descriptor_functions();
+void find_mapping_functions();
 void find_thread_functions();
 
 }  // namespace leakline::agent
