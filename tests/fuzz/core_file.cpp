@@ -1,14 +1,13 @@
 // A core file in any bytes: its mappings are in order, what was read lies within them, and reading ends.
-#include <elf.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include "base/error.hpp"
+#include "elf_bytes.hpp"
 #include "holders/internal/blocks.hpp"
 #include "holders/internal/core_file.hpp"
 #include "require.hpp"
@@ -20,27 +19,6 @@ using namespace leakline;
 using namespace leakline::holders;
 
 using leakline::fuzz::require;
-
-// Most inputs are no ELF file; so each is read once more with a header that is right.
-std::string with_header(std::string bytes) {
-    Elf64_Ehdr header{};
-    if (bytes.size() < sizeof header) return bytes;
-    std::memcpy(&header, bytes.data(), sizeof header);
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_type = ET_CORE;
-#if defined(__aarch64__)
-    header.e_machine = EM_AARCH64;
-#else
-    header.e_machine = EM_X86_64;
-#endif
-    header.e_phoff = sizeof header;
-    header.e_phentsize = sizeof(Elf64_Phdr);
-    header.e_phnum = static_cast<std::uint16_t>(header.e_phnum % 16);
-    std::memcpy(bytes.data(), &header, sizeof header);
-    return bytes;
-}
 
 void read(const std::string& bytes) {
     const Descriptor file(::memfd_create("core", MFD_CLOEXEC));
@@ -77,6 +55,6 @@ void read(const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string bytes(reinterpret_cast<const char*>(data), size);
     read(bytes);
-    read(with_header(bytes));
+    read(fuzz::with_elf_header(bytes, [](Elf64_Ehdr& header) { header.e_type = ET_CORE; }));
     return 0;
 }

@@ -1,13 +1,12 @@
 // An executable in any bytes: what is said of it is within bounds, whatever its headers, sections and symbols say.
-#include <elf.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
+#include "elf_bytes.hpp"
 #include "heap/elf_file.hpp"
 #include "require.hpp"
 #include "system/descriptor.hpp"
@@ -17,30 +16,6 @@ namespace {
 using namespace leakline;
 
 using leakline::fuzz::require;
-
-// Most inputs are no ELF file; so each is read once more with a header that is right.
-std::string with_header(std::string bytes) {
-    Elf64_Ehdr header{};
-    if (bytes.size() < sizeof header) return bytes;
-    std::memcpy(&header, bytes.data(), sizeof header);
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-#if defined(__aarch64__)
-    header.e_machine = EM_AARCH64;
-#else
-    header.e_machine = EM_X86_64;
-#endif
-    header.e_phoff = sizeof header;
-    header.e_phentsize = sizeof(Elf64_Phdr);
-    header.e_phnum = static_cast<std::uint16_t>(header.e_phnum % 16);
-    header.e_shoff %= bytes.size();
-    header.e_shentsize = sizeof(Elf64_Shdr);
-    header.e_shnum = static_cast<std::uint16_t>(header.e_shnum % 64);
-    header.e_shstrndx = static_cast<std::uint16_t>(header.e_shstrndx % 64);
-    std::memcpy(bytes.data(), &header, sizeof header);
-    return bytes;
-}
 
 void read(const std::string& bytes) {
     const Descriptor file(::memfd_create("elf", MFD_CLOEXEC));
@@ -57,6 +32,11 @@ void read(const std::string& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string bytes(reinterpret_cast<const char*>(data), size);
     read(bytes);
-    read(with_header(bytes));
+    read(fuzz::with_elf_header(bytes, [&](Elf64_Ehdr& header) {
+        header.e_shoff %= bytes.size();
+        header.e_shentsize = sizeof(Elf64_Shdr);
+        header.e_shnum = static_cast<std::uint16_t>(header.e_shnum % 64);
+        header.e_shstrndx = static_cast<std::uint16_t>(header.e_shstrndx % 64);
+    }));
     return 0;
 }
