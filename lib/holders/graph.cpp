@@ -173,6 +173,7 @@ std::vector<std::uint32_t> Graph::nearest_first(std::uint32_t first, std::uint32
             for (const BlockId target : targets(block)) enter_pointer(target, root);
         }
     }
+    for (const std::uint32_t root : order) blocks[root - first] /= roots.roots[root].handicap;
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return blocks[a - first] > blocks[b - first]; });
     return order;
 }

@@ -85,9 +85,19 @@ void warn_of_core(const MemoryImage& image, std::vector<std::string>& warnings) 
     if (image.threads.empty()) warnings.push_back("the core file has no registers: what only stacks hold counts as lost");
 }
 
+// A library with blocks that find_blocks() does not know; empty if there is none.
+std::string other_allocator(const MemoryImage& image) {
+    for (const Mapping& mapping : image.mappings)
+        for (const std::string_view name : {"libtcmalloc", "libmimalloc"})
+            if (file_name(mapping.path).starts_with(name)) return std::string(file_name(mapping.path));
+    return {};
+}
+
 void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderReport& report) {
     report.warnings.insert(report.warnings.end(), heap.warnings.begin(), heap.warnings.end());
-    if (heap.allocator == HeapBlocks::Allocator::unknown)
+    if (const std::string other = other_allocator(image); !other.empty())
+        report.warnings.push_back("the program allocates with " + other + ", whose blocks are not seen");
+    else if (heap.allocator == HeapBlocks::Allocator::unknown)
         report.warnings.push_back("the program uses neither glibc's malloc nor jemalloc, or has not called them yet: no blocks are seen");
     Bytes unreadable = 0;
     for (const Range& range : heap.unreadable) unreadable += range.end - range.begin;

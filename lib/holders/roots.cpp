@@ -45,8 +45,8 @@ class Search {
     }
 
   private:
-    // A global that is only a pointer owns less than one that is a container or a structure: it may lead into what that holds. So may one without a symbol.
-    static constexpr std::size_t kGlobals = 0, kGlobalPointers = 1, kThreadLocals = 2, kFrames = 3;
+    static constexpr std::uint64_t kPointer = 2, kUnnamed = 8;  // Root::handicap
+    static constexpr std::size_t kGlobals = 0, kThreadLocals = 1, kFrames = 2;
     // What a thread has pointers to (its own record, the pointers of libraries to the object that it works for) is mostly owned elsewhere.
     // The same goes for libraries without debug information, and for the C library: what they know of the program's objects is less than the program
     // does.
@@ -239,9 +239,10 @@ class Search {
             const bool same = last != nullptr && (symbol ? last->begin == begin : !last_has_symbol && word.address - last->end <= kNearby);
             if (!same) {
                 found_.roots.push_back(root_of(Root::Kind::global, {begin, symbol ? symbol->address + symbol->size : word.address}));
-                found_.phases.push_back(!own ? kLibraryGlobals : !symbol || is_pointer(*symbol) ? kGlobalPointers : kGlobals);
+                found_.phases.push_back(own ? kGlobals : kLibraryGlobals);
                 last = &found_.roots.back();
                 last->module = module;
+                last->handicap = !symbol ? kUnnamed : is_pointer(*symbol) ? kPointer : 1;
                 last_has_symbol = symbol.has_value();
             }
             if (!symbol) last->end = word.address + 8;

@@ -58,12 +58,14 @@ const Known kKnown[] = {
     {"one_of_several", Holder::Root::global, "app::several[3].texts", "std::vector<std::string>", kElements},
 };
 
-// Of Debian's package libjemalloc2; empty if it is not installed.
-std::string jemalloc() {
-    for (const char* folder : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"})
-        if (const std::string path = std::string(folder) + "/libjemalloc.so.2"; std::filesystem::exists(path)) return path;
+// Of Debian's packages; empty if it is not installed.
+std::string library(const std::string& name) {
+    for (const char* folder : {"/usr/lib/x86_64-linux-gnu/", "/usr/lib/aarch64-linux-gnu/"})
+        if (const std::string path = folder + name; std::filesystem::exists(path)) return path;
     return {};
 }
+std::string jemalloc() { return library("libjemalloc.so.2"); }
+std::string tcmalloc() { return library("libtcmalloc_minimal.so.4"); }
 
 }  // namespace
 
@@ -132,6 +134,13 @@ TEST_CASE("blocks of jemalloc have their holders, and what its threads keep free
     const HolderReport lost = Program("gcc-O2", "lost", kElements, jemalloc()).look();
     CHECK(lost.lost_blocks >= kElements - 2);
     CHECK(lost.lost_blocks <= kElements);
+}
+
+TEST_CASE("an allocator whose blocks are not seen is named" * doctest::skip(tcmalloc().empty())) {
+    const HolderReport report = Program("gcc-O2", "list", kElements, tcmalloc()).look();
+    REQUIRE(report.warnings.size() == 1);
+    CHECK_MESSAGE(report.warnings[0].starts_with("the program allocates with libtcmalloc_minimal.so.4"), report.warnings[0]);
+    CHECK_MESSAGE(report.warnings[0].ends_with(", whose blocks are not seen"), report.warnings[0]);
 }
 
 TEST_CASE("statics of Rust have their containers and elements" *

@@ -33,7 +33,10 @@ struct Root {
     };
     Kind kind = Kind::global;
     std::uint64_t begin = 0, end = 0;
-    std::string module;      // global: its file
+    std::string module;  // global: its file
+    // global: what it is nearest to counts so many times less. A pointer may lead into the middle of what a structure holds; words without a symbol
+    // may be several variables, and tell a user less.
+    std::uint64_t handicap = 1;
     std::size_t thread = 0;  // of MemoryImage::threads, for what belongs to one
     std::size_t frame = 0;   // of Roots::frames
     std::vector<RootWord> words;
