@@ -108,6 +108,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(blocks == index.size());
     Bytes all = 0, held = 0;
     for (const Block& block : index.blocks()) all += block.size;
+    for (std::size_t root = 0; root < roots.roots.size(); ++root) require(graph.shared(root).bytes <= graph.owned_bytes(root));
+    for (BlockId block = 0; block < index.size(); ++block) {
+        require(graph.retained_bytes(block) >= index[block].size && graph.retained_bytes(block) <= all);
+        const BlockId dominator = graph.dominator(block);
+        require(dominator == kNoBlock || graph.retained_bytes(dominator) > graph.retained_bytes(block));
+    }
     for (const Holder& holder : describe_roots({image, index, names, forms, ownership, graph}, roots, named, 20, {})) held += holder.bytes;
     require(held <= all);
     return 0;
