@@ -29,7 +29,7 @@ Operation& BodyState::add(UnitFacts& facts, Operation::Kind kind, const Access& 
     operation.loop = loop;
     operation.guards = all_guards();
     operation.first_time = first_time != 0;
-    if (kind == Operation::Kind::shrink || kind == Operation::Kind::replace) paths.removed(on, at);
+    if (kind == Operation::Kind::shrink) paths.removed(on, at);
     return operation;
 }
 

@@ -322,6 +322,7 @@ void BodyReader::note_free(CXCursor call, const std::string& word, const std::ve
 void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments,
                               bool project) {
     if (!project) note_service(call, callee, word, arguments);
+    if (!project && never_returns(word)) here().paths.ended(tree_.place(call));
     if (arguments.empty()) return;
 
     if (is_realloc_name(word))

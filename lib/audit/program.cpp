@@ -212,6 +212,7 @@ void Program::join() {
             if (const Function* function = this->function(operation.function); function != nullptr && function->owner != kNoName)
                 counted_in_[operation.on.variable].insert(function->owner);
         }
+    join_attributes_of_bases();
     join_unknown_classes();
     join_calls();
     join_destructors();
@@ -249,8 +250,9 @@ std::vector<Access> Program::reached(const Access& access, Reach reach) const {
     std::vector<Step> open = {{access}};
     std::set<std::pair<Name, std::uint8_t>> seen;
     while (!open.empty() && found.size() < kMaxReached) {
-        const auto [at, through_result] = open.back();
+        auto [at, through_result] = open.back();
         open.pop_back();
+        if (const auto base = of_base_.find(at.variable); base != of_base_.end()) at.variable = base->second;
         if (at.depth > 8 || !seen.insert({at.variable, at.depth}).second) continue;
         const Variable* known = variable(at.variable);
         // A parameter or a local reference is not what holds; what it stands for is.

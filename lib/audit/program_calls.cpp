@@ -7,6 +7,27 @@
 
 namespace leakline::audit {
 
+// In Python a class that sets an attribute of its base sets the same one.
+void Program::join_attributes_of_bases() {
+    constexpr int kMaxBases = 6;
+    for (const Variable& variable : facts_.variables) {
+        const std::string& id = text(variable.id);
+        if (variable.storage != Storage::field || !id.starts_with("py:")) continue;
+        const std::string attribute = id.substr(id.rfind('.'));
+        std::vector<Name> open = {variable.owner};
+        for (int step = 0; step < kMaxBases && !open.empty(); ++step) {
+            const Class* type = class_of(open.back());
+            open.pop_back();
+            if (type == nullptr) continue;
+            for (const Name base : type->bases) {
+                if (const auto known = index_.find(text(base) + attribute); known != index_.end() && variables_.contains(known->second))
+                    of_base_[variable.id] = known->second;
+                open.push_back(base);
+            }
+        }
+    }
+}
+
 // "py:*.name", "cpp:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the name, it is
 // taken to be theirs; so is the name of a class that was imported for its constructor's.
 void Program::join_unknown_classes() {
@@ -131,6 +152,7 @@ void Program::join_calls() {
                         }
                 break;
             }
+            case Call::Kind::withdrawn:
             case Call::Kind::indirect: break;
             case Call::Kind::handed: {
                 const Function* through = function(call.through);

@@ -81,9 +81,16 @@ void Program::hold_registered() {
     const auto keep = [&](Name method, Name by, const std::string& why) {
         const Function* known = function(method);
         if (known == nullptr || known->owner == kNoName || known->kind == Function::Kind::constructor) return;
-        if (runs(by) != Runs::repeatedly && !short_.contains(known->owner)) hold(known->owner, why);
+        // In Python a framework may call what registers; in C++ what is not seen to run once may be a request's object.
+        const Runs registering = runs(by);
+        const bool lasts = registering == Runs::once || (registering != Runs::repeatedly && text(method).starts_with("py:"));
+        if (lasts && !short_.contains(known->owner)) hold(known->owner, why);
     };
+    std::set<Name> withdrawn;
+    for (const Call& call : facts_.calls)
+        if (call.kind == Call::Kind::withdrawn) withdrawn.insert(call.to);
     for (const Call& call : facts_.calls) {
+        if (withdrawn.contains(call.to)) continue;
         const bool kept = call.kind == Call::Kind::deferred || call.kind == Call::Kind::thread || call.kind == Call::Kind::handed;
         const Function* through = function(call.through);
         if (kept && !call.guessed && !(through != nullptr && through->calls_parameter))

@@ -206,7 +206,11 @@ void PythonModule::walk_try(PythonNode statement) {
     PythonNode last;
     for (const PythonNode& child : statement.children())
         if (child.is("finally_clause")) last = child;
-    if (last) walk(last);
+    if (last) {
+        here().paths.final_begins();
+        walk(last);
+        here().paths.final_ends();
+    }
     for (const PythonNode& child : statement.children()) {
         if (child.is("finally_clause")) continue;
         const bool branch = child.is("except_clause") || child.is("else_clause");
@@ -218,6 +222,7 @@ void PythonModule::walk_try(PythonNode statement) {
         if (branch) here().paths.leave();
     }
     if (last) {
+        here().paths.final_left();
         const std::size_t operations = facts_.operations.size(), calls = facts_.calls.size(), loops = facts_.loops.size(),
                           functions = facts_.functions.size();
         walk(last);  // once more for the order of events; its facts are there already
@@ -388,6 +393,7 @@ void PythonModule::walk_augmented(PythonNode statement) {
 
 void PythonModule::walk_delete(PythonNode statement) {
     const auto remove = [&](PythonNode target) {
+        while (target.is("parenthesized_expression")) target = target.first();  // del(items[key])
         const auto on = access(target);
         if (!on) return;
         if (target.is("subscript"))

@@ -111,6 +111,10 @@ void PythonModule::note_handed(std::string_view word, const std::string& through
         const PythonNode value = argument_value(given);
         const Name function = function_in(value);
         if (function == kNoName) continue;
+        if (is_withdrawing(word)) {
+            facts_.calls.push_back(here().call(Call::Kind::withdrawn, function, place(value)));
+            continue;
+        }
         Call noted = here().call(Call::Kind::deferred, function, place(value));
         noted.through = name_(through);
         const bool thread =
@@ -162,6 +166,7 @@ void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
             }
             for (const PythonNode& pair : argument.children()) few = few && pair.is("pair") && few_values(pair.field("key"));
         }
+        note_key(operation, given.front());
         operation.few_keys = few;
         return;
     }

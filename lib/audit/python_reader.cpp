@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "audit/internal/bound_comments.hpp"
@@ -30,6 +31,13 @@ void find_errors(PythonNode node, const std::string& path, std::vector<std::stri
 // What a dataclass, attrs or a model of pydantic makes anew for each object.
 bool is_field(PythonNode value) {
     return value.is("call") && one_of(last_part(value.field("function").text()), {"field", "Field", "ib", "attrib", "Factory"});
+}
+
+// "on_start", "on_first_start", "on_shutdown": once for each process or worker, not for requests.
+bool is_of_lifecycle(std::string_view name) {
+    static constexpr std::array<std::string_view, 12> tails = {"start", "started", "startup", "stop",  "stopped", "shutdown",
+                                                               "init",  "load",    "unload",  "setup", "ready",   "restart"};
+    return std::any_of(tails.begin(), tails.end(), [&](std::string_view tail) { return name.ends_with(tail); });
 }
 
 // "do_GET" of http.server.
@@ -227,6 +235,13 @@ PythonValue PythonModule::value_of(PythonNode expression) {
         for (const PythonNode& part : expression.children())
             if (const PythonValue inner = value_of(part); inner.grows()) return inner;
     }
+    // {"cpu": deque(maxlen=9), "disk": self.disk}: nothing in it grows, or it has another owner.
+    if (const auto pairs = expression.children(); kind == "dictionary" && !pairs.empty())
+        value.fixed_elements = std::all_of(pairs.begin(), pairs.end(), [&](const PythonNode& pair) {
+            const PythonNode element = pair.field("value");
+            return pair.is("pair") && (element.is("attribute") || element.is("identifier") ||
+                                       one_of(value_of(element).kind, {PythonValue::Kind::bounded, PythonValue::Kind::plain}));
+        });
     if (kind != "call") return value;
     const std::string_view function = expression.field("function").text();
     const std::string_view name = last_part(function);
@@ -239,9 +254,14 @@ PythonValue PythonModule::value_of(PythonNode expression) {
         value.kind = PythonValue::Kind::list;
     else if (one_of(name, {"dict", "OrderedDict", "ChainMap"}))
         value.kind = PythonValue::Kind::dict;
-    else if (one_of(name, {"defaultdict", "Counter"}))
+    else if (one_of(name, {"defaultdict", "Counter"})) {
         value.kind = PythonValue::Kind::default_dict;
-    else if (name == "set")
+        // defaultdict(int), defaultdict(Digest), defaultdict(lambda: deque(maxlen=9)): not of lists.
+        PythonNode factory = expression.field("arguments").first();
+        const bool lists = factory && one_of(last_part(factory.text()), {"list", "set", "dict", "deque", "defaultdict", "OrderedDict"});
+        if (factory.is("lambda")) factory = factory.field("body");
+        value.fixed_elements = factory && !lists && !value_of(factory).grows();
+    } else if (name == "set")
         value.kind = PythonValue::Kind::set;
     else if (one_of(name, {"Queue", "LifoQueue", "PriorityQueue", "SimpleQueue", "JoinableQueue"}))
         value.kind = arguments == "()" || name == "SimpleQueue" ? PythonValue::Kind::queue : PythonValue::Kind::bounded;
@@ -322,6 +342,7 @@ Name PythonModule::note_variable(const std::string& id, const std::string& shown
     variable.storage = storage;
     variable.container = value.grows();
     variable.indirect = value.given || ((storage == Storage::local || storage == Storage::parameter) && !value.grows());
+    variable.fixed_elements = value.fixed_elements;
     if (value.kind == PythonValue::Kind::object) variable.holds.push_back(name_(value.type));
     facts_.variables.push_back(std::move(variable));
     return name;
@@ -414,7 +435,11 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
                                                         "subscribe",
                                                         "event_handler"};
         const std::string_view head = text.substr(0, text.find('.'));
-        if (head == "click" || head == "typer" || head == "cli" || head == "pytest") continue;  // commands of a terminal
+        const bool terminal = std::any_of(imports_.begin(), imports_.end(), [](const auto& import) {
+            return one_of(import.second.substr(0, import.second.find('.')), {"click", "typer", "cleo"});
+        });
+        if (head == "click" || head == "typer" || head == "cli" || head == "pytest" || (terminal && name == "command"))
+            continue;  // commands of a terminal
         if (text.find('.') != text.npos ? dotted.contains(name) : bare.contains(name)) return fmt::format("handler by @{}", text);
     }
     const std::string_view name = definition.field("name").text();
@@ -462,7 +487,8 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
                                                            "process_message",
                                                            "open"};
         const bool grpc = parameters.size() == 3 && parameters[1] == "request" && parameters[2] == "context";
-        if (grpc || ((methods.contains(name) || name.starts_with("on_")) && is_outside_handler(owner))) return "handler method";
+        const bool handles = methods.contains(name) || (name.starts_with("on_") && !is_of_lifecycle(name));
+        if (grpc || (handles && is_outside_handler(owner))) return "handler method";
         if (parameters.size() >= 2 && (parameters[1] == "request" || parameters[1] == "req")) return "handler of a request";
         return {};
     }

@@ -20,7 +20,16 @@ ReleasePaths::Event& ReleasePaths::note(Event::Kind kind, const Access& on, Plac
     event.path = path_;
     event.names = std::move(names);
     for (const auto& mentioned : conditions_) event.conditions.insert(mentioned.begin(), mentioned.end());
+    if (kind == Event::Kind::left || kind == Event::Kind::thrown)
+        for (const auto& variables : released_) event.released.insert(variables.begin(), variables.end());
     return event;
+}
+
+void ReleasePaths::final_ends() {
+    std::set<Name>& released = released_.emplace_back();
+    for (std::size_t i = final_; i < events_.size(); ++i)
+        if (events_[i].kind == Event::Kind::removed || events_[i].kind == Event::Kind::closed) released.insert(events_[i].on.variable);
+    events_.resize(final_);  // they come again at the end of the statement
 }
 
 bool ReleasePaths::within(const Event& inner, const Event& outer) {
@@ -34,6 +43,7 @@ void ReleasePaths::finish(Name function, std::vector<Skip>& skips, std::vector<H
         for (std::size_t i = begin + 1; i < end; ++i) {
             const Event& exit = events_[i];
             // A path that does not pass the addition for sure, or asks how it went, proves nothing.
+            if (exit.released.contains(events_[begin].on.variable)) continue;
             if (!is_exit(exit) || !within(exit, events_[begin]) || meets(exit.conditions, excused) || meets(exit.names, excused)) continue;
             const bool undone =
                 std::any_of(events_.begin() + static_cast<std::ptrdiff_t>(begin), events_.begin() + static_cast<std::ptrdiff_t>(i),
@@ -65,6 +75,7 @@ void ReleasePaths::finish(Name function, std::vector<Skip>& skips, std::vector<H
                 const Event& other = events_[j];
                 // Opened again in another branch: what follows both concerns this one, too.
                 if (other.kind == Event::Kind::opened && other.on.variable == event.on.variable && within(event, other)) break;
+                if (other.kind == Event::Kind::ended && within(event, other)) leaves = true;
                 if (is_exit(other) && other.names.contains(event.on.variable)) leaves = true;
                 if (other.on.variable != event.on.variable) continue;
                 if (other.kind == Event::Kind::handed_on) leaves = true;

@@ -65,17 +65,24 @@ bool holds_parts_of_program(const std::string& subject) {
     return has_word(member == subject.npos ? subject : subject.substr(member + 1), words);
 }
 
-// A key whose name says that it has few values: "response.status".
-bool has_bounded_key(const Program& program, const Operation& addition) {
-    static const std::set<std::string_view> words = {"type", "kind", "class", "cls", "status", "level", "lang", "language", "locale",
-                                                     "encoding", "codec", "scheme", "mode", "format", "signal", "signum", "method",
-                                                     "version", "typeid", "cpu", "opcode", "category", "severity",
-                                                     // The system numbers descriptors anew from the lowest that is free.
-                                                     "fd", "sockfd", "connfd", "clientfd", "fileno", "descriptor"};
-    const std::string& key = program.text(addition.key);
+}  // namespace
+
+bool names_few_values(const std::string& key) {
+    static const std::set<std::string_view> words = {
+        "type", "kind", "class", "cls", "status", "level", "lang", "language", "locale", "encoding", "codec", "scheme", "mode", "format",
+        "signal", "signum", "method", "version", "typeid", "cpu", "opcode", "category", "severity",
+        // Parts of the program.
+        "fun", "func", "function", "callable", "callback", "module", "modname", "package", "pkg",
+        // The system numbers descriptors anew from the lowest that is free.
+        "fd", "sockfd", "connfd", "clientfd", "fileno", "descriptor"};
     const auto parts = words_of(key);
-    return !parts.empty() && (words.contains(parts.back()) || key.ends_with("__name__") || key.ends_with("__class__"));
+    if (parts.empty()) return false;
+    // The system uses the numbers of threads again.
+    const bool thread = parts.back() == "id" && parts.size() > 1 && parts[parts.size() - 2] == "thread";
+    return thread || words.contains(parts.back()) || key.ends_with("__name__") || key.ends_with("__class__");
 }
+
+namespace {
 
 bool is_keyed_by_requests(const Program& program, const Operation& addition) {
     return std::any_of(addition.key_values.begin(), addition.key_values.end(), [&](Name value) { return program.is_request_value(value); });
@@ -92,7 +99,7 @@ std::vector<std::string> doubts_of(const Program& program, const Operation& addi
     // What is read again on a signal, or added by code that sets the service up, does not come with requests.
     if (const auto doubt = doubt_of_setup(program, addition.function, addition.loop)) doubts.push_back(*doubt);
     if (addition.key != kNoName) {
-        if (has_bounded_key(program, addition))
+        if (names_few_values(program.text(addition.key)))
             doubts.push_back(fmt::format("there may be few values of the key '{}'", program.text(addition.key)));
         else if (!is_keyed_by_requests(program, addition))
             doubts.push_back(fmt::format("the key '{}' is not seen to come from requests: there may be few", program.text(addition.key)));

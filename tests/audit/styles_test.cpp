@@ -93,6 +93,17 @@ TEST_CASE("what grows only while a file is not open yet is a note" NEEDS_CLANG) 
     CHECK(only(audit_of(members, "if (file) kept.push_back(text);")).level == Level::warning);
 }
 
+TEST_CASE("a file that a child process opens before it ends is no finding" NEEDS_CLANG) {
+    const auto found = [](const std::string& end) {
+        const std::string code =
+            "#include <stdio.h>\n#include <unistd.h>\nstatic void on_text(void) {\n    if (fork() == 0) {\n        FILE *f = fopen(\"x\", \"r\");\n"
+            "        if (fgetc(f) == 3) _exit(1);\n        execl(\"/bin/true\", \"true\", (char *)0);\n";
+        return warnings_in("service.c", c_service(code + end + "    }\n}", "on_text();"));
+    };
+    CHECK(found("_exit(1);") == Subjects{});
+    CHECK(found("") == Subjects{"f"});
+}
+
 TEST_CASE("the lists of sys/queue.h are named by their head" NEEDS_CLANG) {
     const std::string tail =
         "struct conn { int fd; TAILQ_ENTRY(conn) entry; };\nstatic TAILQ_HEAD(, conn) conns = TAILQ_HEAD_INITIALIZER(conns);\n"
@@ -237,4 +248,71 @@ TEST_CASE("in Python an attribute of a library's object is no method of this cod
             "        self.chunks.append(chunk)\n\n\n@app.post('/')\ndef handle(request):\n    page.data = feedparser.parse(request.path).feed\n"
             "    Decoder().feed(request.path)\n")
             .empty());
+}
+
+TEST_CASE("in Python what finally removes is removed on every path" NEEDS_PYTHON) {
+    const auto found = [](const std::string& last) {
+        return warnings_in("app.py",
+                           "open_calls = {}\n\n\n@app.post('/')\ndef handle(request):\n    try:\n        open_calls[request.id] = 1\n"
+                           "        if not request.body:\n            raise ValueError()\n        work(request)\n" +
+                               last);
+    };
+    CHECK(found("        del open_calls[request.id]\n    except KeyError:\n        pass\n") == Subjects{"open_calls"});
+    CHECK(found("    finally:\n        del open_calls[request.id]\n").empty());
+}
+
+TEST_CASE("in Python a class that sets an attribute of its base sets the same one" NEEDS_PYTHON) {
+    const auto found = [](const std::string& then) {
+        Project project;
+        project.add(
+            "base.py",
+            "class Server:\n    def __init__(self):\n        self.totals = {}\n\n    def count_one(self, key):\n        self.totals[key] = 1\n");
+        project.add(
+            "app.py",
+            "from base import Server\n\n\nclass Worker(Server):\n    def beat(self):\n        " + then +
+                "\n\n\nworker = Worker()\n\n\n@app.post('/')\ndef handle(request):\n    worker.count_one(request.path)\n    worker.beat()\n");
+        return warnings_of(project);
+    };
+    CHECK(found("pass") == Subjects{"Server.totals"});
+    CHECK(found("self.totals = {}").empty());
+}
+
+TEST_CASE("in Python elements that are no containers do not grow" NEEDS_PYTHON) {
+    const auto found = [](const std::string& made) {
+        return warnings_in("app.py", "from collections import defaultdict, deque\nfrom crick import Digest\n\nkept = " + made +
+                                         "\n\n\n@app.post('/')\ndef handle(request):\n    kept['all'].append(request.path)\n");
+    };
+    CHECK(found("defaultdict(list)") == Subjects{"kept"});
+    CHECK(found("defaultdict(Digest)").empty());
+    CHECK(found("{'all': deque(maxlen=9)}").empty());
+    CHECK(found("defaultdict(lambda: deque(maxlen=9))").empty());
+}
+
+TEST_CASE("in Python a handler that is registered for a while keeps nothing" NEEDS_PYTHON) {
+    const auto found = [](const std::string& then) {
+        return warnings_in(
+            "app.py",
+            "@app.post('/')\ndef handle(request):\n    return 1\n\n\nclass Capture:\n    def __init__(self):\n        self.lines = []\n\n    def got_line(self, line):\n        self.lines.append(line)\n\n"
+            "    def __enter__(self):\n        publisher.addObserver(self.got_line)\n\n    def __exit__(self, *error):\n        " +
+                then + "\n");
+    };
+    CHECK(found("pass") == Subjects{"Capture.lines"});
+    CHECK(found("publisher.removeObserver(self.got_line)").empty());
+}
+
+TEST_CASE("in Python update() of what is not seen to come from requests is a note, and del() removes" NEEDS_PYTHON) {
+    const auto found = [](const std::string& body) {
+        return warnings_in("app.py", "import settings\n\nkept = {}\n\n\n@app.post('/')\ndef handle(request):\n" + body);
+    };
+    CHECK(found("    kept.update(request.json)\n") == Subjects{"kept"});
+    CHECK(found("    kept.update(settings.all)\n").empty());
+    CHECK(found("    kept[request.path] = 1\n    del(kept[request.path])\n").empty());
+}
+
+TEST_CASE("in Python commands of a terminal are no handlers" NEEDS_PYTHON) {
+    const auto found = [](const std::string& import) {
+        return warnings_in("app.py", "import " + import + "\n\nkept = []\n\n\n@main.command('x')\ndef run(name):\n    kept.append(name)\n");
+    };
+    CHECK(found("click").empty());
+    CHECK(found("discord") == Subjects{"kept"});
 }

@@ -32,11 +32,12 @@ struct Variable {
     Name owner = kNoName;  // the class of a field; the function of a local or parameter
     Place at;
     Storage storage = Storage::local;
-    bool container = false;      // of a type that can grow
-    bool indirect = false;       // a reference, a pointer or an iterator: it may stand for another variable
-    std::uint32_t loop = 0;      // of a local: the innermost loop around its declaration, an index + 1
-    std::vector<Name> holds;     // classes of the object that it is, or points to
-    std::vector<Name> elements;  // classes of the objects in it, where it is a container
+    bool container = false;       // of a type that can grow
+    bool indirect = false;        // a reference, a pointer or an iterator: it may stand for another variable
+    bool fixed_elements = false;  // of a container: what is in it does not grow, or has another owner
+    std::uint32_t loop = 0;       // of a local: the innermost loop around its declaration, an index + 1
+    std::vector<Name> holds;      // classes of the object that it is, or points to
+    std::vector<Name> elements;   // classes of the objects in it, where it is a container
 };
 
 // A variable, or elements within it: depth 1 is m[key], depth 2 is m[key][i].
@@ -131,6 +132,7 @@ struct Call {
         decorated,            // `from` is wrapped by what the callee returns
         decorated_by_result,  // @callee(...): by what the result of the callee returns
         indirect,             // through a pointer to a function of the type `through`
+        withdrawn,            // what was registered is not any more: removeObserver(callee)
     };
     Kind kind = Kind::call;
     Name from = kNoName, to = kNoName;

@@ -86,6 +86,7 @@ class Program {
 
   private:
     std::string original_name(std::string name) const;  // behind re-exports
+    void join_attributes_of_bases();
     void join_unknown_classes();
     void join_calls();
     void join_destructors();
@@ -111,6 +112,7 @@ class Program {
 
     std::unordered_map<std::string, std::string> reexports_;
     std::unordered_map<Name, std::size_t> variables_, functions_, classes_;
+    std::unordered_map<Name, Name> of_base_;  // attribute of a class in Python -> the same one of its base
     std::unordered_map<Name, std::vector<Access>> aliases_;
     std::unordered_map<Name, std::vector<const Call*>> calls_;  // by the callee
     std::unordered_map<Name, std::vector<Access>> sizes_;

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -25,6 +26,10 @@ namespace leakline::audit {
 inline bool one_of(std::string_view word, std::initializer_list<std::string_view> words) {
     return std::find(words.begin(), words.end(), word) != words.end();
 }
+template <class Kind, class = std::enable_if_t<std::is_enum_v<Kind>>>
+bool one_of(Kind kind, std::initializer_list<Kind> kinds) {
+    return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
 inline std::string_view last_part(std::string_view dotted) {
     const std::size_t dot = dotted.rfind('.');
     return dot == dotted.npos ? dotted : dotted.substr(dot + 1);
@@ -34,8 +39,9 @@ inline std::string_view last_part(std::string_view dotted) {
 struct PythonValue {
     enum class Kind : std::uint8_t { unknown, list, dict, default_dict, set, queue, text, bounded, plain, object };
     Kind kind = Kind::unknown;
-    std::string type;    // of an object: the class's identifier
-    bool given = false;  // made elsewhere, as an annotation says
+    std::string type;             // of an object: the class's identifier
+    bool given = false;           // made elsewhere, as an annotation says
+    bool fixed_elements = false;  // of a dict: what is in it does not grow, or is held elsewhere
     bool grows() const {
         return kind == Kind::list || kind == Kind::dict || kind == Kind::default_dict || kind == Kind::set || kind == Kind::queue ||
                kind == Kind::text;

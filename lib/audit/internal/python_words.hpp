@@ -54,6 +54,13 @@ inline bool is_registering(std::string_view word) {
            std::any_of(std::begin(parts), std::end(parts), [&](std::string_view part) { return word.find(part) != word.npos; });
 }
 
+// Whether a function of this name ends what one of is_registering began: "removeObserver", "unsubscribe".
+inline bool is_withdrawing(std::string_view word) {
+    static constexpr std::string_view starts[] = {"remove", "unregister", "unsubscribe", "unbind", "disconnect",
+                                                  "detach", "off",        "cancel",      "del_"};
+    return std::any_of(std::begin(starts), std::end(starts), [&](std::string_view start) { return word.starts_with(start); });
+}
+
 // Waits for requests or time, by the object that waits: "reader.readline", "stop.wait", "selector.select". Files and child
 // processes have an end.
 inline bool waits_on(PythonNode function) {

@@ -30,20 +30,28 @@ class ReleasePaths {
     }
     void opened(Handle handle) { note(Event::Kind::opened, {handle.variable, 0}, handle.at, {}).handle = handle; }
     void closed(Name variable, Place at) { note(Event::Kind::closed, {variable, 0}, at, {}); }
+    // What "finally" releases is released on every path that leaves its "try": final_ends() takes the events since
+    // final_begins() for what it does, final_left() stands at the end of the statement.
+    void final_begins() { final_ = events_.size(); }
+    void final_ends();
+    void final_left() { released_.pop_back(); }
     void handed_on(Name variable, Place at) { note(Event::Kind::handed_on, {variable, 0}, at, {}); }
+
+    void ended(Place at) { note(Event::Kind::ended, {}, at, {}); }  // the process: what is open is closed with it
 
     // At the end of the function: what is wrong in it.
     void finish(Name function, std::vector<Skip>& skips, std::vector<Handle>& handles) const;
 
   private:
     struct Event {
-        enum class Kind { added, removed, left, thrown, opened, closed, handed_on };
+        enum class Kind { added, removed, left, thrown, opened, closed, handed_on, ended };
         Kind kind = Kind::added;
         Access on;
         Place at;
         std::vector<int> path;
         std::set<Name> names;       // results of an addition; what a return gives back
         std::set<Name> conditions;  // mentioned around
+        std::set<Name> released;    // of an exit: by the "finally" around
         Handle handle;
     };
     Event& note(Event::Kind kind, const Access& on, Place at, std::set<Name> names);
@@ -51,7 +59,8 @@ class ReleasePaths {
 
     std::vector<Event> events_;
     std::vector<int> path_;
-    std::vector<std::set<Name>> conditions_;
+    std::vector<std::set<Name>> conditions_, released_;
+    std::size_t final_ = 0;
     int blocks_ = 0;
 };
 

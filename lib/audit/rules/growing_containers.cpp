@@ -37,6 +37,7 @@ std::vector<AuditFinding> find_growing_containers(const Program& program) {
         all.escapes = depths.escapes;
         std::optional<AuditFinding> worst;
         for (const auto& [depth, additions] : depths.additions) {
+            if (depth > 0 && variable->fixed_elements) continue;
             all.additions = additions;
             // Keys of few values bound the outer level, not what is within it.
             for (const auto& [removed, removals] : depths.removals)
