@@ -126,7 +126,7 @@ void thread_created(ThreadStart& start, const pthread_t* handle) {
 void thread_began(ThreadStart& start) {
     with_tables([&] {
         start.begun = true;
-        if (!start.joined)
+        if (!start.joined && !is_sandboxed())
             threads.add(::pthread_self(), static_cast<std::uint32_t>(unwind::system_call(SYS_gettid)), start.stack, start.detached);
     });
     start.users.fetch_sub(1, std::memory_order_acq_rel);

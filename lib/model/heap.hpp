@@ -90,7 +90,8 @@ struct HeapMark {
         TraceCost cost;
     };
     std::vector<Change> changes;  // sorted by trace
-    // Descriptors that are open, by the trace that opened them. Listed as `changes` are: where the number differs from that at the mark before.
+    // By trace: descriptors that it opened and are open, threads that it started and run; as mappings, threads that it started which ended unjoined and
+    // keep their stacks. Listed as `changes` are: where the number differs from that at the mark before.
     struct Open {
         Resource resource = Resource::descriptors;
         TraceId trace;

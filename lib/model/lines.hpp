@@ -88,7 +88,7 @@ struct HeadlineLine {
     std::size_t elsewhere = 0;  // lines that leak and do not pass through it
 };
 
-// A line that opened descriptors which are still open.
+// A line that opened descriptors which are still open, or started threads (HeapMark::Open).
 struct ResourceLine {
     Resource resource = Resource::descriptors;
     CodeLine at;
@@ -97,7 +97,7 @@ struct ResourceLine {
     double growth = 0;                    // over the window
     std::optional<Interval> per_request;  // where requests are known
     bool grows = false;                   // in every round to the end
-    std::vector<double> at_marks;         // open at the judged marks: the ends of the rounds after the first
+    std::vector<double> at_marks;         // at the judged marks: the ends of the rounds after the first
 };
 
 // The accounting in every report. live_delta == attributed + unattributed holds exactly.

@@ -16,7 +16,7 @@ std::string resource_line(const ResourceGrowth& growth);
 // The lines that opened what leaks, or may leak: "svc.c:42 (handle), called from svc.c:80 (serve): +180, 50 per 1,000 requests". Of each resource at
 // most three, with a tenth of the growth or more.
 struct ResourceLineRow {
-    std::string_view name;  // "opened at"; empty but for the first row of a resource
+    std::string_view name;  // "opened at", "started at"; empty but for the first row of a resource
     std::string text;
     const ResourceLine* line;  // of the diagnosis
 };

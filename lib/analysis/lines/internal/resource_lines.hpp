@@ -1,4 +1,4 @@
-// The lines that opened the descriptors that are open. Pure, safe from any thread.
+// The lines that opened the descriptors which are open, and started the threads. Pure, safe from any thread.
 #pragma once
 
 #include <vector>
