@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "audit/internal/program.hpp"
 
@@ -20,9 +21,9 @@ void Program::find_request_values() {
         if (call.kind == Call::Kind::immediate || call.kind == Call::Kind::handed || call.kind == Call::Kind::deferred) hand(call.to);
     for (const Function& function : facts_.functions)
         if (function.is_entry()) handed.insert(function.id);
-    std::vector<Name> open;
-    const auto reach = [&](Name value) {
-        if (request_values_.insert(value).second) open.push_back(value);
+    std::deque<Name> open;
+    const auto reach = [&](Name value, int steps = 0) {
+        if (request_values_.emplace(value, steps).second) open.push_back(value);
     };
     if (const auto input = index_.find(kInput); input != index_.end()) reach(input->second);
     for (const Name type : short_)
@@ -32,14 +33,15 @@ void Program::find_request_values() {
     for (const Operation& operation : facts_.operations)  // a serial number
         if (operation.kind == Operation::Kind::count_up && runs(operation.function, operation.loop) == Runs::repeatedly)
             for (const Access& counter : reached(operation.on)) reach(counter.variable);
-    while (!open.empty()) {
-        const Name from = open.back();
-        open.pop_back();
-        for (const Name to : found_or_empty(flows_, from)) reach(to);
-    }
+    // The nearest first: each value gets the fewest steps that it is away from what arrives.
+    for (; !open.empty(); open.pop_front())
+        for (const Name to : found_or_empty(flows_, open.front())) reach(to, request_values_.at(open.front()) + 1);
 }
 
-bool Program::is_request_value(Name value) const { return request_values_.contains(value); }
+std::optional<int> Program::steps_from_request(Name value) const {
+    const auto known = request_values_.find(value);
+    return known == request_values_.end() ? std::nullopt : std::optional(known->second);
+}
 
 bool Program::is_serving(Name id) const {
     const Function* known = function(id);

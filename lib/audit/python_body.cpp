@@ -92,6 +92,9 @@ void PythonModule::walk(PythonNode node) {
         }
         for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer) facts_.loops[loop - 1].exits = true;
         if (!here().in_except || kind == "return_statement") here().paths.left(place(node), kind == "raise_statement", std::move(given));
+    } else if (kind == "await") {
+        here().blocks = true;  // until something happens
+        walk_children(node);
     } else if (kind == "break_statement") {
         if (here().loop != 0) facts_.loops[here().loop - 1].exits = true;
     } else {
@@ -121,17 +124,30 @@ void PythonModule::walk_if(PythonNode statement) {
     for (const PythonNode& child : statement.children()) {
         if (child.text() == condition.text() && child.line() == condition.line()) continue;
         const bool unset = first_time && child.is("block");
+        const std::set<std::string> present = here().present;
+        if (child.is("block")) note_present(condition);
         here().first_time += unset ? 1 : 0;
         here().paths.enter(names);
         walk(child);
         here().paths.leave();
         here().first_time -= unset ? 1 : 0;
+        here().present = present;
         if (child.is("block")) left = left || leaves(child);
     }
     here().guards.pop_back();
     if (!left) return;
     here().function_guards.insert(here().function_guards.end(), leaving.begin(), leaving.end());
     note_allowed(condition);
+}
+
+// "if key in items": items[key] = value replaces there.
+void PythonModule::note_present(PythonNode condition) {
+    if (condition.is("boolean_operator") && condition.field("operator").text() == "and")
+        for (const PythonNode& part : condition.children()) note_present(part);
+    const auto parts = condition.children();
+    if (!condition.is("comparison_operator") || parts.size() != 2 || condition.text().find(" not in ") != std::string_view::npos) return;
+    if (condition.text().find(" in ") != std::string_view::npos)
+        here().present.insert(fmt::format("{} in {}", parts[0].text(), parts[1].text()));
 }
 
 void PythonModule::walk_loop(PythonNode statement) {
@@ -187,9 +203,10 @@ void PythonModule::walk_loop(PythonNode statement) {
     }
     here().loop = index;
     here().blocks = false;
+    const bool sizes_known = !sizes.empty();
     if (!counted) walk(statement.field("condition"));
     // "while data := await reader.readline()"
-    if (!counted && here().blocks) facts_.loops[index - 1].endless = true;
+    if (!counted && here().blocks && !sizes_known) facts_.loops[index - 1].endless = true;
     here().guards.push_back(sizes);
     here().paths.enter({});
     walk(statement.field("body"));
@@ -258,9 +275,12 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
     if (target.is("pattern_list") || target.is("tuple_pattern")) {
         for (const PythonNode& part : target.children()) {
             const PythonNode name = part.is("list_splat_pattern") ? part.first() : part;
-            if (name.is("identifier"))
-                note_flow(variable_access(std::string(name.text())).variable, value);
-            else
+            if (name.is("identifier")) {
+                const Access on = variable_access(std::string(name.text()));
+                note_flow(on.variable, value);
+                // "line, buffer = buffer.split(b'\n', 1)"
+                if (!module_level && mentions(value, name.text())) add(Operation::Kind::replace, on, name, "=");
+            } else
                 assign(name, value, module_level);
         }
         return;
@@ -291,6 +311,7 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
             return;  // replaces an element
         // d[k] = f(d[k]): the key is there already, or the statement fails.
         if (known.kind != PythonValue::Kind::default_dict && value && mentions(value, target.text())) return;
+        if (here().present.contains(fmt::format("{} in {}", key.text(), container.text()))) return;
         Operation& operation = add(Operation::Kind::grow, outer, target, "[k] =");
         note_key(operation, key);
         return;

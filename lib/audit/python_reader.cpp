@@ -19,13 +19,18 @@ namespace {
 
 constexpr std::size_t kMaxErrors = 3;
 
-void find_errors(PythonNode node, const std::string& path, std::vector<std::string>& errors, int depth = 0) {
-    if (!node.has_error() || errors.size() >= kMaxErrors || depth > 200) return;
+// function: the innermost one around the node.
+void find_errors(PythonNode node, PythonNode function, std::vector<Unread>& unread, int depth = 0) {
+    constexpr std::size_t kMaxUnread = 1'000;
+    constexpr int kDeepestError = 200;
+    if (!node.has_error() || unread.size() >= kMaxUnread || depth > kDeepestError) return;
     if (node.is_error()) {
-        errors.push_back(fmt::format("{}:{}: syntax error", path, node.line()));
+        const PythonNode around = function ? function : node;
+        unread.push_back({{kNoName, around.line()}, around.last_line()});
         return;
     }
-    for (const PythonNode& child : node.children()) find_errors(child, path, errors, depth + 1);
+    if (node.is("function_definition")) function = node;
+    for (const PythonNode& child : node.children()) find_errors(child, function, unread, depth + 1);
 }
 
 // What a dataclass, attrs or a model of pydantic makes anew for each object.
@@ -66,10 +71,17 @@ UnitFacts read_python(std::string_view text, const std::string& path, const std:
         return facts;
     }
     const PythonNode root(ts_tree_root_node(tree.get()), text);
-    find_errors(root, path, facts.errors);
+    std::vector<Unread> unread;
+    find_errors(root, PythonNode(), unread);
+    for (std::size_t i = 0; i < std::min(unread.size(), kMaxErrors); ++i)
+        facts.errors.push_back(fmt::format("{}:{}: syntax error", path, unread[i].at.line));
     if (root.has_error() && facts.errors.empty()) facts.errors.push_back(path + ": syntax error");
     PythonModule(facts, path, module).read(root);
     Names names(facts);
+    for (Unread& lines : unread) {
+        lines.at.file = names(path);
+        facts.unread.push_back(lines);
+    }
     add_bound_comments(facts, names, path, text, "#");
     return facts;
 }

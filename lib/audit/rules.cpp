@@ -70,9 +70,9 @@ bool holds_parts_of_program(const std::string& subject) {
 bool names_few_values(const std::string& key) {
     static const std::set<std::string_view> words = {
         "type", "kind", "class", "cls", "status", "level", "lang", "language", "locale", "encoding", "codec", "scheme", "mode", "format",
-        "signal", "signum", "method", "version", "typeid", "cpu", "opcode", "category", "severity",
+        "signal", "signum", "method", "direction", "version", "typeid", "cpu", "opcode", "category", "severity",
         // Parts of the program.
-        "fun", "func", "function", "callable", "callback", "module", "modname", "package", "pkg",
+        "fun", "func", "function", "callable", "callback", "module", "modname", "package", "pkg", "port",
         // The system numbers descriptors anew from the lowest that is free.
         "fd", "sockfd", "connfd", "clientfd", "fileno", "descriptor"};
     const auto parts = words_of(key);
@@ -84,13 +84,18 @@ bool names_few_values(const std::string& key) {
 
 namespace {
 
-bool is_keyed_by_requests(const Program& program, const Operation& addition) {
-    return std::any_of(addition.key_values.begin(), addition.key_values.end(), [&](Name value) { return program.is_request_value(value); });
+// How far the key is from what arrives with requests: the nearest of its values; nothing where none comes from there.
+std::optional<int> steps_of_key(const Program& program, const Operation& addition) {
+    std::optional<int> nearest;
+    for (const Name value : addition.key_values)
+        if (const auto steps = program.steps_from_request(value); steps && (!nearest || *steps < *nearest)) nearest = steps;
+    return nearest;
 }
 
 // What is not proven of one addition.
 std::vector<std::string> doubts_of(const Program& program, const Operation& addition) {
     constexpr std::size_t kLongestSurePath = 4;
+    constexpr int kMostSteps = 6;  // a call takes two: into the argument, and from there into the parameter
     std::vector<std::string> doubts;
     if (!program.is_service())
         doubts.emplace_back("no handler and no loop that waits is in this code: it may run once for each process");
@@ -101,9 +106,9 @@ std::vector<std::string> doubts_of(const Program& program, const Operation& addi
     if (addition.key != kNoName) {
         if (names_few_values(program.text(addition.key)))
             doubts.push_back(fmt::format("there may be few values of the key '{}'", program.text(addition.key)));
-        else if (!is_keyed_by_requests(program, addition))
+        else if (const auto steps = steps_of_key(program, addition); !steps)
             doubts.push_back(fmt::format("the key '{}' is not seen to come from requests: there may be few", program.text(addition.key)));
-        else if (program.path_to(addition.function, addition.loop).size() > kLongestSurePath)
+        else if (program.path_to(addition.function, addition.loop).size() > kLongestSurePath || *steps > kMostSteps)
             doubts.push_back(fmt::format("the key '{}' is far from the handler: it may come from elsewhere", program.text(addition.key)));
     }
     if (addition.first_time) doubts.emplace_back("it grows only while something is not set yet");

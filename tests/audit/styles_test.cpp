@@ -316,3 +316,44 @@ TEST_CASE("in Python commands of a terminal are no handlers" NEEDS_PYTHON) {
     CHECK(found("click").empty());
     CHECK(found("discord") == Subjects{"kept"});
 }
+
+TEST_CASE("in Python a key that is there already, and a text that is split again, do not grow" NEEDS_PYTHON) {
+    const auto found = [](const std::string& made, const std::string& body) {
+        return warnings_in("app.py", "kept = " + made + "\n\n\n@app.route('/<key>')\ndef handle(key):\n    global kept\n" + body);
+    };
+    CHECK(found("{}", "    if key not in kept:\n        kept[key] = 1\n") == Subjects{"kept"});
+    CHECK(found("{}", "    if key in kept and not kept[key]:\n        kept[key] = 1\n").empty());
+    CHECK(found("''", "    kept += key\n    line = kept.split(':')\n") == Subjects{"kept"});
+    CHECK(found("''", "    kept += key\n    line, kept = kept.split(':', 1)\n").empty());
+}
+
+TEST_CASE("in Python a loop that awaits forever removes" NEEDS_PYTHON) {
+    const auto found = [](const std::string& loop) {
+        return warnings_in(
+            "app.py",
+            "kept = {}\n\n\n@app.route('/<key>')\ndef handle(key):\n    kept[key] = 1\n\n\ndef expire():\n    kept.clear()\n\n\n"
+            "async def clean(timer):\n    " +
+                loop + "        await timer.next()\n        expire()\n\n\nasyncio.run(clean(timer))\n");
+    };
+    CHECK(found("while True:\n").empty());
+    CHECK(found("if timer:\n") == Subjects{"kept"});
+}
+
+TEST_CASE("in Python a function with a syntax error that names the container makes its finding a note" NEEDS_PYTHON) {
+    const auto found = [](const std::string& other) {
+        return warnings_in("app.py", "kept = {}\n\n\n@app.route('/<key>')\ndef handle(key):\n    kept[key] = 1\n\n\ndef drop(key):\n    " +
+                                         other + "\n    x = = 1\n");
+    };
+    CHECK(found("del kept[key]").empty());
+    CHECK(found("del other[key]") == Subjects{"kept"});
+}
+
+TEST_CASE("a key that is many calls away from the handler is a note" NEEDS_PYTHON) {
+    const auto found = [](int calls) {
+        std::string text = "kept = {}\n\n\n@app.route('/<key>')\ndef handle(key):\n    f0(key)\n";
+        for (int i = 0; i < calls; ++i) text += "\n\ndef f" + std::to_string(i) + "(key):\n    f" + std::to_string(i + 1) + "(key)\n";
+        return warnings_in("app.py", text + "\n\ndef f" + std::to_string(calls) + "(key):\n    kept[key] = 1\n");
+    };
+    CHECK(found(1) == Subjects{"kept"});
+    CHECK(found(5).empty());
+}

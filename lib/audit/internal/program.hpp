@@ -78,7 +78,9 @@ class Program {
     bool counts_in(Name integer, Name function) const;
     // Whether a value is different in each request, as far as is seen: it is computed from a handler's parameters, from received
     // data, from new objects.
-    bool is_request_value(Name value) const;
+    bool is_request_value(Name value) const { return request_values_.contains(value); }
+    // Through how many assignments, arguments and results it comes from there, at least; nothing where it is no such value.
+    std::optional<int> steps_from_request(Name value) const;
     std::string place_text(Place place) const;
 
     // Whether something else than a call in this code starts it: a framework, a library, a thread.
@@ -141,7 +143,7 @@ class Program {
     std::set<Name> held_;                            // classes that a lasting variable names
     std::set<Name> short_;
     std::unordered_map<Name, std::vector<Name>> flows_;  // from -> to
-    std::unordered_set<Name> request_values_;
+    std::unordered_map<Name, int> request_values_;       // with their steps
     bool service_ = false;
 };
 

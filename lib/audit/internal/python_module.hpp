@@ -73,6 +73,7 @@ class PythonModule {
         std::map<std::string, std::string> functions;  // nested: name -> id
         std::set<std::string> allowed;                 // locals that are keys of a container that lasts
         std::map<std::string, PythonNode> assigned;    // locals that are assigned once: what they get
+        std::set<std::string> present;                 // "key in items", by conditions around
         bool in_except = false;
     };
 
@@ -96,6 +97,7 @@ class PythonModule {
     void walk_function(PythonNode definition, const std::vector<PythonNode>& decorators);
     void walk_class(PythonNode definition);
     void walk_if(PythonNode statement);
+    void note_present(PythonNode condition);
     void walk_loop(PythonNode statement);
     void walk_try(PythonNode statement);
     void walk_with(PythonNode statement);

@@ -23,6 +23,7 @@ class PythonNode {
         const std::size_t begin = ts_node_start_byte(node_), end = ts_node_end_byte(node_);
         return begin > text_.size() || end > text_.size() || begin > end ? std::string_view() : text_.substr(begin, end - begin);
     }
+    std::uint32_t last_line() const { return there_ ? ts_node_end_point(node_).row + 1 : 0; }
     std::uint32_t line() const { return there_ ? ts_node_start_point(node_).row + 1 : 0; }
     // The child that the grammar names so; nothing where there is none.
     PythonNode field(std::string_view name) const {
