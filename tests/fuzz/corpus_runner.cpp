@@ -1,14 +1,15 @@
 // Runs a fuzz target without libFuzzer: over every file of the corpus folders given, then over seeded mutations of
 // each (cut, flipped, duplicated and overwritten bytes), so that every ctest run meets input that nobody wrote.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <random>
 #include <string>
-#include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
@@ -17,9 +18,10 @@ namespace {
 constexpr int kMutationsPerFile = 300;
 
 void run(const std::string& input) {
-    // An exact-size copy, so that the address sanitizer sees a read past the end.
-    std::vector<std::uint8_t> copy(input.begin(), input.end());
-    LLVMFuzzerTestOneInput(copy.data(), copy.size());
+    // An exact-size copy, so that the address sanitizer sees a read past the end. As with libFuzzer, an empty one is not null.
+    const auto copy = std::make_unique<std::uint8_t[]>(input.size());
+    std::copy(input.begin(), input.end(), copy.get());
+    LLVMFuzzerTestOneInput(copy.get(), input.size());
 }
 
 std::string mutate(std::string input, std::mt19937_64& random) {
