@@ -46,7 +46,7 @@ bool goes_on(const std::string& path, std::uint64_t more) {
 }
 
 // The process whose parent is `parent` and whose name is `name` (as the kernel has it), or 0.
-int child_named(int parent, const std::string& name) {
+int find_child(int parent, const std::string& name) {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
         const auto stat = read_small_file(entry.path().string() + "/stat");
         if (!stat) continue;
@@ -54,6 +54,15 @@ int child_named(int parent, const std::string& name) {
         if (close == std::string::npos || stat->substr(open + 1, close - open - 1) != name) continue;
         const auto fields = split(std::string_view(*stat).substr(close + 2), ' ');
         if (fields.size() > 1 && fields[1] == std::to_string(parent)) return std::stoi(entry.path().filename().string());
+    }
+    return 0;
+}
+
+// A process takes its name after it was forked, which may take until others have run. 0: it never did.
+int child_named(int parent, const std::string& name) {
+    for (int tries = 0; tries < 1000; ++tries) {
+        if (const int pid = find_child(parent, name); pid > 0) return pid;
+        ::usleep(10'000);
     }
     return 0;
 }
@@ -151,7 +160,7 @@ TEST_CASE("a leakline that is killed before it has said which process the servic
         options.output = path;
         options.command.before_exec = [&] {
             int collector = 0;
-            while ((collector = child_named(::getppid(), "heap-collector")) == 0) ::usleep(1000);
+            while ((collector = find_child(::getppid(), "heap-collector")) == 0) ::usleep(1000);
             std::ofstream(pids) << ::getpid() << ' ' << collector;
             ::kill(::getppid(), SIGKILL);
             return true;
