@@ -357,16 +357,21 @@ void BodyReader::note_handed_on(CXCursor call, const std::string& word, const st
             here().paths.handed_on(on->variable, tree_.place(call));
 }
 
+Argument BodyReader::argument_of(CXCursor expression) {
+    Argument argument;
+    argument.access = access(expression);
+    argument.few_values = few_values(expression);
+    argument.parameter = parameter_in(expression);
+    return argument;
+}
+
 // A method of an object whose class is a parameter of the template: known by its name alone.
 void BodyReader::note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments) {
     if (name.empty() || tree_.type_facts(tree_.clang.getCursorType(object)).container()) return;
     Call noted = here().call(Call::Kind::call, tree_.name(kUnknownClass + name), tree_.place(call));
     noted.guards = here().all_guards();
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-        Argument argument;
-        argument.access = access(arguments[i]);
-        argument.few_values = few_values(arguments[i]);
-        argument.parameter = parameter_in(arguments[i]);
+        Argument argument = argument_of(arguments[i]);
         const Name parameter = tree_.name(facts_.names[noted.to] + "#" + std::to_string(i));
         note_flow(parameter, arguments[i]);
         if (argument.access) facts_.aliases.push_back({parameter, *argument.access});
@@ -383,10 +388,7 @@ void BodyReader::note_call(CXCursor call, CXCursor callee, const std::vector<CXC
     noted.guards = here().all_guards();
     noted.first_time = here().first_time != 0 || static_;  // a static local is made once
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-        Argument argument;
-        argument.access = access(arguments[i]);
-        argument.few_values = few_values(arguments[i]);
-        argument.parameter = parameter_in(arguments[i]);
+        Argument argument = argument_of(arguments[i]);
         const CXType formal =
             static_cast<int>(i) < parameters ? clang.getArgType(type, static_cast<unsigned>(i)) : clang.getCursorType(arguments[i]);
         const bool pointer =

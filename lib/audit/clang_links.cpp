@@ -142,7 +142,8 @@ void BodyReader::note_macro(CXCursor statement) {
     const std::string name = tree_.macro_of(statement, arguments);
     const MacroEffect effect = macro_effect(name);
     if (effect.effect == Effect::none || effect.container >= arguments.size()) return;
-    const auto head = find_named(statement, arguments[effect.container]);
+    const std::string_view head_source = arguments[effect.container];  // "peers", "server->peers", "&server.peers"
+    const auto head = find_named(statement, head_source.substr(head_source.find_last_of(".>&*") + 1));  // npos + 1 is 0
     if (!head) return;
     const auto on = access(*head);
     const Name node = tree_.type_facts(tree_.clang.getCursorType(*head)).node;
@@ -150,16 +151,14 @@ void BodyReader::note_macro(CXCursor statement) {
     add(effect.effect == Effect::grow ? Operation::Kind::link : Operation::Kind::unlink, *on, statement, name).node = node;
 }
 
-// The first expression below a statement that is written as a macro's argument: "peers", "server->peers", "&server.peers".
-std::optional<CXCursor> BodyReader::find_named(CXCursor statement, std::string_view argument, int depth) {
+// The first variable or member of a name below a statement.
+std::optional<CXCursor> BodyReader::find_named(CXCursor statement, std::string_view name, int depth) {
     constexpr int kDeepestName = 30;
     if (depth > kDeepestName) return std::nullopt;
-    const std::size_t at = argument.find_last_of(".>&*");
-    const std::string_view last = at == argument.npos ? argument : argument.substr(at + 1);
     for (const CXCursor child : tree_.children(statement)) {
         const CXCursorKind kind = tree_.kind(child);
-        if ((kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) && tree_.spelling(child) == last) return child;
-        if (const auto found = find_named(child, argument, depth + 1)) return found;
+        if ((kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr) && tree_.spelling(child) == name) return child;
+        if (const auto found = find_named(child, name, depth + 1)) return found;
     }
     return std::nullopt;
 }

@@ -78,7 +78,7 @@ class UnitReader {
         read.at = tree_.place(cursor);
         for (const CXCursor child : tree_.children(cursor)) {
             if (tree_.kind(child) == CXCursor_CXXBaseSpecifier) {
-                const CXCursor base = clang_.getTypeDeclaration(clang_.getCanonicalType(clang_.getCursorType(child)));
+                const CXCursor base = tree_.declaration_of_type(child);
                 if (tree_.is_null(base) || tree_.kind(base) == CXCursor_NoDeclFound) continue;
                 if (tree_.in_project(base)) read.bases.push_back(tree_.id(base));
             } else if (tree_.kind(child) == CXCursor_FieldDecl) {

@@ -225,6 +225,12 @@ std::string ClangTree::source(CXCursor cursor) const {
     return std::string(slice(content_of(clang, unit_, whole.file), whole.begin, whole.end));
 }
 
+bool ClangTree::is_implicit(CXCursor function) const {
+    if (kind(function) != CXCursor_FunctionDecl) return false;
+    const Range whole = range_of(clang, function);
+    return slice(content_of(clang, unit_, whole.file), whole.begin, whole.end).find('(') == std::string_view::npos;
+}
+
 bool ClangTree::is_unnamed(CXCursor record) const {
     const CXCursorKind at = kind(record);
     if (at != CXCursor_StructDecl && at != CXCursor_UnionDecl) return false;

@@ -106,7 +106,7 @@ bool BodyReader::is_link(CXCursor field) {
 
 // A field whose type is a structure without a name in the same class, with links in it: node->entry of node->entry.next.
 bool BodyReader::has_links(CXCursor field) {
-    const CXCursor type = tree_.clang.getTypeDeclaration(tree_.clang.getCanonicalType(tree_.clang.getCursorType(field)));
+    const CXCursor type = tree_.declaration_of_type(field);
     if (tree_.is_null(type) || !tree_.is_unnamed(type)) return false;
     const ClangTree::Children fields = tree_.children(type);
     return std::any_of(fields.begin(), fields.end(),
@@ -116,7 +116,7 @@ bool BodyReader::has_links(CXCursor field) {
 bool BodyReader::makes_node(CXCursor field) {
     if (is_link(field) || has_links(field)) return true;
     // UT_hash_handle
-    const CXCursor type = tree_.clang.getTypeDeclaration(tree_.clang.getCanonicalType(tree_.clang.getCursorType(field)));
+    const CXCursor type = tree_.declaration_of_type(field);
     if (tree_.is_null(type) || tree_.in_project(type)) return false;
     const Name embedded = tree_.id(type);
     for (const CXCursor inner : tree_.children(type)) {

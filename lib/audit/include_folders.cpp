@@ -49,22 +49,32 @@ bool is_of_the_system(const std::string& name) {
     return fs::exists(fs::path("/usr/include") / name, error);
 }
 
+// Folders of installed libraries: /usr/include/glib-2.0, /usr/lib/x86_64-linux-gnu/glib-2.0/include.
+std::vector<std::string> library_folders() {
+    std::vector<std::string> folders;
+    const auto look = [&](const char* base, const char* below) {
+        std::error_code error, none;
+        for (fs::directory_iterator at(base, error), end; !error && at != end; at.increment(error))
+            if (std::string folder = at->path().string() + below; fs::is_directory(folder, none)) folders.push_back(std::move(folder));
+    };
+    for (const char* base : {"/usr/include", "/usr/local/include"}) look(base, "");
+    for (const char* base : {"/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"}) look(base, "/include");
+    return folders;
+}
+
 // The folder of an installed library that a header is in, which a build would ask pkg-config for; "" where none has it, and where
 // several have one of the name.
 std::string library_folder_of(const std::string& name) {
     if (name == "config.h") return {};  // the build's own
-    std::set<std::string> found;
+    static const std::vector<std::string> folders = library_folders();
+    std::string found;
     std::error_code error;
-    const auto look = [&](const fs::path& base, const fs::path& below) {
-        for (fs::directory_iterator at(base, error), end; !error && at != end; at.increment(error))
-            if (fs::exists(at->path() / below / name, error)) found.insert((at->path() / below).lexically_normal().string());
-    };
-    for (const char* base : {"/usr/include", "/usr/local/include"}) look(base, "");
-    for (const char* base : {"/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"}) look(base, "include");
-    if (found.size() != 1) return {};
-    std::string folder = *found.begin();
-    if (folder.ends_with('/')) folder.pop_back();
-    return folder;
+    for (const std::string& folder : folders) {
+        if (!fs::exists(fs::path(folder) / name, error)) continue;
+        if (!found.empty()) return {};
+        found = folder;
+    }
+    return found;
 }
 
 }  // namespace
@@ -87,8 +97,9 @@ std::vector<Include> includes_of(std::string_view text) {
 
 std::vector<std::string> include_arguments(const std::string& root, const std::vector<std::string>& sources) {
     const auto headers = headers_below(root);
-    std::map<std::string, std::size_t> needed;  // how many lines need a folder
-    std::set<std::string> angled;               // for #include <...>
+    std::map<std::string, std::size_t> needed;                       // how many lines need a folder
+    std::set<std::string> angled;                                    // for #include <...>
+    std::unordered_map<std::string, std::string> folder_of_library;  // by the header's name, "" where there is none
     std::vector<std::string> open = sources;
     std::set<std::string> seen(open.begin(), open.end());
     std::error_code error;
@@ -112,7 +123,10 @@ std::vector<std::string> include_arguments(const std::string& root, const std::v
                 const std::string tail = "/" + include.name;
                 if (known == headers.end()) {
                     // <glib.h> is /usr/include/glib-2.0/glib.h, and what it includes may be in one more.
-                    const std::string folder = include.quoted ? "" : library_folder_of(include.name);
+                    if (include.quoted) continue;
+                    const auto [at, added] = folder_of_library.try_emplace(include.name);
+                    if (added) at->second = library_folder_of(include.name);
+                    const std::string& folder = at->second;
                     if (folder.empty()) continue;
                     ++needed[folder];
                     angled.insert(folder);

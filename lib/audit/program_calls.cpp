@@ -28,8 +28,8 @@ void Program::join_attributes_of_bases() {
     }
 }
 
-// "py:*.name", "cpp:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the name, it is
-// taken to be theirs; so is the name of a class that was imported for its constructor's.
+// "py:*.name", "cpp:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the
+// name, it is taken to be theirs. A call of an imported class is a call of its constructor.
 void Program::join_unknown_classes() {
     constexpr std::size_t kMaxCandidates = 4;
     const auto last = [](const std::string& id) { return id.substr(id.find_last_of(".:") + 1); };
@@ -74,10 +74,12 @@ void Program::join_unknown_classes() {
                                                      "clear", "insert", "extend", "connect", "handle", "execute", "create", "delete"};
         const bool guessed = candidates.size() > 1 || common.contains(last(id)) || last(id).starts_with("__");
         for (const Name candidate : candidates) {
-            for (std::size_t i = 0; i < call.arguments.size(); ++i) flows_[numbered(id, i)].push_back(numbered(text(candidate), i));
+            for (std::size_t i = 0; i < call.arguments.size(); ++i) {
+                const Name given = numbered(id, i), taken = numbered(text(candidate), i);
+                flows_[given].push_back(taken);
+                if (cpp) aliases_[taken].push_back({given, 0});
+            }
             flows_[named(text(candidate) + "#result")].push_back(named(id + "#result"));
-            for (std::size_t i = 0; cpp && i < call.arguments.size(); ++i)
-                aliases_[numbered(text(candidate), i)].push_back({numbered(id, i), 0});
         }
         for (std::size_t i = 0; i < candidates.size(); ++i) {
             call.guessed = guessed;
@@ -101,10 +103,9 @@ void Program::join_unknown_classes() {
     }
 }
 
-// What a function is given, the other one is given, too.
+// The arguments of one function are those of the other, too.
 void Program::pass_arguments(Name from, Name to) {
-    constexpr int kMaxFollowed = 8;
-    for (int i = 0; i < kMaxFollowed; ++i) {
+    for (std::uint32_t i = 0; i < kMaxFollowedArguments; ++i) {
         const auto given = index_.find(fmt::format("{}#{}", text(from), i)), taken = index_.find(fmt::format("{}#{}", text(to), i));
         if (given != index_.end() && taken != index_.end()) flows_[given->second].push_back(taken->second);
     }
@@ -222,7 +223,7 @@ void Program::propagate_called_parameters() {
     }
 }
 
-// Where an object is made it ends, too, some time: its destructor runs, and those of its members.
+// The destructor of an object, and those of its members and bases, run where the object is made, or later.
 void Program::join_destructors() {
     std::unordered_map<Name, Name> destructors;  // by the class
     for (const Function& function : facts_.functions)

@@ -33,7 +33,7 @@ void Program::find_request_values() {
     for (const Operation& operation : facts_.operations)  // a serial number
         if (operation.kind == Operation::Kind::count_up && runs(operation.function, operation.loop) == Runs::repeatedly)
             for (const Access& counter : reached(operation.on)) reach(counter.variable);
-    // The nearest first: each value gets the fewest steps that it is away from what arrives.
+    // Breadth first, so that each value gets its fewest steps from the input.
     for (; !open.empty(); open.pop_front())
         for (const Name to : found_or_empty(flows_, open.front())) reach(to, request_values_.at(open.front()) + 1);
 }
@@ -78,12 +78,13 @@ void Program::mark_short(Name type) {
             for (const Name held : variable.holds) mark_short(held);
 }
 
-// An object whose method was registered as a handler lasts as long as the registration; so does one whose method never comes back.
+// An object whose method was registered as a handler lasts as long as the registration; so does one whose method never returns.
 void Program::hold_registered() {
     const auto keep = [&](Name method, Name by, const std::string& why) {
         const Function* known = function(method);
         if (known == nullptr || known->owner == kNoName || known->kind == Function::Kind::constructor) return;
-        // In Python a framework may call what registers; in C++ what is not seen to run once may be a request's object.
+        // In Python it is enough that the registering function is not known to run per request, because a framework may call it.
+        // In C++ it has to run once, or the object may belong to a request.
         const Runs registering = runs(by);
         const bool lasts = registering == Runs::once || (registering != Runs::repeatedly && text(method).starts_with("py:"));
         if (lasts && !short_.contains(known->owner)) hold(known->owner, why);
@@ -99,7 +100,7 @@ void Program::hold_registered() {
             keep(call.to, call.from, fmt::format("a method of it is registered at {}", place_text(call.at)));
     }
     for (const Name id : serving_)
-        if (const Function* known = function(id)) keep(id, id, fmt::format("{} does not come back", text(known->name)));
+        if (const Function* known = function(id)) keep(id, id, fmt::format("{} does not return", text(known->name)));
 }
 
 void Program::find_lifetimes() {

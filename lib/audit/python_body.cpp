@@ -224,9 +224,9 @@ void PythonModule::walk_try(PythonNode statement) {
     for (const PythonNode& child : statement.children())
         if (child.is("finally_clause")) last = child;
     if (last) {
-        here().paths.final_begins();
+        const std::size_t begin = here().paths.final_begins();
         walk(last);
-        here().paths.final_ends();
+        here().paths.final_ends(begin);
     }
     for (const PythonNode& child : statement.children()) {
         if (child.is("finally_clause")) continue;
@@ -238,16 +238,7 @@ void PythonModule::walk_try(PythonNode statement) {
         here().in_except = except;
         if (branch) here().paths.leave();
     }
-    if (last) {
-        here().paths.final_left();
-        const std::size_t operations = facts_.operations.size(), calls = facts_.calls.size(), loops = facts_.loops.size(),
-                          functions = facts_.functions.size();
-        walk(last);  // once more for the order of events; its facts are there already
-        facts_.operations.resize(std::min(operations, facts_.operations.size()));
-        facts_.calls.resize(std::min(calls, facts_.calls.size()));
-        facts_.loops.resize(std::min(loops, facts_.loops.size()));
-        facts_.functions.resize(std::min(functions, facts_.functions.size()));
-    }
+    if (last) here().paths.final_left();
 }
 
 void PythonModule::walk_with(PythonNode statement) {

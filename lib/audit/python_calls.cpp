@@ -138,11 +138,7 @@ void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
     const PythonValue known = known_value(object);
     if (method == "close") here().paths.closed(on->variable, place(call));
     const auto given = arguments.children();
-    if (takes_from_queue(call) || (known.kind == PythonValue::Kind::queue && (method == "get" || method == "get_nowait"))) {
-        add(Operation::Kind::shrink, *on, call, method);
-        return;
-    }
-    if (kShrinks.contains(method)) {
+    if (kShrinks.contains(method) || takes_from_queue(call) || (known.kind == PythonValue::Kind::queue && method == "get")) {
         add(Operation::Kind::shrink, *on, call, method);
         return;
     }

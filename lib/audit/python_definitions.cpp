@@ -45,12 +45,11 @@ void PythonModule::collect_locals(PythonNode node, Scope& scope) {
 
 // "*args", "**options": all arguments from an index on.
 void PythonModule::read_rest_parameter(PythonNode name, std::uint32_t index, Scope& scope) {
-    constexpr std::uint32_t kMaxFollowed = 8;
     if (!name.is("identifier")) return;
     const std::string text(name.text()), id = scope.id + ":" + text;
     scope.locals.insert(text);
     note_variable(id, text, Storage::parameter, scope.id, name, {});
-    for (std::uint32_t i = index; i < kMaxFollowed; ++i) note_flow(name_(id), {name_(fmt::format("{}#{}", scope.id, i))});
+    for (std::uint32_t i = index; i < kMaxFollowedArguments; ++i) note_flow(name_(id), {name_(fmt::format("{}#{}", scope.id, i))});
 }
 
 void PythonModule::read_parameters(PythonNode parameters, Scope& scope) {

@@ -38,7 +38,7 @@ bool is_field(PythonNode value) {
     return value.is("call") && one_of(last_part(value.field("function").text()), {"field", "Field", "ib", "attrib", "Factory"});
 }
 
-// "on_start", "on_first_start", "on_shutdown": once for each process or worker, not for requests.
+// "on_start", "on_first_start", "on_shutdown": runs once per process or worker, not per request.
 bool is_of_lifecycle(std::string_view name) {
     static constexpr std::array<std::string_view, 12> tails = {"start", "started", "startup", "stop",  "stopped", "shutdown",
                                                                "init",  "load",    "unload",  "setup", "ready",   "restart"};
@@ -46,9 +46,7 @@ bool is_of_lifecycle(std::string_view name) {
 }
 
 // "do_GET" of http.server.
-bool is_http_method(std::string_view name) {
-    return name.starts_with("do_") && name.size() > 3 && std::isupper(static_cast<unsigned char>(name[3])) != 0;
-}
+bool is_http_method(std::string_view name) { return name.starts_with("do_") && name.size() > 3 && is_upper(name[3]); }
 
 struct Deleting {
     void operator()(TSParser* parser) const { ts_parser_delete(parser); }
@@ -308,13 +306,13 @@ PythonValue PythonModule::annotated_value(PythonNode type) const {
     constexpr std::string_view kOptional = "Optional[";
     if (const std::size_t at = text.find(kOptional); at != text.npos && text.ends_with(']'))
         text = text.substr(at + kOptional.size(), text.size() - at - kOptional.size() - 1);
-    if (text.ends_with(" | None")) text.remove_suffix(7);
+    constexpr std::string_view kOrNone = " | None";
+    if (text.ends_with(kOrNone)) text.remove_suffix(kOrNone.size());
     if (text.size() > 2 && (text.front() == '"' || text.front() == '\'')) text = text.substr(1, text.size() - 2);
     const auto is_name = [](char c) { return is_word_part(c) || c == '.'; };
     const std::string_view name = last_part(text);
-    // Classes by their usual names; "str" and "dict" are no classes of any code.
-    if (name.empty() || std::isupper(static_cast<unsigned char>(name.front())) == 0 || !std::all_of(text.begin(), text.end(), is_name))
-        return value;
+    // Names of classes usually begin with a capital; "str" and "dict" are built in.
+    if (name.empty() || !is_upper(name.front()) || !std::all_of(text.begin(), text.end(), is_name)) return value;
     if (const std::string full = resolved_name(text); !full.empty() && !full.starts_with("py:typing.")) {
         value.kind = PythonValue::Kind::object;
         value.type = full;
@@ -447,10 +445,11 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
                                                         "subscribe",
                                                         "event_handler"};
         const std::string_view head = text.substr(0, text.find('.'));
-        const bool terminal = std::any_of(imports_.begin(), imports_.end(), [](const auto& import) {
+        const auto of_terminal = [](const auto& import) {
             return one_of(import.second.substr(0, import.second.find('.')), {"click", "typer", "cleo"});
-        });
-        if (head == "click" || head == "typer" || head == "cli" || head == "pytest" || (terminal && name == "command"))
+        };
+        if (one_of(head, {"click", "typer", "cli", "pytest"}) ||
+            (name == "command" && std::any_of(imports_.begin(), imports_.end(), of_terminal)))
             continue;  // commands of a terminal
         if (text.find('.') != text.npos ? dotted.contains(name) : bare.contains(name)) return fmt::format("handler by @{}", text);
     }

@@ -21,15 +21,21 @@ ReleasePaths::Event& ReleasePaths::note(Event::Kind kind, const Access& on, Plac
     event.names = std::move(names);
     for (const auto& mentioned : conditions_) event.conditions.insert(mentioned.begin(), mentioned.end());
     if (kind == Event::Kind::left || kind == Event::Kind::thrown)
-        for (const auto& variables : released_) event.released.insert(variables.begin(), variables.end());
+        for (const Final& around : finals_) event.released.insert(around.released.begin(), around.released.end());
     return event;
 }
 
-void ReleasePaths::final_ends() {
-    std::set<Name>& released = released_.emplace_back();
-    for (std::size_t i = final_; i < events_.size(); ++i)
-        if (events_[i].kind == Event::Kind::removed || events_[i].kind == Event::Kind::closed) released.insert(events_[i].on.variable);
-    events_.resize(final_);  // they come again at the end of the statement
+void ReleasePaths::final_ends(std::size_t begin) {
+    Final& last = finals_.emplace_back();
+    last.events.assign(events_.begin() + static_cast<std::ptrdiff_t>(begin), events_.end());
+    events_.resize(begin);
+    for (const Event& event : last.events)
+        if (event.kind == Event::Kind::removed || event.kind == Event::Kind::closed) last.released.insert(event.on.variable);
+}
+
+void ReleasePaths::final_left() {
+    events_.insert(events_.end(), finals_.back().events.begin(), finals_.back().events.end());
+    finals_.pop_back();
 }
 
 bool ReleasePaths::within(const Event& inner, const Event& outer) {
@@ -42,8 +48,8 @@ void ReleasePaths::finish(Name function, std::vector<Skip>& skips, std::vector<H
     const auto skipped = [&](std::size_t begin, std::size_t end, Event::Kind undo, const std::set<Name>& excused) -> const Event* {
         for (std::size_t i = begin + 1; i < end; ++i) {
             const Event& exit = events_[i];
-            // A path that does not pass the addition for sure, or asks how it went, proves nothing.
             if (exit.released.contains(events_[begin].on.variable)) continue;
+            // A path that does not pass the addition for sure, or asks how it went, proves nothing.
             if (!is_exit(exit) || !within(exit, events_[begin]) || meets(exit.conditions, excused) || meets(exit.names, excused)) continue;
             const bool undone =
                 std::any_of(events_.begin() + static_cast<std::ptrdiff_t>(begin), events_.begin() + static_cast<std::ptrdiff_t>(i),

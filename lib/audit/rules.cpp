@@ -71,7 +71,7 @@ bool names_few_values(const std::string& key) {
     static const std::set<std::string_view> words = {
         "type", "kind", "class", "cls", "status", "level", "lang", "language", "locale", "encoding", "codec", "scheme", "mode", "format",
         "signal", "signum", "method", "direction", "version", "typeid", "cpu", "opcode", "category", "severity",
-        // Parts of the program.
+        // The program has a fixed number of these.
         "fun", "func", "function", "callable", "callback", "module", "modname", "package", "pkg", "port",
         // The system numbers descriptors anew from the lowest that is free.
         "fd", "sockfd", "connfd", "clientfd", "fileno", "descriptor"};
@@ -84,7 +84,7 @@ bool names_few_values(const std::string& key) {
 
 namespace {
 
-// How far the key is from what arrives with requests: the nearest of its values; nothing where none comes from there.
+// The fewest steps from a request to a value of the key; nothing where none comes from requests.
 std::optional<int> steps_of_key(const Program& program, const Operation& addition) {
     std::optional<int> nearest;
     for (const Name value : addition.key_values)

@@ -160,7 +160,7 @@ MacroEffect macro_effect(std::string_view macro) {
     const bool adds = starts("HASH_ADD") || starts("HASH_REPLACE");
     if (!adds) return {};
     const bool short_form = macro.ends_with("_STR") || macro.ends_with("_INT") || macro.ends_with("_PTR");
-    return {Effect::grow, static_cast<std::size_t>(short_form ? 0 : 1)};
+    return {Effect::grow, short_form ? 0U : 1U};
 }
 
 bool is_blocking(std::string_view function) {

@@ -38,22 +38,21 @@ TEST_CASE("a removal by another function of the handler's counts" NEEDS_CLANG) {
 }
 
 TEST_CASE("what is filled before the service waits is no finding" NEEDS_CLANG) {
-    Project project;
-    project.add(
-        "service.cpp",
-        "#include <sys/socket.h>\n#include <vector>\nstd::vector<int> table;\nvoid load() { for (int i = 0; i < 9; ++i) table.push_back(i); }\n"
-        "int main() {\n    load();\n    for (;;) accept(3, nullptr, nullptr);\n}\n");
-    CHECK(project.audit().findings.empty());
+    CHECK(
+        audit_of_file(
+            "service.cpp",
+            "#include <sys/socket.h>\n#include <vector>\nstd::vector<int> table;\nvoid load() { for (int i = 0; i < 9; ++i) table.push_back(i); }\n"
+            "int main() {\n    load();\n    for (;;) accept(3, nullptr, nullptr);\n}\n")
+            .findings.empty());
 }
 
 TEST_CASE("a function in a table runs where the table's functions are called" NEEDS_CLANG) {
     const auto findings = [](const std::string& main) {
-        Project project;
-        project.add("service.cpp",
-                    "#include <sys/socket.h>\n#include <vector>\nstd::vector<int> kept;\nvoid add(int n) { kept.push_back(n); }\n"
-                    "struct Row { const char* name; void (*run)(int); };\nconst Row rows[] = {{\"add\", add}};\nint main() {\n" +
-                        main + "}\n");
-        return project.audit().findings;
+        return audit_of_file("service.cpp",
+                             "#include <sys/socket.h>\n#include <vector>\nstd::vector<int> kept;\nvoid add(int n) { kept.push_back(n); }\n"
+                             "struct Row { const char* name; void (*run)(int); };\nconst Row rows[] = {{\"add\", add}};\nint main() {\n" +
+                                 main + "}\n")
+            .findings;
     };
     CHECK(findings("    rows[0].run(1);\n    for (;;) accept(3, nullptr, nullptr);\n").empty());
     const auto found = findings("    for (;;) rows[0].run(accept(3, nullptr, nullptr));\n");
@@ -62,13 +61,12 @@ TEST_CASE("a function in a table runs where the table's functions are called" NE
 }
 
 TEST_CASE("a thread that is started once is no request" NEEDS_CLANG) {
-    Project project;
-    project.add("service.cpp",
-                "#include <pthread.h>\n#include <sys/socket.h>\n#include <vector>\nstd::vector<int> kept;\n"
-                "void* work(void*) { kept.push_back(1); return nullptr; }\nint main() {\n    pthread_t id;\n    int failed;\n"
-                "    if ((failed = pthread_create(&id, nullptr, work, nullptr)) != 0) return 1;\n"
-                "    for (;;) accept(3, nullptr, nullptr);\n}\n");
-    CHECK(project.audit().findings.empty());
+    CHECK(audit_of_file("service.cpp",
+                        "#include <pthread.h>\n#include <sys/socket.h>\n#include <vector>\nstd::vector<int> kept;\n"
+                        "void* work(void*) { kept.push_back(1); return nullptr; }\nint main() {\n    pthread_t id;\n    int failed;\n"
+                        "    if ((failed = pthread_create(&id, nullptr, work, nullptr)) != 0) return 1;\n"
+                        "    for (;;) accept(3, nullptr, nullptr);\n}\n")
+              .findings.empty());
 }
 
 TEST_CASE("what is filled while it is empty is no finding" NEEDS_CLANG) {
@@ -90,14 +88,13 @@ TEST_CASE("what is read again with the settings, and what is kept by a descripto
 }
 
 TEST_CASE("a wrapper of realloc does not make all arrays one" NEEDS_CLANG) {
-    Project project;
-    project.add("service.c",
-                "#include <stdlib.h>\n#include <sys/socket.h>\nvoid *grow(void *p, size_t n) { return realloc(p, n); }\n"
-                "static int *first, *second;\nstatic int count, bytes;\n"
-                "static void keep(int n) {\n    first = grow(first, ++bytes);\n    first[0] = n;\n"
-                "    second = grow(second, sizeof(int) * (count + 1));\n    second[count++] = n;\n}\n"
-                "int main(void) { for (;;) keep(accept(3, 0, 0)); }\n");
-    CHECK(only(project.audit()).subject == "second");
+    CHECK(only(audit_of_file("service.c",
+                             "#include <stdlib.h>\n#include <sys/socket.h>\nvoid *grow(void *p, size_t n) { return realloc(p, n); }\n"
+                             "static int *first, *second;\nstatic int count, bytes;\n"
+                             "static void keep(int n) {\n    first = grow(first, ++bytes);\n    first[0] = n;\n"
+                             "    second = grow(second, sizeof(int) * (count + 1));\n    second[count++] = n;\n}\n"
+                             "int main(void) { for (;;) keep(accept(3, 0, 0)); }\n"))
+              .subject == "second");
 }
 
 TEST_CASE("tests and examples below a folder are left out" NEEDS_CLANG) {
@@ -118,11 +115,9 @@ TEST_CASE("members of an object that is made for each request are no finding" NE
 }
 
 TEST_CASE("without a handler or a loop that waits a global that grows is a note" NEEDS_CLANG) {
-    Project project;
-    project.add(
+    const AuditFinding finding = only(audit_of_file(
         "tool.cpp",
-        "#include <vector>\nstd::vector<int> found;\nvoid look(int n) { found.push_back(n); }\nint main(int argc, char**) { look(argc); }\n");
-    const AuditFinding finding = only(project.audit());
+        "#include <vector>\nstd::vector<int> found;\nvoid look(int n) { found.push_back(n); }\nint main(int argc, char**) { look(argc); }\n"));
     CHECK(finding.level == Level::note);
     CHECK(finding.doubts.size() == 1);
 }
@@ -308,10 +303,9 @@ TEST_CASE("objects of another module are followed by what is imported" NEEDS_PYT
 
 TEST_CASE("what a decorator does at the definition comes with no request, what it returns does" NEEDS_PYTHON) {
     const auto findings = [](const std::string& decorator) {
-        Project project;
-        project.add("app.py", "import functools\n\nkept = []\n\n\n" + decorator +
-                                  "\n\n@app.route(\"/\")\n@counted(\"x\")\ndef handle():\n    return \"\"\n");
-        return project.audit().findings;
+        return audit_of_file("app.py", "import functools\n\nkept = []\n\n\n" + decorator +
+                                           "\n\n@app.route(\"/\")\n@counted(\"x\")\ndef handle():\n    return \"\"\n")
+            .findings;
     };
     CHECK(findings(
               "def counted(name):\n    def decorate(function):\n        kept.append(name)\n        return function\n    return decorate\n")
@@ -329,20 +323,19 @@ TEST_CASE("in Python what is filled while it is empty, or with keys that another
           "    if key not in ALLOWED:\n        return\n    table[key] = 1\n",
           "    if key not in ALLOWED:\n        raise KeyError(key)\n    table[(key, True)] = 1\n", "    table[key] = table[key] + 1\n"}) {
         CAPTURE(body);
-        Project project;
-        project.add("app.py", std::string("table = {}\n\n\n@app.route(\"/<key>\")\ndef handle(key):\n") + body);
-        CHECK(project.audit().findings.empty());
+        CHECK(audit_of_file("app.py", std::string("table = {}\n\n\n@app.route(\"/<key>\")\ndef handle(key):\n") + body).findings.empty());
     }
-    Project project;
-    project.add("app.py", "table = {}\n\n\n@app.route(\"/<key>\")\ndef handle(key):\n    if key not in table:\n        table[key] = 1\n");
-    CHECK(only(project.audit()).level == Level::warning);
+    CHECK(
+        only(audit_of_file("app.py",
+                           "table = {}\n\n\n@app.route(\"/<key>\")\ndef handle(key):\n    if key not in table:\n        table[key] = 1\n"))
+            .level == Level::warning);
 }
 
 TEST_CASE("a container of a class that is not seen is a note" NEEDS_PYTHON) {
-    Project project;
-    project.add("app.py",
-                "from caches import Recent\n\nkept = Recent(100)\n\n\n@app.route(\"/<key>\")\ndef handle(key):\n    kept[key] = 1\n");
-    CHECK(only(project.audit()).level == Level::note);
+    CHECK(only(audit_of_file(
+                   "app.py",
+                   "from caches import Recent\n\nkept = Recent(100)\n\n\n@app.route(\"/<key>\")\ndef handle(key):\n    kept[key] = 1\n"))
+              .level == Level::note);
 }
 
 TEST_CASE("removals in Python: pop, del, a new value, a bounded deque, a limit" NEEDS_PYTHON) {
@@ -351,16 +344,12 @@ TEST_CASE("removals in Python: pop, del, a new value, a bounded deque, a limit" 
           "    global items\n    items.append(1)\n    items = []\n", "    if len(items) < 100:\n        items.append(1)\n",
           "    if len(items) >= 100:\n        return\n    items.append(1)\n", "    items.append(1)\n    items[:] = items[-10:]\n"}) {
         CAPTURE(body);
-        Project project;
-        project.add("app.py", std::string("items = []\n\n\n@app.route(\"/\")\ndef handle():\n") + body);
-        CHECK(project.audit().findings.empty());
+        CHECK(audit_of_file("app.py", std::string("items = []\n\n\n@app.route(\"/\")\ndef handle():\n") + body).findings.empty());
     }
 }
 
 TEST_CASE("a module with a syntax error is counted" NEEDS_PYTHON) {
-    Project project;
-    project.add("bad.py", "def f(:\n    pass\n");
-    const Audit audit = project.audit();
+    const Audit audit = audit_of_file("bad.py", "def f(:\n    pass\n");
     REQUIRE(audit.failed.size() == 1);
     CHECK(audit.failed[0].partly);
 }
@@ -374,11 +363,10 @@ TEST_CASE("what is made only while it is not set comes with no request" NEEDS_CL
 }
 
 TEST_CASE("a loop that walks over a text is no service" NEEDS_CLANG) {
-    Project project;
-    project.add("tool.cpp",
-                "#include <cstring>\n#include <unistd.h>\n#include <vector>\nstd::vector<const char*> kept;\n"
-                "void split(char* p) { while ((p = strchr(p, ' '))) { sleep(1); kept.push_back(p++); } }\n");
-    for (const AuditFinding& finding : project.audit().findings) CHECK(finding.level == Level::note);
+    const Audit audit = audit_of_file("tool.cpp",
+                                      "#include <cstring>\n#include <unistd.h>\n#include <vector>\nstd::vector<const char*> kept;\n"
+                                      "void split(char* p) { while ((p = strchr(p, ' '))) { sleep(1); kept.push_back(p++); } }\n");
+    for (const AuditFinding& finding : audit.findings) CHECK(finding.level == Level::note);
 }
 
 TEST_CASE("keys that do not come from requests are a note, keys that do are a warning" NEEDS_CLANG) {
@@ -391,10 +379,10 @@ TEST_CASE("keys that do not come from requests are a note, keys that do are a wa
 
 TEST_CASE("in Python a removal that is handed over as a callback counts" NEEDS_PYTHON) {
     const auto findings = [](const std::string& statement) {
-        Project project;
-        project.add("service.py", "tasks = set()\n@app.route('/')\ndef handle(request):\n    task = start(request)\n    tasks.add(task)\n" +
-                                      ("    " + statement + "\n"));
-        return project.audit().findings;
+        return audit_of_file("service.py",
+                             "tasks = set()\n@app.route('/')\ndef handle(request):\n    task = start(request)\n    tasks.add(task)\n" +
+                                 ("    " + statement + "\n"))
+            .findings;
     };
     CHECK(findings("task.add_done_callback(tasks.discard)").empty());
     REQUIRE(findings("task.add_done_callback(print)").size() == 1);
@@ -403,12 +391,10 @@ TEST_CASE("in Python a removal that is handed over as a callback counts" NEEDS_P
 
 TEST_CASE("in Python keys are followed to where they come from" NEEDS_PYTHON) {
     const auto audit = [](const std::string& key) {
-        Project project;
-        project.add("service.py",
-                    "import settings\npages = {}\n@app.route('/')\ndef handle(request):\n    show(request.path)\n"
-                    "def show(path):\n    key = " +
-                        key + "\n    pages[key] = 1\n");
-        return project.audit();
+        return audit_of_file("service.py",
+                             "import settings\npages = {}\n@app.route('/')\ndef handle(request):\n    show(request.path)\n"
+                             "def show(path):\n    key = " +
+                                 key + "\n    pages[key] = 1\n");
     };
     CHECK(only(audit("(path, 1)")).level == Level::warning);
     CHECK(only(audit("settings.host")).level == Level::note);
@@ -416,9 +402,8 @@ TEST_CASE("in Python keys are followed to where they come from" NEEDS_PYTHON) {
 }
 
 TEST_CASE("in Python a descriptor that is returned in a tuple has another owner" NEEDS_PYTHON) {
-    Project project;
-    project.add("service.py", "import os\n@app.route('/')\ndef handle(request):\n    fd = os.open('x', 0)\n    return fd, 'x'\n");
-    CHECK(project.audit().findings.empty());
+    CHECK(audit_of_file("service.py", "import os\n@app.route('/')\ndef handle(request):\n    fd = os.open('x', 0)\n    return fd, 'x'\n")
+              .findings.empty());
 }
 
 TEST_CASE("sources of a unity build are read as they are compiled" NEEDS_CLANG) {

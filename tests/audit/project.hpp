@@ -45,10 +45,15 @@ inline std::string service(const std::string& members, const std::string& statem
            "\n}\nint main() {\n    char text[100];\n    for (;;)\n        if (recv(3, text, 99, 0) > 0) on_request(text);\n}\n";
 }
 
-inline Audit audit_of(const std::string& members, const std::string& statement) {
+// An audit of a project of one file.
+inline Audit audit_of_file(const std::string& name, const std::string& text) {
     Project project;
-    project.add("service.cpp", service(members, statement));
+    project.add(name, text);
     return project.audit();
+}
+
+inline Audit audit_of(const std::string& members, const std::string& statement) {
+    return audit_of_file("service.cpp", service(members, statement));
 }
 
 inline const AuditFinding& only(const Audit& audit) {

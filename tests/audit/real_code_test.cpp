@@ -48,9 +48,8 @@ TEST_CASE("fetched code is left out, however its folder is written" NEEDS_CLANG)
 
 TEST_CASE("growth of what code with errors names is a note, errors elsewhere do not matter" NEEDS_CLANG) {
     const auto audit = [](const std::string& other) {
-        Project project;
-        project.add("service.cpp", service("std::vector<std::string> kept;\nvoid other() {\n" + other + "\n}\n", "kept.push_back(text);"));
-        const Audit found = project.audit();
+        const Audit found = audit_of_file(
+            "service.cpp", service("std::vector<std::string> kept;\nvoid other() {\n" + other + "\n}\n", "kept.push_back(text);"));
         CHECK(found.failed.size() == 1);
         REQUIRE(found.findings.size() == 1);
         return found.findings[0];
@@ -62,14 +61,13 @@ TEST_CASE("growth of what code with errors names is a note, errors elsewhere do 
 }
 
 TEST_CASE("a unit is read with stand-ins for headers that are missing" NEEDS_CLANG) {
-    Project project;
-    project.add("service.c",
-                "#include <missing/library.h>\n#include <stdlib.h>\n#include <sys/socket.h>\n"
-                "struct node { struct node *next; json_t *value; struct library_key key; };\nstatic struct node *kept;\n"
-                "static void keep(json_t *value) {\n    struct node *e = malloc(sizeof *e);\n    e->value = value;\n"
-                "    library_fill(&e->key, LIBRARY_FLAGS, LIBRARY_VERSION);\n    e->key.owner = 0;\n    e->next = kept;\n    kept = e;\n}\n"
-                "int main(void) {\n    for (;;) keep(library_parse(accept(3, 0, 0)));\n}\n");
-    const Audit audit = project.audit();
+    const Audit audit = audit_of_file(
+        "service.c",
+        "#include <missing/library.h>\n#include <stdlib.h>\n#include <sys/socket.h>\n"
+        "struct node { struct node *next; json_t *value; struct library_key key; };\nstatic struct node *kept;\n"
+        "static void keep(json_t *value) {\n    struct node *e = malloc(sizeof *e);\n    e->value = value;\n"
+        "    library_fill(&e->key, LIBRARY_FLAGS, LIBRARY_VERSION);\n    e->key.owner = 0;\n    e->next = kept;\n    kept = e;\n}\n"
+        "int main(void) {\n    for (;;) keep(library_parse(accept(3, 0, 0)));\n}\n");
     REQUIRE(audit.failed.size() == 1);
     CHECK(audit.failed[0].guessed);
     CHECK(audit.failed[0].reasons == std::vector<std::string>{"not found, so what it declares was guessed: missing/library.h"});
@@ -79,11 +77,10 @@ TEST_CASE("a unit is read with stand-ins for headers that are missing" NEEDS_CLA
 }
 
 TEST_CASE("in C++ a unit with a missing header is read, too" NEEDS_CLANG) {
-    Project project;
-    project.add("service.cpp", service("#include <missing.h>\nstd::vector<Item*> kept; std::map<int, library_key> keys;",
-                                       "Item* item = library_make(text.c_str(), LIBRARY_FLAGS);\nif (library_check(item) < 0) return;\n"
-                                       "kept.push_back(item);"));
-    const Audit audit = project.audit();
+    const Audit audit = audit_of_file(
+        "service.cpp", service("#include <missing.h>\nstd::vector<Item*> kept; std::map<int, library_key> keys;",
+                               "Item* item = library_make(text.c_str(), LIBRARY_FLAGS);\nif (library_check(item) < 0) return;\n"
+                               "kept.push_back(item);"));
     REQUIRE(audit.failed.size() == 1);
     CHECK(audit.failed[0].guessed);
     REQUIRE(audit.findings.size() == 1);
@@ -128,15 +125,14 @@ TEST_CASE("objects of a singleton's template last as long as the process" NEEDS_
 
 TEST_CASE("a callback that a macro stores runs" NEEDS_CLANG) {
     const auto audit = [](const std::string& stored) {
-        Project project;
-        project.add("service.c",
-                    "#include <stdlib.h>\n#include <sys/socket.h>\nstruct node { struct node *next; };\nstatic struct node *kept;\n"
-                    "struct timer { void (*run)(int); } timer;\n#define ON_TIMER(t, f) do { (t)->run = (f); } while (0)\n"
-                    "static void drop(int n) { while (kept) { struct node *old = kept; kept = old->next; free(old); } (void)n; }\n"
-                    "static void keep(int n) { struct node *e = malloc(sizeof *e); e->next = kept; kept = e; (void)n; }\n"
-                    "int main(void) {\n    " +
-                        stored + "\n    for (;;) { keep(accept(3, 0, 0)); if (timer.run) timer.run(1); }\n}\n");
-        return project.audit();
+        return audit_of_file(
+            "service.c",
+            "#include <stdlib.h>\n#include <sys/socket.h>\nstruct node { struct node *next; };\nstatic struct node *kept;\n"
+            "struct timer { void (*run)(int); } timer;\n#define ON_TIMER(t, f) do { (t)->run = (f); } while (0)\n"
+            "static void drop(int n) { while (kept) { struct node *old = kept; kept = old->next; free(old); } (void)n; }\n"
+            "static void keep(int n) { struct node *e = malloc(sizeof *e); e->next = kept; kept = e; (void)n; }\n"
+            "int main(void) {\n    " +
+                stored + "\n    for (;;) { keep(accept(3, 0, 0)); if (timer.run) timer.run(1); }\n}\n");
     };
     CHECK(audit("ON_TIMER(&timer, drop);").findings.empty());
     CHECK(only(audit("")).level == Level::warning);
@@ -154,15 +150,13 @@ TEST_CASE("a descriptor that goes to the caller through a reference is the calle
 
 TEST_CASE("a descriptor whose address is kept may be closed through it" NEEDS_CLANG) {
     const auto audit = [](const std::string& keep) {
-        Project project;
-        project.add(
+        return audit_of_file(
             "service.c",
             "#include <fcntl.h>\n#include <stdio.h>\n#include <sys/socket.h>\n#include <unistd.h>\nvoid (*cleanup)(void *);\nvoid *argument;\n"
             "#define ON_EXIT(f, a) do { cleanup = (f); argument = (a); } while (0)\n"
             "static void close_it(void *fd) { close(*(int *)fd); }\n"
             "static int open_one(void) {\n    int fd = open(\"x\", 0);\n    " +
                 keep + "\n    return 0;\n}\nint main(void) {\n    for (;;) { accept(3, 0, 0); open_one(); }\n}\n");
-        return project.audit();
     };
     CHECK(audit("ON_EXIT(close_it, (void *)&fd);").findings.empty());
     CHECK(audit("FILE *file = fdopen(fd, \"w\"); if (file) fclose(file);").findings.empty());
@@ -179,11 +173,9 @@ TEST_CASE("a descriptor that is given to a callback is the callback's" NEEDS_CLA
 
 TEST_CASE("in Python fields of a dataclass are of each object, other attributes of a class are shared" NEEDS_PYTHON) {
     const auto audit = [](const std::string& value) {
-        Project project;
-        project.add("app.py", "import dataclasses\n@dataclasses.dataclass\nclass Reply:\n    parts: list = " + value +
-                                  "\n    def add_part(self, part):\n        self.parts.append(part)\n"
-                                  "@app.route('/')\ndef handle(request):\n    Reply().add_part(request.path)\n");
-        return project.audit();
+        return audit_of_file("app.py", "import dataclasses\n@dataclasses.dataclass\nclass Reply:\n    parts: list = " + value +
+                                           "\n    def add_part(self, part):\n        self.parts.append(part)\n"
+                                           "@app.route('/')\ndef handle(request):\n    Reply().add_part(request.path)\n");
     };
     CHECK(audit("dataclasses.field(default_factory=list)").open(Level::warning) == 0);
     CHECK(audit("[]").open(Level::warning) == 1);
@@ -191,10 +183,9 @@ TEST_CASE("in Python fields of a dataclass are of each object, other attributes 
 
 TEST_CASE("in Python a local variable that a loop sets anew is no finding" NEEDS_PYTHON) {
     const auto audit = [](const std::string& before, const std::string& within) {
-        Project project;
-        project.add("app.py", "import socket\ndef main():\n    s = socket.socket()\n" + before +
-                                  "    while True:\n        data = s.recv(9)\n" + within + "if __name__ == '__main__':\n    main()\n");
-        return project.audit();
+        return audit_of_file("app.py", "import socket\ndef main():\n    s = socket.socket()\n" + before +
+                                           "    while True:\n        data = s.recv(9)\n" + within +
+                                           "if __name__ == '__main__':\n    main()\n");
     };
     CHECK(audit("", "        row = list(data)\n        row.append(data)\n").findings.empty());
     CHECK(audit("    rows = []\n", "        rows.append(data)\n        if b'x' in data:\n            rows = []\n").findings.empty());
@@ -203,12 +194,11 @@ TEST_CASE("in Python a local variable that a loop sets anew is no finding" NEEDS
 
 TEST_CASE("in Python the only place that sets an attribute is its start, unless requests reach it" NEEDS_PYTHON) {
     const auto audit = [](const std::string& more) {
-        Project project;
-        project.add("app.py",
-                    "class State:\n    def start(self):\n        self.seen = {}\n    def save_one(self, key):\n        self.seen[key] = 1\n"
-                    "state = State()\n@app.route('/')\ndef handle(request):\n    state.save_one(request.path)\n" +
-                        more);
-        return project.audit();
+        return audit_of_file(
+            "app.py",
+            "class State:\n    def start(self):\n        self.seen = {}\n    def save_one(self, key):\n        self.seen[key] = 1\n"
+            "state = State()\n@app.route('/')\ndef handle(request):\n    state.save_one(request.path)\n" +
+                more);
     };
     CHECK(only(audit("")).level == Level::warning);
     CHECK(audit("    state.start()\n").findings.empty());
@@ -216,12 +206,11 @@ TEST_CASE("in Python the only place that sets an attribute is its start, unless 
 
 TEST_CASE("in Python what a framework sets on a handler comes with the request" NEEDS_PYTHON) {
     const auto audit = [](const std::string& key) {
-        Project project;
-        project.add("app.py",
-                    "from http.server import BaseHTTPRequestHandler\nhits = {}\nclass Api(BaseHTTPRequestHandler):\n    zone = 'a'\n"
-                    "    def do_GET(self):\n        key = " +
-                        key + "\n        hits[key] = 1\n");
-        return project.audit();
+        return audit_of_file(
+            "app.py",
+            "from http.server import BaseHTTPRequestHandler\nhits = {}\nclass Api(BaseHTTPRequestHandler):\n    zone = 'a'\n"
+            "    def do_GET(self):\n        key = " +
+                key + "\n        hits[key] = 1\n");
     };
     CHECK(only(audit("self.client_address[0]")).level == Level::warning);
     CHECK(only(audit("self.zone")).level == Level::note);
@@ -243,12 +232,10 @@ TEST_CASE("in Python a class is followed through the package that imports it" NE
 
 TEST_CASE("in Python what a thread's function captures lasts with it" NEEDS_PYTHON) {
     const auto audit = [](const std::string& start) {
-        Project project;
-        project.add("app.py",
-                    "import socket, threading\ndef start_worker():\n    last = {}\n    def work():\n        s = socket.socket()\n"
-                    "        while True:\n            key = s.recv(9)\n            last[key] = 1\n" +
-                        start);
-        return project.audit();
+        return audit_of_file("app.py",
+                             "import socket, threading\ndef start_worker():\n    last = {}\n    def work():\n        s = socket.socket()\n"
+                             "        while True:\n            key = s.recv(9)\n            last[key] = 1\n" +
+                                 start);
     };
     CHECK(only(audit("    threading.Thread(target=work).start()\nstart_worker()\n")).level == Level::warning);
     const Audit many = audit("    threading.Thread(target=work).start()\n@app.route('/')\ndef handle(request):\n    start_worker()\n");

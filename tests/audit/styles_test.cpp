@@ -11,18 +11,14 @@ using Level = AuditFinding::Level;
 
 namespace {
 
-std::vector<std::string> warnings_of(const Project& project) {
+std::vector<std::string> warnings_of(const Audit& audit) {
     std::vector<std::string> subjects;
-    for (const AuditFinding& finding : project.audit().findings)
+    for (const AuditFinding& finding : audit.findings)
         if (finding.level == Level::warning) subjects.push_back(finding.subject);
     return subjects;
 }
 
-std::vector<std::string> warnings_in(const std::string& file, const std::string& text) {
-    Project project;
-    project.add(file, text);
-    return warnings_of(project);
-}
+std::vector<std::string> warnings_in(const std::string& file, const std::string& text) { return warnings_of(audit_of_file(file, text)); }
 
 using Subjects = std::vector<std::string>;
 
@@ -34,13 +30,13 @@ std::string c_service(const std::string& code, const std::string& call) {
 
 }  // namespace
 
-TEST_CASE("a text that is made of a buffer is no key of few values" NEEDS_CLANG) {
-    Project project;
-    project.add(
-        "service.cpp",
-        "#include <map>\n#include <string>\n#include <sys/socket.h>\nstd::map<std::string, int> kept;\n"
-        "int main() {\n    char text[100];\n    for (;;)\n        if (recv(3, text, 99, 0) > 0) kept.emplace(std::string(text), 1);\n}\n");
-    CHECK(warnings_of(project) == Subjects{"kept"});
+TEST_CASE("a string made from a char buffer is not a key with few values" NEEDS_CLANG) {
+    CHECK(
+        warnings_in(
+            "service.cpp",
+            "#include <map>\n#include <string>\n#include <sys/socket.h>\nstd::map<std::string, int> kept;\n"
+            "int main() {\n    char text[100];\n    for (;;)\n        if (recv(3, text, 99, 0) > 0) kept.emplace(std::string(text), 1);\n}\n") ==
+        Subjects{"kept"});
 }
 
 TEST_CASE("a loop that an atomic flag ends is a service's" NEEDS_CLANG) {
@@ -69,7 +65,7 @@ TEST_CASE("in a template methods of its parameters are known by their names, and
             "    int last = 0;\n    std::vector<std::pair<int, std::function<void(A)>>> slots;\n};\nSignal<int> bus;\n"
             "struct Client { Client() { id = bus.connect([](int) {}); }\n    ~Client() { " +
                 then + " }\n    int id; };\nint main() { for (;;) { Client c; if (recv(3, nullptr, 0, 0) < 0) c.id = 0; } }\n");
-        return warnings_of(project);
+        return warnings_of(project.audit());
     };
     CHECK(slots("") == Subjects{"Signal::slots"});
     CHECK(slots("bus.disconnect(id);").empty());
@@ -119,17 +115,15 @@ TEST_CASE("the lists of sys/queue.h are named by their head" NEEDS_CLANG) {
 
 TEST_CASE("tables of uthash are known by its macros" NEEDS_CLANG) {
     const auto found = [](const std::string& then) {
-        Project project;
         // As the macros of uthash do: the links have no type, and the handle comes from a header of the system.
-        project.add("service.c",
-                    c_service("struct peer { char name[64]; struct peer *next; };\nstatic struct peer *peers;\n"
-                              "#define HASH_ADD_STR(head, field, add) do { void **at = (void **)&(head); *at = (add); } while (0)\n"
-                              "#define HASH_DEL(head, gone) do { void **at = (void **)&(head); *at = (gone)->next; } while (0)\n"
-                              "static void on_text(const char *text) {\n    struct peer *p = calloc(1, sizeof *p);\n"
-                              "    strcpy(p->name, text);\n    HASH_ADD_STR(peers, name, p);\n" +
-                                  then + "}\n",
-                              "on_text(text);"));
-        return warnings_of(project);
+        return warnings_in("service.c",
+                           c_service("struct peer { char name[64]; struct peer *next; };\nstatic struct peer *peers;\n"
+                                     "#define HASH_ADD_STR(head, field, add) do { void **at = (void **)&(head); *at = (add); } while (0)\n"
+                                     "#define HASH_DEL(head, gone) do { void **at = (void **)&(head); *at = (gone)->next; } while (0)\n"
+                                     "static void on_text(const char *text) {\n    struct peer *p = calloc(1, sizeof *p);\n"
+                                     "    strcpy(p->name, text);\n    HASH_ADD_STR(peers, name, p);\n" +
+                                         then + "}\n",
+                                     "on_text(text);"));
     };
     CHECK(found("") == Subjects{"peers"});
     CHECK(found("HASH_DEL(peers, p);").empty());
@@ -147,14 +141,12 @@ TEST_CASE("nodes end with the object that they are a part of" NEEDS_CLANG) {
 }
 
 TEST_CASE("types of a missing header that are pointers or numbers are taken for such" NEEDS_CLANG) {
-    Project project;
-    project.add(
+    const Audit audit = audit_of_file(
         "service.c",
         "#include <missing/glib.h>\n#include <sys/socket.h>\ntypedef struct { int n; } App;\nstatic GList *kept;\n"
         "static gboolean on_text(gpointer data, gssize n) {\n    App *app = data;\n    if (n <= 0 || n > 1 + app->n) return FALSE;\n"
         "    kept = g_list_prepend(kept, g_strdup(\"x\"));\n    return TRUE;\n}\n"
         "int main(void) {\n    App app = {1};\n    for (;;) on_text(&app, recv(3, 0, 0, 0));\n}\n");
-    const Audit audit = project.audit();
     REQUIRE(audit.failed.size() == 1);
     CHECK(audit.failed[0].guessed);
     REQUIRE(audit.findings.size() == 1);
@@ -240,7 +232,7 @@ TEST_CASE("in Python a class that counts its objects keeps them" NEEDS_PYTHON) {
     CHECK(found("weakref.WeakSet()").empty());
 }
 
-TEST_CASE("in Python an attribute of a library's object is no method of this code" NEEDS_PYTHON) {
+TEST_CASE("in Python an attribute of a library's object is not taken for a method of the same name" NEEDS_PYTHON) {
     CHECK(
         warnings_in(
             "app.py",
@@ -271,7 +263,7 @@ TEST_CASE("in Python a class that sets an attribute of its base sets the same on
             "app.py",
             "from base import Server\n\n\nclass Worker(Server):\n    def beat(self):\n        " + then +
                 "\n\n\nworker = Worker()\n\n\n@app.post('/')\ndef handle(request):\n    worker.count_one(request.path)\n    worker.beat()\n");
-        return warnings_of(project);
+        return warnings_of(project.audit());
     };
     CHECK(found("pass") == Subjects{"Server.totals"});
     CHECK(found("self.totals = {}").empty());

@@ -58,6 +58,7 @@ class BodyReader {
     void note_copy_behind(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments);
     void note_free(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
+    Argument argument_of(CXCursor expression);
     void note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments);
     void note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
     void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
@@ -75,7 +76,7 @@ class BodyReader {
     void walk_compound(CXCursor expression);
     void walk_unary(CXCursor expression);
     void note_macro(CXCursor statement);
-    std::optional<CXCursor> find_named(CXCursor statement, std::string_view argument, int depth = 0);
+    std::optional<CXCursor> find_named(CXCursor statement, std::string_view name, int depth = 0);
     void note_link(CXCursor whole, CXCursor left, CXCursor right);
     void note_store_at(CXCursor whole, CXCursor left);
     void note_store_behind(CXCursor whole, CXCursor base, CXCursor index, const std::string& word);

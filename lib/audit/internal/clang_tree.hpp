@@ -60,10 +60,10 @@ class ClangTree {
     std::string source(CXCursor cursor) const;
 
     const TypeFacts& type_facts(CXType type);
-    bool is_unnamed(CXCursor record) const;  // a structure without a name
-    // Of a function that C calls without a declaration: whose it is is not known.
-    bool is_implicit(CXCursor function) const {
-        return kind(function) == CXCursor_FunctionDecl && source(function).find('(') == std::string::npos;
+    bool is_unnamed(CXCursor record) const;     // a structure without a name
+    bool is_implicit(CXCursor function) const;  // that C calls without a declaration: it may be a library's
+    CXCursor declaration_of_type(CXCursor cursor) const {
+        return clang.getTypeDeclaration(clang.getCanonicalType(clang.getCursorType(cursor)));
     }
     // The name of the macro that a statement comes from, "" where it stands in the source; and what it was given.
     std::string macro_of(CXCursor statement, std::vector<std::string>& arguments) const;

@@ -86,9 +86,12 @@ struct Flow {
 // What is different in each request: data that was received, a new object, a random number, the time.
 inline constexpr const char* kInput = "#input";
 
+// How many arguments are followed into "*args", and from a function into the wrapper that a decorator puts around it.
+inline constexpr std::uint32_t kMaxFollowedArguments = 8;
+
 // Before the name of a method whose object has no known class: in a template of C++. ("py:*." in Python.)
 inline constexpr const char* kUnknownClass = "cpp:*.";
-// Before a class: its objects themselves. They are different in each request where requests make them.
+// Before a class: its objects themselves. Where requests make them, they are different in each request.
 inline constexpr const char* kObjectOf = "#object:";
 
 struct Alias {  // `alias` stands for (elements of) `of`
@@ -132,7 +135,7 @@ struct Call {
         decorated,            // `from` is wrapped by what the callee returns
         decorated_by_result,  // @callee(...): by what the result of the callee returns
         indirect,             // through a pointer to a function of the type `through`
-        withdrawn,            // what was registered is not any more: removeObserver(callee)
+        withdrawn,            // ends a registration: removeObserver(callee)
     };
     Kind kind = Kind::call;
     Name from = kNoName, to = kNoName;

@@ -79,7 +79,7 @@ class Program {
     // Whether a value is different in each request, as far as is seen: it is computed from a handler's parameters, from received
     // data, from new objects.
     bool is_request_value(Name value) const { return request_values_.contains(value); }
-    // Through how many assignments, arguments and results it comes from there, at least; nothing where it is no such value.
+    // The fewest assignments, arguments and results between such a source and the value; nothing where it has no such source.
     std::optional<int> steps_from_request(Name value) const;
     std::string place_text(Place place) const;
 
@@ -101,7 +101,7 @@ class Program {
     void hold_registered();
     std::uint32_t service_loop(std::uint32_t loop) const;  // the innermost one that waits, this one included; 0 where there is none
     bool in_service_loop(std::uint32_t loop) const { return service_loop(loop) != 0; }
-    bool is_serving(Name function) const;  // main, or what does not come back while the service works
+    bool is_serving(Name function) const;  // main, or what does not return while the service runs
     void mark_lasting(Name type, const std::string& why);
     void hold(Name type, const std::string& why);
     void find_request_values();

@@ -30,11 +30,11 @@ class ReleasePaths {
     }
     void opened(Handle handle) { note(Event::Kind::opened, {handle.variable, 0}, handle.at, {}).handle = handle; }
     void closed(Name variable, Place at) { note(Event::Kind::closed, {variable, 0}, at, {}); }
-    // What "finally" releases is released on every path that leaves its "try": final_ends() takes the events since
-    // final_begins() for what it does, final_left() stands at the end of the statement.
-    void final_begins() { final_ = events_.size(); }
-    void final_ends();
-    void final_left() { released_.pop_back(); }
+    // "finally" runs on every path that leaves its "try", so it is read first: between final_begins() and final_ends(), which
+    // takes the former's result. Its events follow those of the "try" at final_left(), the end of the statement.
+    std::size_t final_begins() const { return events_.size(); }
+    void final_ends(std::size_t begin);
+    void final_left();
     void handed_on(Name variable, Place at) { note(Event::Kind::handed_on, {variable, 0}, at, {}); }
 
     void ended(Place at) { note(Event::Kind::ended, {}, at, {}); }  // the process: what is open is closed with it
@@ -54,13 +54,17 @@ class ReleasePaths {
         std::set<Name> released;    // of an exit: by the "finally" around
         Handle handle;
     };
+    struct Final {
+        std::vector<Event> events;
+        std::set<Name> released;
+    };
     Event& note(Event::Kind kind, const Access& on, Place at, std::set<Name> names);
     static bool within(const Event& inner, const Event& outer);  // outer's block holds inner
 
     std::vector<Event> events_;
     std::vector<int> path_;
-    std::vector<std::set<Name>> conditions_, released_;
-    std::size_t final_ = 0;
+    std::vector<std::set<Name>> conditions_;
+    std::vector<Final> finals_;  // around
     int blocks_ = 0;
 };
 

@@ -24,8 +24,8 @@ bool is_root(const Program& program, const Variable& variable, Name node) {
            !program.lifetime(variable).empty();
 }
 
-// Classes that are a part of other ones, with those.
-std::map<Name, std::set<Name>> embedding_classes(const Program& program) {
+// For each class, the classes of the objects that are a part of its own.
+std::map<Name, std::set<Name>> parts_of_classes(const Program& program) {
     std::map<Name, std::set<Name>> parts;
     for (const Variable& variable : program.facts().variables)
         if (variable.storage == Storage::field && !variable.indirect)
@@ -33,8 +33,8 @@ std::map<Name, std::set<Name>> embedding_classes(const Program& program) {
     return parts;
 }
 
-// The variable that is the list's head: "TAILQ_HEAD(, conn) conns" has its links in a class of its own. Where several are, and
-// where the root is no part of such a class, the root itself.
+// The variable to report as the list's head. In "TAILQ_HEAD(, conn) conns" the root is a member of the head's structure: the
+// variable of that type is reported, or the root itself where there is none, or more than one.
 const Variable& shown_root(const Program& program, const Variable& root) {
     const Variable* only = nullptr;
     if (root.storage != Storage::field) return root;
@@ -50,12 +50,12 @@ const Variable& shown_root(const Program& program, const Variable& root) {
 std::map<Name, Nodes> collect(const Program& program) {
     using Kind = Operation::Kind;
     std::map<Name, Nodes> found;
-    const auto parts = embedding_classes(program);
+    const auto parts = parts_of_classes(program);
     for (const Operation& operation : program.facts().operations) {
         if (operation.node == kNoName) continue;
         const bool link = operation.kind == Kind::link, unlink = operation.kind == Kind::unlink;
         if (!link && !unlink && operation.kind != Kind::free) continue;
-        // With an object the nodes end that are a part of it.
+        // Freeing an object frees the nodes that are a part of it.
         if (operation.kind == Kind::free)
             for (const Name part : found_or_empty(parts, operation.node)) found[part].removals.push_back(&operation);
         Nodes& nodes = found[operation.node];
