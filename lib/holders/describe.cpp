@@ -121,8 +121,6 @@ class Description {
             for (const debuginfo::Variable& local : locals_)
                 if (next.path == local.name || next.path.starts_with(local.name + ".")) set_declaration(next, local);
             const bool several = share.elements > 1 && (share.kind != FormMember::Kind::pointer || share.linked);
-            if (share.kind == FormMember::Kind::container || share.kind == FormMember::Kind::text || several)
-                next.elements = share.elements;
             const auto main = several && share.kind != FormMember::Kind::text ? main_element(heap_, share) : std::nullopt;
             if (main) {
                 next.elements.reset();
@@ -131,6 +129,8 @@ class Description {
                 descend(next, main->group, share.domain, steps - 1);
                 continue;
             }
+            if (share.kind == FormMember::Kind::container || share.kind == FormMember::Kind::text || several)
+                next.elements = share.elements;
             if (several || share.kind == FormMember::Kind::text || share.groups.empty()) {
                 if (share.kind == FormMember::Kind::words && share.type == 0) next.type.clear();
                 add_parts(next, share, "", kPartsDeep);

@@ -202,6 +202,7 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
         pending.clear();
     }
     begins.push_back(reached.size());
+    const auto owned_by = [&](std::uint32_t root) { return std::span(reached).subspan(begins[root], begins[root + 1] - begins[root]); };
     std::vector<std::pair<std::uint32_t, BlockId>> left;  // what belongs to an owner that has not been reached yet
     const auto take_reachable = [&](std::uint32_t root) {
         const auto follow = [&](BlockId block) {
@@ -212,8 +213,8 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
                 take(block, root);
         };
         for (const RootWord& word : roots.roots[root].words) follow(word.block);
-        for (std::size_t i = begins[root]; i < begins[root + 1]; ++i)
-            for (const BlockId target : targets(reached[i])) follow(target);
+        for (const BlockId block : owned_by(root))
+            for (const BlockId target : targets(block)) follow(target);
         while (!pending.empty()) {
             const BlockId block = pending.back();
             pending.pop_back();
@@ -222,7 +223,6 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
     };
     for (std::uint32_t first = 0, behind = 0; first < roots.roots.size(); first = behind) {
         while (behind < roots.roots.size() && roots.phases[behind] == roots.phases[first]) ++behind;
-        const auto owned_by = [&](std::uint32_t root) { return std::span(reached).subspan(begins[root], begins[root + 1] - begins[root]); };
         for (const std::uint32_t root : nearest_first(first, behind, roots, ownership, owned_by)) take_reachable(root);
     }
     for (const auto& [root, first] : left) {
@@ -241,21 +241,19 @@ void Graph::retain(const BlockIndex& index, const Roots& roots, const Kept& kept
     retained_.resize(owner_.size());
     for (BlockId block = 0; block < owner_.size(); ++block) retained_[block] = index[block].size;
     is_shared_.assign(owner_.size(), false);
-    std::vector<bool> entered(owner_.size(), false);  // by block: ways from several roots meet there
     for (std::size_t place = 1; place < found.order.size(); ++place) {
         const std::uint32_t node = found.order[place], dominator = found.order[found.parents[place]];
         if (!kept.is_block(node)) continue;
-        entered[node] = dominator == kept.start();
-        is_shared_[node] = entered[node] || (kept.is_block(dominator) && is_shared_[dominator]);
+        is_shared_[node] = dominator == kept.start() || (kept.is_block(dominator) && is_shared_[dominator]);
         if (kept.is_block(dominator)) dominators_[node] = dominator;
     }
     for (std::size_t place = found.order.size(); place-- > 1;)
         if (const std::uint32_t node = found.order[place]; kept.is_block(node) && dominators_[node] != kNoBlock)
             retained_[dominators_[node]] += retained_[node];
-    find_shared(index, roots, kept, entered);
+    find_shared(index, roots, kept);
 }
 
-void Graph::find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept, const std::vector<bool>& entered) {
+void Graph::find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept) {
     const std::size_t count = roots.roots.size();
     owned_bytes_.assign(count, 0);
     owned_blocks_.assign(count, 0);
@@ -272,14 +270,15 @@ void Graph::find_shared(const BlockIndex& index, const Roots& roots, const Kept&
         ++owned_blocks_[owner];
         if (is_shared_[block]) shared_[owner].bytes += size;
     }
-    // Who leads to the largest part of it from elsewhere.
+    // The other root that leads to the largest part of it. Paths from several roots meet at a shared block that no block dominates.
+    const auto is_meeting = [&](BlockId block) { return is_shared_[block] && dominators_[block] == kNoBlock; };
     std::vector<Bytes> most(count, 0);
     for (std::uint32_t node = 0; node < kept.start(); ++node) {
         if (kept.is_block(node) && owner_[node] == kNoRoot) continue;
         const std::uint32_t from = kept.root_of(node), edges = kept.count(node);
         for (std::uint32_t i = 0; i < edges; ++i) {
             const std::uint32_t target = kept.at(node, i);
-            if (target == kNoNode || !entered[target] || owner_[target] == from || retained_[target] <= most[owner_[target]]) continue;
+            if (target == kNoNode || !is_meeting(target) || owner_[target] == from || retained_[target] <= most[owner_[target]]) continue;
             most[owner_[target]] = retained_[target];
             shared_[owner_[target]].with = from;
         }

@@ -112,6 +112,34 @@ void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderRepo
             fmt::format("mappings of {} in all are too large to copy", format_bytes(static_cast<double>(image.left_out))));
 }
 
+// Whether a path goes on from another one, or is it.
+bool goes_on_from(std::string_view path, std::string_view start) {
+    return !start.empty() && path.starts_with(start) &&
+           (path.size() == start.size() || std::string_view(".[-+").find(path[start.size()]) != std::string_view::npos);
+}
+
+// By what makes them the same in two reports.
+using HoldersByKey = std::map<std::tuple<Holder::Root, std::string, std::string, std::string, std::string>, const Holder*>;
+
+HoldersByKey::key_type key_of(const Holder& holder) { return {holder.root, holder.path, holder.type, holder.function, holder.thread}; }
+
+// The bytes of holders further down the path than this one, or of one on the way to it; takes them out. Nothing if there are none.
+std::optional<Bytes> take_on_the_way(const Holder& holder, HoldersByKey& holders) {
+    std::optional<Bytes> sum;
+    const auto take_if = [&](const auto& is_it) {
+        std::erase_if(holders, [&](const auto& each) {
+            const Holder& other = *each.second;
+            const bool same = other.root == holder.root && other.function == holder.function && other.thread == holder.thread;
+            if (!same || !is_it(other)) return false;
+            sum = sum.value_or(0) + other.bytes;
+            return true;
+        });
+    };
+    take_if([&](const Holder& other) { return goes_on_from(other.path, holder.path); });
+    if (!sum) take_if([&](const Holder& other) { return goes_on_from(holder.path, other.path); });
+    return sum;
+}
+
 }  // namespace
 
 Snapshot::Snapshot(int pid, const std::stop_token& stop, const SystemRoots& roots)
@@ -183,45 +211,16 @@ HolderReport find_holders(const std::string& core, const HolderOptions& options,
     return report;
 }
 
-// Whether a path goes on from another one, or is it.
-static bool goes_on_from(std::string_view path, std::string_view start) {
-    return !start.empty() && path.starts_with(start) &&
-           (path.size() == start.size() || std::string_view(".[-+").find(path[start.size()]) != std::string_view::npos);
-}
-
-// The bytes of holders further down the path than this one, or of one on the way to it; takes them out. Nothing if there are none.
-template <class Holders>
-static std::optional<Bytes> take_on_the_way(const Holder& holder, Holders& holders) {
-    std::optional<Bytes> sum;
-    const auto take_if = [&](const auto& is_it) {
-        for (auto each = holders.begin(); each != holders.end();) {
-            const Holder& other = *each->second;
-            const bool same = other.root == holder.root && other.function == holder.function && other.thread == holder.thread;
-            if (!same || !is_it(other)) {
-                ++each;
-                continue;
-            }
-            sum = sum.value_or(0) + other.bytes;
-            each = holders.erase(each);
-        }
-    };
-    take_if([&](const Holder& other) { return goes_on_from(other.path, holder.path); });
-    if (!sum) take_if([&](const Holder& other) { return goes_on_from(holder.path, other.path); });
-    return sum;
-}
-
 HolderReport growth_between(const HolderReport& before, HolderReport after, Nanoseconds since) {
-    using Key = std::tuple<Holder::Root, std::string, std::string, std::string, std::string>;
-    const auto key = [](const Holder& holder) { return Key{holder.root, holder.path, holder.type, holder.function, holder.thread}; };
-    std::map<Key, const Holder*> known;
-    for (const Holder& holder : before.holders) known.try_emplace(key(holder), &holder);
-    std::map<Key, const Holder*> others = known;  // those that are not in after
-    for (const Holder& holder : after.holders) others.erase(key(holder));
+    HoldersByKey known;
+    for (const Holder& holder : before.holders) known.try_emplace(key_of(holder), &holder);
+    HoldersByKey others = known;  // those that are not in after
+    for (const Holder& holder : after.holders) others.erase(key_of(holder));
     const auto difference = [](std::uint64_t now, std::uint64_t then) {
         return static_cast<std::int64_t>(now) - static_cast<std::int64_t>(then);
     };
     for (Holder& holder : after.holders) {
-        const auto found = known.find(key(holder));
+        const auto found = known.find(key_of(holder));
         const Holder* const then = found == known.end() ? nullptr : found->second;
         const std::optional<Bytes> on_the_way = then == nullptr ? take_on_the_way(holder, others) : std::nullopt;
         holder.growth_bytes = difference(holder.bytes, then == nullptr ? on_the_way.value_or(0) : then->bytes);

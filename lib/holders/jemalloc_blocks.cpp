@@ -104,42 +104,41 @@ class JemallocWalk {
         return gigabyte << kLeafBits | place_in_leaf / 8 << kPageBits;
     }
 
-    const MemoryImage::Region* region_of_leaf(std::uint64_t leaf) const {
+    // Calls visit(place in the leaf, entry) for each entry that is not empty, until that returns false. None if there is no room for a leaf.
+    template <class Visit>
+    void for_each_entry(std::uint64_t leaf, const Visit& visit) const {
         const auto* const region = image_.region_at(leaf);
-        return region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf ? nullptr : region;
+        if (region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf) return;
+        for (const auto& run : region->runs) {
+            const std::uint64_t end = std::min(run.end, leaf + kTable);
+            for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end; at += 8)
+                if (const std::uint64_t entry = word(at); !is_empty(entry) && !visit(at - leaf, entry)) return;
+        }
     }
 
     // Which GiB a leaf is of, by the extent that its first entry leads to; nothing if that is none.
     std::optional<std::uint64_t> gigabyte_of(std::uint64_t leaf) const {
-        const auto* const region = region_of_leaf(leaf);
-        if (region == nullptr) return std::nullopt;
-        for (const auto& run : region->runs) {
-            const std::uint64_t end = std::min(run.end, leaf + kTable);
-            for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end; at += 8) {
-                const std::uint64_t entry = word(at);
-                if (is_empty(entry)) continue;
-                const Extent extent = extent_of(entry);
-                if (extent.end == extent.begin) return std::nullopt;
-                // Of a large one only the first page and the last have entries. One that began in the GiB before goes on in this one.
-                const std::uint64_t last = (extent.end - kPage) >> kLeafBits, first = extent.begin >> kLeafBits;
-                if (page_of(last, at - leaf) == extent.end - kPage) return last;
-                return page_of(first, at - leaf) >= extent.begin ? first : first + 1;
-            }
-        }
-        return std::nullopt;
+        std::optional<std::uint64_t> found;
+        for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
+            const Extent extent = extent_of(entry);
+            if (extent.end == extent.begin) return false;
+            // Of a large one only the first page and the last have entries. One that began in the GiB before goes on in this one.
+            const std::uint64_t last = (extent.end - kPage) >> kLeafBits, first = extent.begin >> kLeafBits;
+            if (page_of(last, place) == extent.end - kPage)
+                found = last;
+            else
+                found = page_of(first, place) >= extent.begin ? first : first + 1;
+            return false;
+        });
+        return found;
     }
 
     bool is_leaf(std::uint64_t leaf, std::uint64_t gigabyte) const {
-        const auto* const region = region_of_leaf(leaf);
-        if (region == nullptr) return false;
         int right = 0, wrong = 0;
-        for (const auto& run : region->runs) {
-            const std::uint64_t end = std::min(run.end, leaf + kTable);
-            for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end && wrong == 0 && right < kConvincingPages; at += 8) {
-                const std::uint64_t entry = word(at);
-                if (!is_empty(entry)) ++(extent_of(entry, page_of(gigabyte, at - leaf)).end != 0 ? right : wrong);
-            }
-        }
+        for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
+            ++(extent_of(entry, page_of(gigabyte, place)).end != 0 ? right : wrong);
+            return wrong == 0 && right < kConvincingPages;
+        });
         return wrong == 0 && right > 1;
     }
 

@@ -75,9 +75,8 @@ void ObjectMembers::follow_equal_blocks(Division& division, Share& share, BlockI
     }
 }
 
-void ObjectMembers::follow_pointer(Division& division, const Place& place, std::uint64_t address) {
+void ObjectMembers::follow_pointer(Division& division, const Place& place, std::uint64_t object) {
     Share& share = division.shares[place.member];
-    const std::uint64_t object = heap_.image.word(address).value_or(0);
     const BlockId block = heap_.index.find(object);
     if (!take(division, share, block)) return;
     ++share.members;
@@ -155,7 +154,7 @@ void ObjectMembers::follow_words(Division& division, const Group& group) {
     const std::size_t before = division.taken.size();
     for (const std::uint64_t object : group.objects)
         heap_.image.for_each_word(object, object + group.size,
-                                  [&](std::uint64_t address, std::uint64_t) { follow_pointer(division, {}, address); });
+                                  [&](std::uint64_t, std::uint64_t value) { follow_pointer(division, {}, value); });
     take_owned(division, before);
 }
 
@@ -208,15 +207,18 @@ std::vector<Share> ObjectMembers::split(const Group& group, Domain domain, Stran
         static_cast<FormMember&>(share) = member;
         share.domain = new_domain();
     }
-    const auto follow_all = [&](const std::vector<Place>& places, auto follow) {
+    const auto follow_all = [&](const std::vector<Place>& places, const auto& follow) {
         const std::size_t before = division.taken.size();
         for (const std::uint64_t object : group.objects)
-            for (const Place& place : places) (this->*follow)(division, place, object + place.offset);
+            for (const Place& place : places) follow(place, object + place.offset);
         take_owned(division, before);
     };
-    follow_all(form.owners, &ObjectMembers::follow_owner);
-    follow_all(form.pointers, &ObjectMembers::follow_pointer);
-    follow_all(form.words, &ObjectMembers::follow_pointer);
+    const auto follow_word = [&](const Place& place, std::uint64_t address) {
+        follow_pointer(division, place, heap_.image.word(address).value_or(0));
+    };
+    follow_all(form.owners, [&](const Place& place, std::uint64_t address) { follow_owner(division, place, address); });
+    follow_all(form.pointers, follow_word);
+    follow_all(form.words, follow_word);
     if (form.all_words) follow_words(division, group);
     take_reached(division, strangers);
     if (strangers == Strangers::taken) find_siblings(division, group, form);

@@ -121,7 +121,7 @@ std::optional<LoadedObject> LoadedObject::find(const ReadMemory& read, const std
 }
 
 std::uint64_t LoadedObject::address_of(std::string_view symbol) const {
-    // Not by its end: of a damaged object, none may have one.
+    // Does not search for the end of a name: in a damaged object there may be none, and each search would go through all names.
     const auto is_it = [&](const Symbol& one) {
         const std::string_view rest = std::string_view(names_).substr(one.name);
         return rest.starts_with(symbol) && (rest.size() == symbol.size() || rest[symbol.size()] == '\0');

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "system/descriptor.hpp"
+
 namespace leakline {
 
 namespace {
@@ -53,9 +55,7 @@ std::optional<std::string_view> ProcFile::read() {
     }
 }
 
-bool ProcFile::read_at(std::uint64_t place, void* to, std::size_t size) {
-    return ::pread(descriptor_, to, size, static_cast<off_t>(place)) == static_cast<ssize_t>(size);
-}
+bool ProcFile::read_at(std::uint64_t place, void* to, std::size_t size) { return leakline::read_at(descriptor_, to, size, place) == size; }
 
 std::optional<std::string> read_small_file(const std::string& path) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

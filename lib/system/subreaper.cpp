@@ -1,6 +1,5 @@
 #include "system/subreaper.hpp"
 
-#include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,11 +23,9 @@ namespace {
 // The children of all of our threads; none where the kernel does not list them.
 std::vector<int> children() {
     std::vector<int> pids;
-    DIR* tasks = ::opendir("/proc/self/task");
-    if (tasks == nullptr) return pids;
-    while (const dirent* task = ::readdir(tasks)) {
-        if (task->d_name[0] == '.') continue;
-        const auto text = read_small_file(std::string("/proc/self/task/") + task->d_name + "/children");
+    const std::string tasks = "/proc/self/task";
+    for (const std::uint32_t task : numbers_in(tasks).value_or(std::vector<std::uint32_t>())) {
+        const auto text = read_small_file(tasks + "/" + std::to_string(task) + "/children");
         if (!text) continue;
         for (const std::string_view word : split(*text, ' ')) {
             int pid = 0;
@@ -36,7 +33,6 @@ std::vector<int> children() {
             if (pid > 0) pids.push_back(pid);
         }
     }
-    ::closedir(tasks);
     return pids;
 }
 

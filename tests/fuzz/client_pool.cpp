@@ -1,5 +1,6 @@
 // Any bytes as what a server answers on its connections: over HTTP/2 where the first is odd, in pieces that zero bytes separate where
 // it is not. Every request is over once.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -36,9 +37,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
     const bool http2 = data[0] % 2 == 1;
     std::vector<std::string> answers;  // on each connection, the last on all later ones
-    if (http2) answers.emplace_back(input);
-    for (const std::string_view piece : http2 ? std::vector<std::string_view>() : split(input, '\0'))
-        if (!piece.empty()) answers.emplace_back(piece);
+    if (http2) {
+        answers.emplace_back(input);
+    } else {
+        for (const std::string_view piece : split(input, '\0'))
+            if (!piece.empty()) answers.emplace_back(piece);
+    }
     if (answers.empty()) answers.emplace_back("?");
     std::size_t connections = 0;
     const test::CannedServer server([&](const std::string&) { return answers[std::min(connections++, answers.size() - 1)]; });

@@ -1,7 +1,6 @@
 // What the API of GitHub answers, in any bytes: the input up to its first zero byte is the event of the job, what is between the
 // next ones are responses. A comment is written, or an error says why not.
-#include <sys/mman.h>
-
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <string>

@@ -1,5 +1,5 @@
 // Runs a fuzz target without libFuzzer: over every file of the corpus folders given, then over seeded mutations of
-// each (cut, flipped, duplicated and overwritten bytes), so that every ctest run meets input that nobody wrote.
+// each (cut, flipped, duplicated and overwritten bytes), so that every ctest run has inputs beyond the corpus.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -9,8 +9,8 @@
 
 namespace leakline::fuzz {
 
-// Most inputs are no ELF file: the same with a header that is right for this machine, which names few program headers that begin behind
-// it. What else it says, set(header) decides.
+// Most inputs are no ELF file: returns the bytes with a valid header for this machine, and at most 15 program headers directly behind it.
+// set(header) sets its other fields.
 template <typename Set>
 std::string with_elf_header(std::string bytes, Set set) {
     Elf64_Ehdr header{};

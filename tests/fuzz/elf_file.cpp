@@ -1,8 +1,7 @@
-// An executable in any bytes: what is said of it is within bounds, whatever its headers, sections and symbols say.
+// Any bytes as an executable: what is read from it is within bounds, whatever its headers, sections and symbols contain.
 #include <fmt/format.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 

@@ -4,11 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <string_view>
+#include <string>
 
 #include "main_arena.hpp"
 #include "memory/glibc_heap.hpp"
@@ -57,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::memcpy(reinterpret_cast<void*>(kHeap), data, std::min<std::size_t>(size, kHeapSize));
     put_main_arena(put, kLibrary, kHeap, kHeapSize, {reinterpret_cast<const char*>(data), size});
     // Bins that hold chunks, and malloc's parameters, where nothing else is.
-    constexpr std::uint64_t kBins = kLibrary + 0x100 + 112, kParameters = kLibrary + 0x1000;
+    constexpr std::uint64_t kBins = kLibrary + kBinsAt, kParameters = kLibrary + 0x1000;
     std::uint64_t links[8] = {};
     std::memcpy(links, data, std::min(size, sizeof links));
     for (std::uint64_t bin = 0; bin < 8; ++bin)

@@ -17,6 +17,7 @@
 #include "heap/internal/recording_file.hpp"
 #include "heap_profile_check.hpp"
 #include "system/byte_source.hpp"
+#include "system/descriptor.hpp"
 
 namespace {
 
@@ -117,7 +118,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         writer.finish({}, recording.tables(), recording.peak({}), {}, symbols);
         recording.warnings();
         std::string written(static_cast<std::size_t>(::lseek(out.get(), 0, SEEK_END)), '\0');
-        fuzz::require(::pread(out.get(), written.data(), written.size(), 0) == static_cast<ssize_t>(written.size()));
+        fuzz::require(read_at(out.get(), written.data(), written.size(), 0) == written.size());
         const auto source = memory_source(written);
         std::string magic(heap::kRecordingMagic.size(), '\0');
         fuzz::require(source->read({magic.data(), magic.size()}) == magic.size() && magic == heap::kRecordingMagic);

@@ -92,7 +92,7 @@ TEST_CASE("a known holder is found: its variable, the path to the container, its
     }
 }
 
-TEST_CASE("what both members of an object lead to is said of the one that has it") {
+TEST_CASE("what both members of an object lead to is reported as shared by the one that has it") {
     const HolderReport report = Program("gcc-O2", "diamond").look();
     REQUIRE_FALSE(report.holders.empty());
     CHECK(report.holders[0].path == "app::both->left");

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace leakline::holders {
@@ -66,7 +67,7 @@ class Search {
 
     void number(std::uint32_t start) {
         places_.assign(graph_.size(), kNoNode);
-        // Room costs nothing before it is used; to grow into it would take twice as much for a moment.
+        // Reserved memory is not resident until it is written; growing would take both the old and the new copy for a moment.
         result_.order.reserve(graph_.size());
         ancestors_.reserve(graph_.size());
         std::vector<Step> path;

@@ -59,7 +59,7 @@ class Graph {
                                              const OwnedBy& owned_by) const;
     class Kept;
     void retain(const BlockIndex& index, const Roots& roots, const Kept& kept);
-    void find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept, const std::vector<bool>& entered);
+    void find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept);
 
     std::vector<std::size_t> first_edge_;  // by block, and one more
     std::vector<BlockId> edges_;

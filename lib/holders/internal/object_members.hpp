@@ -65,7 +65,7 @@ class ObjectMembers {
     struct Division;
 
     void follow_owner(Division& division, const Place& place, std::uint64_t address);
-    void follow_pointer(Division& division, const Place& place, std::uint64_t address);
+    void follow_pointer(Division& division, const Place& place, std::uint64_t object);
     bool take(Division& division, Share& share, BlockId block);
     void take_owned(Division& division, std::size_t first);
     void take_reached(Division& division, Strangers strangers);
