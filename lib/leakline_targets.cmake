@@ -1,5 +1,11 @@
 # What every target shares, and the functions that folders declare themselves with.
 
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(LEAKLINE_X86_64 ON)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  set(LEAKLINE_AARCH64 ON)
+endif()
+
 add_library(leakline_settings INTERFACE)
 target_compile_features(leakline_settings INTERFACE cxx_std_20)
 target_include_directories(leakline_settings INTERFACE ${CMAKE_SOURCE_DIR}/lib)

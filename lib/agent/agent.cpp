@@ -420,30 +420,18 @@ bool forget(void* block, SampledBlock& was) {
         if (thread.deferred_count < sizeof thread.deferred / sizeof thread.deferred[0]) thread.deferred[thread.deferred_count++] = block;
         return false;
     }
-    const int error = errno;
     bool sampled = false;
-    {
-        const Inside inside(thread);
-        const OwnFloatingPoint floating_point;
-        if (const LockedTables locked; locked) {
-            sampled = samples.remove(reinterpret_cast<std::uint64_t>(block), was);
-            if (sampled) count(segment.header->freed);
-        }
-    }
-    errno = error;
+    with_tables([&] {
+        sampled = samples.remove(reinterpret_cast<std::uint64_t>(block), was);
+        if (sampled) count(segment.header->freed);
+    });
     return sampled;
 }
 
 void remember(const SampledBlock& was) {
-    ThreadState& thread = thread_state;
-    if (thread.busy) return;
-    const int error = errno;
-    {
-        const Inside inside(thread);
-        const OwnFloatingPoint floating_point;
-        if (const LockedTables locked; locked && !samples.insert(was)) count(segment.header->lost_samples);
-    }
-    errno = error;
+    with_tables([&] {
+        if (!samples.insert(was)) count(segment.header->lost_samples);
+    });
 }
 
 bool remember_part(const SampledBlock& part, std::uint64_t size) {
@@ -547,14 +535,7 @@ void code_unloads() { begin_unloading(); }
 
 void code_unloaded() {
     end_unloading();
-    ThreadState& thread = thread_state;
-    if (thread.busy) return;
-    const int error = errno;
-    {
-        const Inside inside(thread);
-        if (const LockedTables locked; locked) stacks.code_unloaded();
-    }
-    errno = error;
+    with_tables([] { stacks.code_unloaded(); });
 }
 
 }  // namespace leakline::agent

@@ -73,6 +73,27 @@ using Mode = const char*;
     X(tmpfile64, (), ())                             \
     X(popen, (Path command, Mode mode), (command, mode))
 
+// All others.
+#define LEAKLINE_OTHERS(X)                         \
+    X(FILE*, freopen, (Path, Mode, FILE*))         \
+    X(FILE*, freopen64, (Path, Mode, FILE*))       \
+    X(DIR*, opendir, (Path))                       \
+    X(int, dup2, (int, int))                       \
+    X(int, dup3, (int, int, int))                  \
+    X(int, fcntl, (int, int, long))                \
+    X(int, fcntl64, (int, int, long))              \
+    X(int, signalfd, (int, const sigset_t*, int))  \
+    X(int, pipe, (int*))                           \
+    X(int, pipe2, (int*, int))                     \
+    X(int, socketpair, (int, int, int, int*))      \
+    X(ssize_t, recvmsg, (int, msghdr*, int))       \
+    X(int, close, (int))                           \
+    X(int, close_range, (unsigned, unsigned, int)) \
+    X(void, closefrom, (int))                      \
+    X(int, fclose, (FILE*))                        \
+    X(int, pclose, (FILE*))                        \
+    X(int, closedir, (DIR*))
+
 // A function that this C library lacks; the program has found ours.
 template <typename Result>
 Result missing(Result failure) {
@@ -101,24 +122,7 @@ void closes(int number) {
 
 LEAKLINE_OPENERS(LEAKLINE_NEXT_OPENER)
 LEAKLINE_STREAM_OPENERS(LEAKLINE_NEXT_STREAM_OPENER)
-LEAKLINE_NEXT(FILE*, freopen, (Path, Mode, FILE*))
-LEAKLINE_NEXT(FILE*, freopen64, (Path, Mode, FILE*))
-LEAKLINE_NEXT(DIR*, opendir, (Path))
-LEAKLINE_NEXT(int, dup2, (int, int))
-LEAKLINE_NEXT(int, dup3, (int, int, int))
-LEAKLINE_NEXT(int, fcntl, (int, int, long))
-LEAKLINE_NEXT(int, fcntl64, (int, int, long))
-LEAKLINE_NEXT(int, signalfd, (int, const sigset_t*, int))
-LEAKLINE_NEXT(int, pipe, (int*))
-LEAKLINE_NEXT(int, pipe2, (int*, int))
-LEAKLINE_NEXT(int, socketpair, (int, int, int, int*))
-LEAKLINE_NEXT(ssize_t, recvmsg, (int, msghdr*, int))
-LEAKLINE_NEXT(int, close, (int))
-LEAKLINE_NEXT(int, close_range, (unsigned, unsigned, int))
-LEAKLINE_NEXT(void, closefrom, (int))
-LEAKLINE_NEXT(int, fclose, (FILE*))
-LEAKLINE_NEXT(int, pclose, (FILE*))
-LEAKLINE_NEXT(int, closedir, (DIR*))
+LEAKLINE_OTHERS(LEAKLINE_NEXT)
 
 }  // namespace
 
@@ -270,29 +274,12 @@ LEAKLINE_HOOK(int, closedir, (DIR * folder)) {
     LEAKLINE_TAIL_CALL return call(folder);
 }
 
-#define LEAKLINE_FIND(name) next_##name.get();
-#define LEAKLINE_FIND_OPENER(name, parameters, arguments) LEAKLINE_FIND(name)
+#define LEAKLINE_FIND_OPENER(name, parameters, arguments) next_##name.get();
+#define LEAKLINE_FIND(result, name, parameters) next_##name.get();
 void find_descriptor_functions() {
     LEAKLINE_OPENERS(LEAKLINE_FIND_OPENER)
     LEAKLINE_STREAM_OPENERS(LEAKLINE_FIND_OPENER)
-    LEAKLINE_FIND(freopen)
-    LEAKLINE_FIND(freopen64)
-    LEAKLINE_FIND(opendir)
-    LEAKLINE_FIND(dup2)
-    LEAKLINE_FIND(dup3)
-    LEAKLINE_FIND(fcntl)
-    LEAKLINE_FIND(fcntl64)
-    LEAKLINE_FIND(signalfd)
-    LEAKLINE_FIND(pipe)
-    LEAKLINE_FIND(pipe2)
-    LEAKLINE_FIND(socketpair)
-    LEAKLINE_FIND(recvmsg)
-    LEAKLINE_FIND(close)
-    LEAKLINE_FIND(close_range)
-    LEAKLINE_FIND(closefrom)
-    LEAKLINE_FIND(fclose)
-    LEAKLINE_FIND(pclose)
-    LEAKLINE_FIND(closedir)
+    LEAKLINE_OTHERS(LEAKLINE_FIND)
 }
 
 }  // namespace leakline::agent

@@ -41,18 +41,6 @@ void close_recorded(unsigned first, unsigned last) {
     }
 }
 
-// Calls f with the tables locked. Keeps errno.
-template <class F>
-void with_tables(F f) {
-    const int error = errno;
-    if (ThreadState& thread = thread_state; !thread.busy) {
-        const Inside inside(thread);
-        const OwnFloatingPoint floating_point;
-        if (const LockedTables locked; locked) f();
-    }
-    errno = error;
-}
-
 }  // namespace
 
 void begin_resources(const SegmentView& segment, bool all_there) {

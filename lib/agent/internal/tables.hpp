@@ -1,10 +1,13 @@
 // What the recording of blocks, descriptors and threads has in common: the lock of the tables, and stacks.
 #pragma once
 
+#include <errno.h>
+
 #include <cstddef>
 #include <cstdint>
 
 #include "agent/internal/agent.hpp"
+#include "agent/internal/floating_point.hpp"
 #include "agent/internal/segment_view.hpp"
 #include "agent/internal/thread_state.hpp"
 
@@ -40,6 +43,18 @@ class LockedTables {
   private:
     bool locked_ = false;
 };
+
+// Calls f with the tables locked, unless this thread is inside the agent already. Keeps errno and the program's floating-point state.
+template <class F>
+void with_tables(F f) {
+    const int error = errno;
+    if (ThreadState& thread = thread_state; !thread.busy) {
+        const Inside inside(thread);
+        const OwnFloatingPoint floating_point;
+        if (const LockedTables locked; locked) f();
+    }
+    errno = error;
+}
 
 // The stack of a call of a hook, in the thread's frames.
 struct CapturedStack {
