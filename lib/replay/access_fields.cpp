@@ -64,6 +64,17 @@ std::optional<AccessField> parse_access_field(std::string_view name) {
 
 std::span<const std::string> access_field_names() { return kNames; }
 
+std::string header_of_variable(std::string_view variable) {
+    if (variable.find('-') != variable.npos) return std::string(variable);
+    std::string name;
+    bool first = true;
+    for (const char c : variable) {
+        name += c == '_' ? '-' : first ? to_upper(c) : c;
+        first = c == '_';
+    }
+    return name;
+}
+
 bool is_absent(std::string_view value) { return value.empty() || value == "-" || value == "null"; }
 
 void AccessFields::clear() {

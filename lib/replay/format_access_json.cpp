@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/ascii.hpp"
 #include "base/did_you_mean.hpp"
 #include "base/error.hpp"
 #include "base/quantities.hpp"
@@ -13,18 +12,6 @@
 namespace leakline::replay {
 
 namespace {
-
-// "x_request_id" -> "X-Request-Id"; names with hyphens stay.
-std::string header_name(std::string_view variable) {
-    if (variable.find('-') != variable.npos) return std::string(variable);
-    std::string name;
-    bool first = true;
-    for (const char c : variable) {
-        name += c == '_' ? '-' : first ? to_upper(c) : c;
-        first = c == '_';
-    }
-    return name;
-}
 
 // The first line that matches a preset, since the file's first may be cut or of another kind; else the first whose members
 // can be guessed; else the first complete JSON object; else the first line.
@@ -168,7 +155,7 @@ bool AccessJsonStream::add_prefixed_header(JsonScan& scan, std::string_view key,
     if (!scan.scalar(value)) return false;
     if (is_absent(value)) return true;
     auto name = header_names_.find(key);
-    if (name == header_names_.end()) name = header_names_.emplace(key, header_name(key.substr(header_prefix_.size()))).first;
+    if (name == header_names_.end()) name = header_names_.emplace(key, header_of_variable(key.substr(header_prefix_.size()))).first;
     fields_.add_header(name->second, value, record);
     return true;
 }

@@ -15,8 +15,6 @@ namespace {
 
 constexpr const char* kOption = "--log-format-string";
 
-bool is_name(char c) { return is_digit(c) || is_letter(c) || c == '_'; }
-
 // Variables of nginx and directives of Apache, and the field of a request that each one holds. Both write a line after the response;
 // Apache's %t is the time when the request came.
 constexpr std::pair<std::string_view, std::string_view> kPatternFields[] = {
@@ -49,21 +47,10 @@ constexpr std::pair<std::string_view, std::string_view> kPatternFields[] = {
     {"%v", "header.Host"},
 };
 
-// "http_x_request_id" -> "X-Request-Id"
-std::string header_of(std::string_view variable) {
-    std::string name;
-    bool first = true;
-    for (const char c : variable) {
-        name += c == '_' ? '-' : first ? to_upper(c) : c;
-        first = c == '_';
-    }
-    return name;
-}
-
 std::optional<AccessField> field_of(std::string_view name) {
     for (const auto& [variable, field] : kPatternFields)
         if (variable == name) return parse_access_field(field);
-    if (name.starts_with("http_")) return AccessField{AccessField::Kind::header, header_of(name.substr(5))};
+    if (name.starts_with("http_")) return AccessField{AccessField::Kind::header, header_of_variable(name.substr(5))};
     return std::nullopt;
 }
 
@@ -161,7 +148,7 @@ LogPattern parse_log_pattern(std::string_view given) {
         if (nginx && rest.size() > 1 && rest[0] == '$') {
             const bool braces = rest[1] == '{';
             std::size_t end = braces ? 2 : 1;
-            while (end < rest.size() && is_name(rest[end])) ++end;
+            while (end < rest.size() && is_word_part(rest[end])) ++end;
             const std::string_view name = rest.substr(braces ? 2 : 1, end - (braces ? 2 : 1));
             if (!name.empty()) {
                 add(field_of(name), name.starts_with("upstream_"), false, name == "time_local");

@@ -1,5 +1,4 @@
 #include "report/internal/lines_text.hpp"
-#include "report/internal/resources_text.hpp"
 
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@
 #include "report/internal/caller_tree.hpp"
 #include "report/internal/holder_words.hpp"
 #include "report/internal/line_table.hpp"
+#include "report/internal/resources_text.hpp"
 #include "report/internal/short_text.hpp"
 #include "report/internal/summary.hpp"
 #include "report/internal/type_words.hpp"

@@ -1,7 +1,7 @@
 // Where a Python function begins and ends, by its indentation.
 #include <algorithm>
-#include <cctype>
 
+#include "base/ascii.hpp"
 #include "base/strings.hpp"
 #include "report/source_text.hpp"
 
@@ -70,7 +70,7 @@ bool defines(std::string_view statement, std::string_view name) {
     statement = trim(statement.substr(4));
     if (!statement.starts_with(name)) return false;
     const std::string_view rest = statement.substr(name.size());
-    return rest.empty() || !(std::isalnum(static_cast<unsigned char>(rest[0])) || rest[0] == '_');
+    return rest.empty() || !is_word_part(rest[0]);
 }
 
 }  // namespace

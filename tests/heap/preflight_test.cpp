@@ -94,7 +94,7 @@ TEST_CASE("a script of Python is a program like Python itself, which leakline's 
         CHECK(python.path == command[0]);
         CHECK(python.no_lines.starts_with("lines of Python code cannot be recorded"));
         CHECK_FALSE(python.wrapper);
-        CHECK_MESSAGE(python.warnings.empty(), "about debug info of an interpreter: nobody can use them");
+        CHECK_MESSAGE(python.warnings.empty(), "missing debug info of an interpreter changes nothing for lines of Python");
     }
     CHECK_FALSE(heap::check_program({"/bin/ls"}).python);
     CHECK(refusal({script(folder, "#!/no/such/python3\n", "missing")}).message().starts_with("is a script (#!/no/such/python3)"));

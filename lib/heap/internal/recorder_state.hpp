@@ -65,10 +65,10 @@ struct Recorder::State {
         raw_output.discard();
         if (followed != nullptr) ::munmap(followed, sizeof *followed);
     }
-    // It ends after the service has ended and the control socket is closed.
     // Of the program that is followed, what can be known before it runs.
     void follow(const std::string& executable, Preflight& preflight, bool with_agent);
     void fill_block(const std::string& preload, const std::string& stream);
+    // The collector ends after the service has ended and the control socket is closed.
     void reap_collector() {
         if (collector <= 0) return;
         while (::waitpid(collector, nullptr, 0) < 0 && errno == EINTR) {

@@ -31,7 +31,7 @@ class Http2Peer {
     class Listener {
       public:
         virtual ~Listener() = default;
-        // A complete block of header fields was received: of a request, of a response (also an interim one), or trailers.
+        // All header fields of a request or of a response (also of an interim one) were received, or all trailers.
         virtual void on_fields(Http2Peer& peer, std::int32_t stream, Http2Fields&& fields, bool ends) = 0;
         virtual void on_body(Http2Peer& peer, std::int32_t stream, std::string_view bytes) = 0;
         // The peer has ended its message.

@@ -42,7 +42,7 @@ struct SessionState {
     void touch() { active.store(steady_ns(), std::memory_order_relaxed); }
 };
 
-// What is kept of the two bodies of an exchange, within the limits of each body and of all.
+// Records the bodies of a request and its response, up to the limits per body and for all bodies together.
 class KeptBodies {
   public:
     explicit KeptBodies(ProxyShared& shared) : shared_(shared) {}

@@ -47,8 +47,8 @@ class ProxyTarget {
             use(socket_);
     }
     boost::beast::flat_buffer& buffer() { return buffer_; }  // received and not yet taken
-    // Waits until the target takes more of a request. False if it does not and has answered already: its final response waits to be
-    // read. (Over TLS that cannot be seen from outside, so there the request is written on.)
+    // Waits until more of the request can be written. False if the target has sent its final response and does not read the request.
+    // Always true over TLS, where a response cannot be told from other records.
     bool takes_more();
     // Makes the blocking calls return, now and from here on; but for a connect() that is about to begin: to be called again
     // while it matters.

@@ -38,6 +38,9 @@ struct AccessField {
 std::optional<AccessField> parse_access_field(std::string_view name);
 std::span<const std::string> access_field_names();  // for suggestions
 
+// The header that a variable of a log has: "x_request_id" -> "X-Request-Id"; names with hyphens stay.
+std::string header_of_variable(std::string_view variable);
+
 // Absent values: "", "-" and JSON's null.
 bool is_absent(std::string_view value);
 
