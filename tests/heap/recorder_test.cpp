@@ -151,8 +151,9 @@ TEST_CASE("behind shells, env and scripts, the program that they start is record
 TEST_CASE("behind a wrapper, the raw stream begins with the program's first bytes, also where they come with a helper's last") {
     const TemporaryDirectory folder;
     // The collecting process reads nothing until both have ended.
-    const std::string script = "collector=${LEAKLINE_FOLLOW#/proc/}; collector=${collector%%/*}; kill -STOP $collector; " + kSubject +
-                               " leak 3000 8; " + kSubject + " leak 5000 24; kill -CONT $collector";
+    const std::string script =
+        "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; kill -STOP $collector; " + kSubject +
+        " leak 3000 8; " + kSubject + " leak 5000 24; kill -CONT $collector";
     heap::RecordOptions options = options_for({"sh", "-c", script}, folder.path() + "/run.leak");
     options.keep_raw = folder.path() + "/run.raw.zst";
     heap::Recorder recorder = heap::Recorder::start(options);

@@ -40,10 +40,11 @@ TEST_CASE("a program that wants the stream's number while a write to it waits is
     // The collecting process reads nothing for a while: the pipe is full, and threads wait in a write.
     const std::string closer = std::string(LEAKLINE_BIN_DIR) + "/heap_closer";
     const std::string script =
-        "collector=${LEAKLINE_FOLLOW#/proc/}; collector=${collector%%/*}; kill -STOP $collector; "
+        "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; kill -STOP $collector; "
         "(sleep 0.7; kill -CONT $collector) & " +
         closer + " threads";
     heap::RecordOptions options;
+    options.with = heap::RecordWith::heaptrack;
     options.command.arguments = {"sh", "-c", script};
     options.follow = std::filesystem::canonical(closer).string();
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
