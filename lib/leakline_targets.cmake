@@ -104,7 +104,7 @@ endfunction()
 
 # leakline_test(NAME SOURCES a.cpp ... LINK targets... [LABELS l...] [TIMEOUT s] [COST s] [MEASURES])
 #   declares tests/NAME as one doctest program and one ctest entry. COST: seconds that it takes, where that is long: ctest
-#   starts those first. MEASURES: it expects a verdict on a service under full load, and needs the machine to itself.
+#   starts those first. MEASURES: it expects a verdict on a service under full load, and runs beside no other such test.
 function(leakline_test name)
   cmake_parse_arguments(arg "MEASURES" "TIMEOUT;COST" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(test_${name} ${arg_SOURCES})
@@ -125,7 +125,7 @@ function(leakline_test name)
     set_tests_properties(${name} PROPERTIES COST ${arg_COST})
   endif()
   if(arg_MEASURES)
-    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK measured_service)
   endif()
 endfunction()
 
@@ -139,7 +139,8 @@ function(leakline_fuzz name)
   if(LEAKLINE_LIBFUZZER)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
-    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus_runner.cpp)
+    leakline_test_options(fuzz_${name})
+    target_link_libraries(fuzz_${name} PRIVATE leakline_corpus_runner)
     add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/testdata/fuzz/${name} ${arg_SEEDS})
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 300 LABELS fuzz)
   endif()
