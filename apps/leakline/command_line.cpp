@@ -199,7 +199,7 @@ void take_one_value(CLI::App& app) {
 
 }  // namespace
 
-CommandLine::CommandLine() : app_("Find memory leaks in native HTTP services, down to the source line", "leakline") {
+CommandLine::CommandLine() : app_("Find memory leaks in HTTP services, down to the source line", "leakline") {
     set_up_help(app_, version_text());
     app_.footer("'leakline help COMMAND' or 'leakline COMMAND --help' shows the options of a command and an example.");
     app_.config_formatter(std::make_shared<BoundedConfig>());

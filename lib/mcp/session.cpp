@@ -197,7 +197,7 @@ void Session::initialize(const Request& request, const Json& parameters) {
         {"capabilities", {{"tools", Json::object()}}},
         {"serverInfo", {{"name", "leakline"}, {"title", "leakline"}, {"version", version_}}},
         {"instructions",
-         "Finds memory leaks in native HTTP services. Start with diagnose, which runs a service with a request log and takes "
+         "Finds memory leaks in HTTP services. Start with diagnose, which runs a service with a request log and takes "
          "minutes. Paths are relative to the folder in which the server was started."}};
     answer(request, result.dump());
 }

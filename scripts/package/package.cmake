@@ -46,7 +46,7 @@ install(PROGRAMS scripts/ci/history.sh scripts/ci/run.sh DESTINATION ${CMAKE_INS
 # cpack: a .deb where dpkg-deb is, and a .tar.gz
 set(CPACK_PACKAGE_NAME leakline)
 set(CPACK_PACKAGE_CONTACT "leakline maintainers <maintainers@users.noreply.github.com>")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds memory leaks in native HTTP services, down to the source line")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "finds memory leaks in HTTP services, down to the source line")
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
 set(CPACK_STRIP_FILES OFF)  # strip.cmake did
 set(CPACK_COMPONENTS_ALL leakline debug)
