@@ -143,10 +143,8 @@ class Collector {
             std::from_chars(number.data(), number.data() + number.size(), recorded_pid_);
             lines = rest.substr(std::min(rest.size(), number.size() + 1));
             overlong_ = false;
-            if (std::exchange(announced_, true)) {
-                start_anew();
-                bytes = {lines.data(), end};
-            }
+            start_anew();
+            bytes = {lines.data(), end};
         }
         tee_->write(bytes);
         return lines;
@@ -305,7 +303,6 @@ class Collector {
     std::string problem_;
     std::vector<std::string> warnings_;
     int recorded_pid_ = 0;
-    bool announced_ = false;  // a program behind the wrapper, where these are followed
 };
 
 void close_everything_but(std::vector<int> kept) {

@@ -192,13 +192,12 @@ void Session::initialize(const Request& request, const Json& parameters) {
     if (!wanted.is_string()) return refuse(request, kInvalidParams, "'protocolVersion' is not a string");
     const bool known = std::find(kVersions.begin(), kVersions.end(), wanted.get_ref<const std::string&>()) != kVersions.end();
     protocol_ = known ? wanted.get<std::string>() : std::string(kVersions.front());
-    const Json result = {
-        {"protocolVersion", protocol_},
-        {"capabilities", {{"tools", Json::object()}}},
-        {"serverInfo", {{"name", "leakline"}, {"title", "leakline"}, {"version", version_}}},
-        {"instructions",
-         "Finds memory leaks in HTTP services. Start with diagnose, which runs a service with a request log and takes "
-         "minutes. Paths are relative to the folder in which the server was started."}};
+    const Json result = {{"protocolVersion", protocol_},
+                         {"capabilities", {{"tools", Json::object()}}},
+                         {"serverInfo", {{"name", "leakline"}, {"title", "leakline"}, {"version", version_}}},
+                         {"instructions",
+                          "Finds memory leaks in HTTP services. Start with diagnose, which runs a service with a request log and takes "
+                          "minutes. Paths are relative to the folder in which the server was started."}};
     answer(request, result.dump());
 }
 

@@ -149,20 +149,25 @@ TEST_CASE("behind shells, env and scripts, the program that they start is record
 }
 
 TEST_CASE("behind a wrapper, the raw stream begins with the program's first bytes, also where they come with a helper's last") {
-    const TemporaryDirectory folder;
-    // The collecting process reads nothing until both have ended.
-    const std::string script =
-        "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; kill -STOP $collector; " + kSubject +
-        " leak 3000 8; " + kSubject + " leak 5000 24; kill -CONT $collector";
-    heap::RecordOptions options = options_for({"sh", "-c", script}, folder.path() + "/run.leak");
-    options.keep_raw = folder.path() + "/run.raw.zst";
-    heap::Recorder recorder = heap::Recorder::start(options);
-    recorder.child().wait();
-    const HeapProfile recorded = recorder.finish(), raw = heap::read_profile(options.keep_raw);
-    CHECK(in_function(recorded, recorded.marks.size() - 1, "leak_block").live_bytes == 5000 * 24);
-    CHECK(raw.damage.empty());
-    CHECK(raw.events == recorded.events);
-    CHECK(test::totals_of(raw) == test::totals_of(recorded));
+    for (const std::string& helper : {std::string(), kSubject + " leak 3000 8; "}) {
+        CAPTURE(helper);
+        const TemporaryDirectory folder;
+        // The collecting process reads nothing until all have ended.
+        const std::string script =
+            "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; "
+            "kill -STOP $collector; " +
+            helper + kSubject + " leak 5000 24; kill -CONT $collector";
+        heap::RecordOptions options = options_for({"sh", "-c", script}, folder.path() + "/run.leak");
+        options.follow = std::filesystem::canonical(kSubject).string();  // so that a helper may take long
+        options.keep_raw = folder.path() + "/run.raw.zst";
+        heap::Recorder recorder = heap::Recorder::start(options);
+        recorder.child().wait();
+        const HeapProfile recorded = recorder.finish(), raw = heap::read_profile(options.keep_raw);
+        CHECK(in_function(recorded, recorded.marks.size() - 1, "leak_block").live_bytes == 5000 * 24);
+        CHECK(raw.damage.empty());
+        CHECK(raw.events == recorded.events);
+        CHECK(test::totals_of(raw) == test::totals_of(recorded));
+    }
 }
 
 TEST_CASE("a program that starts after a helper of more than a second is recorded where it is named, else the recording warns") {
