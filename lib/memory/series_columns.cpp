@@ -53,10 +53,20 @@ class MemoryChoice {
         if (chosen.empty()) chosen = by_value(columns);
         if (chosen.empty()) throw nothing_found();
         std::sort(chosen.begin(), chosen.end(), [](const Candidate& a, const Candidate& b) { return a.index < b.index; });
+        std::map<std::size_t, MemoryColumn> by_index;  // the order in which a row is read
         for (const Candidate& candidate : chosen) {
-            columns.roles[candidate.index] = ColumnRole::memory;
-            columns.memory.push_back({candidate.bytes, columns.series.size(), candidate.metric});
+            by_index[candidate.index] = {candidate.bytes, columns.series.size(), false, candidate.metric};
+            if (const Candidate* const swap = swap_beside(candidate)) {
+                by_index[swap->index] = {swap->bytes, columns.series.size(), true, swap->metric};
+                columns.notes.push_back(fmt::format("column '{}' is added to '{}' (--metric {} judges one alone)",
+                                                    printable(names_[swap->index]), printable(names_[candidate.index]),
+                                                    printable(names_[candidate.index])));
+            }
             columns.series.push_back(chosen.size() == 1 ? "" : series_name(candidate.index));
+        }
+        for (auto& [index, column] : by_index) {
+            columns.roles[index] = ColumnRole::memory;
+            columns.memory.push_back(std::move(column));
         }
     }
 
@@ -94,6 +104,19 @@ class MemoryChoice {
         std::vector<Candidate> chosen;
         for (auto& [subject, candidate] : best) chosen.push_back(candidate);
         return chosen;
+    }
+
+    // The swap of the same subject: memory that the kernel has moved out of the chosen metric.
+    const Candidate* swap_beside(const Candidate& chosen) const {
+        const auto is_swap = [](const Candidate& candidate) {
+            const std::vector<std::string_view> words = split(candidate.metric, '_');
+            return std::any_of(words.begin(), words.end(), [](std::string_view word) { return word == "swap" || word == "vmswap"; });
+        };
+        if (is_swap(chosen)) return nullptr;
+        const auto found = std::find_if(known_.begin(), known_.end(), [&](const Candidate& candidate) {
+            return candidate.subject == chosen.subject && candidate.rank != kNotUsedMemory && is_swap(candidate);
+        });
+        return found == known_.end() ? nullptr : &*found;
     }
 
     bool is_numeric(std::size_t i) const {
@@ -194,7 +217,7 @@ class MemoryChoice {
                             fmt::format("its columns are {}", list_of(names_)));
             const std::size_t index = found != known_.end() ? found->index : static_cast<std::size_t>(plain - names_.begin());
             columns.roles[index] = ColumnRole::memory;
-            sum[index] = {found != known_.end() ? found->bytes : unit_if_none_, 0, found != known_.end() ? found->metric : wanted};
+            sum[index] = {found != known_.end() ? found->bytes : unit_if_none_, 0, false, found != known_.end() ? found->metric : wanted};
         }
         for (std::size_t i = 0; i < names_.size(); ++i)
             if (columns.roles[i] == ColumnRole::memory) columns.memory.push_back(sum[i]);

@@ -111,7 +111,7 @@ class RowReader {
     // Reads one cell with a number or a time into the row. Returns where it ends; nullptr: the row is skipped.
     const char* read_value(ColumnRole role, std::size_t column, const char* at, const char* end, std::uint64_t number,
                            std::string_view line, std::string_view ahead) {
-        const MemoryColumn* const memory = role == ColumnRole::memory ? &columns_.memory[row_.memory++] : nullptr;
+        MemoryColumn* const memory = role == ColumnRole::memory ? &columns_.memory[row_.memory++] : nullptr;
         double value = 0, bytes_per_unit = memory != nullptr ? memory->bytes_per_unit : 0;
         const bool plain = role != ColumnRole::clock && (role != ColumnRole::time || columns_.time_form == TimeForm::number);
         const char* after = plain ? plain_number(at, end, value) : nullptr;
@@ -126,6 +126,10 @@ class RowReader {
                                                             : number_of(size.number);
             // A counter that is missing keeps its value; a row without time or memory is not a sample.
             if (!parsed && role == ColumnRole::requests) return after;
+            if (!parsed && memory != nullptr && memory->keeps_value && is_missing(cell)) {
+                bytes_[memory->series] += memory->kept_bytes;
+                return after;
+            }
             if (!parsed && memory != nullptr && columns_.series.size() > 1 && is_missing(cell)) {
                 missing_[memory->series] = true;
                 return after;
@@ -145,6 +149,7 @@ class RowReader {
             default:
                 if (bytes_per_unit == 0 && value != 0 && std::isfinite(value)) throw no_unit(number, *memory, value);
                 bytes_[memory->series] += value * bytes_per_unit;
+                if (memory->keeps_value) memory->kept_bytes = value * bytes_per_unit;
         }
         return after;
     }

@@ -221,9 +221,19 @@ TEST_CASE("CSV: separators in quotes part nothing") {
     CHECK(read("t_s,VmRSS_kB\n0,1\n1,2\n").series.at(0).value == expected);
 }
 
+TEST_CASE("CSV: the swap of a process is added to its memory, and where it is not known, what it was before") {
+    const SeriesFile file = read("t_s,rss_bytes,swap_bytes\n1,10,0\n2,8,5\n3,8,\n4,7,9\n");
+    CHECK(file.series.at(0).value == Values{10, 13, 13, 16});
+    CHECK(file.notes ==
+          std::vector<std::string>{"x.csv: column 'swap_bytes' is added to 'rss_bytes' (--metric rss_bytes judges one alone)"});
+    CHECK(read("t_s,swap_total_kib,mem_used_kib,swap_used_kib\n1,99,10,1\n").series.at(0).value == Values{11 * 1024});
+    CHECK(read("t_s,api_rss_bytes,db_rss_bytes,db_swap_bytes\n1,10,20,5\n").series.at(1).value == Values{25});
+    CHECK(read("t_s,swap_bytes\n1,5\n").series.at(0).value == Values{5});
+}
+
 TEST_CASE("CSV: rss is read where there is a choice, --metric chooses, + adds up") {
     const char* text = "unix_ms,pss_bytes,rss_bytes,swap_bytes\n1,10,20,5\n";
-    CHECK(read(text).series[0].value == Values{20});
+    CHECK(read(text, metric("rss")).series[0].value == Values{20});
     CHECK(read(text, metric("pss")).series[0].value == Values{10});
     CHECK(read(text, metric("swap_bytes")).series[0].value == Values{5});
     CHECK(read(text, metric("rss+swap")).series[0].value == Values{25});
