@@ -122,8 +122,9 @@ bool SeriesCollector::clock_was_set_back(Process& process) {
     const double usual = (last - process.first_seconds) / static_cast<double>(process.builder.taken() - 1);
     const double shift = last + usual - first.seconds;
     ++process.times_set_back;
-    file_.notes.push_back(fmt::format("{}: the clock goes back by {:.3g} s; later samples are taken to continue from there",
-                                      place(process.late.front().line), last - first.seconds));
+    file_.notes.push_back(fmt::format("{}: the clock goes back by {}; later samples are taken to continue from there",
+                                      place(process.late.front().line),
+                                      format_duration(std::chrono::milliseconds(std::llround(1000 * (last - first.seconds))))));
     process.ahead += shift;
     for (Waiting& waiting : std::exchange(process.late, {})) {
         waiting.sample.seconds += shift - process.ahead;  // add() puts what was set back on top

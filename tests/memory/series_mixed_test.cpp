@@ -183,7 +183,7 @@ TEST_CASE("a wall clock that was set back is no end of the series; another proce
     CHECK(file.series[0].seconds.back() == doctest::Approx(199));
     CHECK(file.damage.empty());
     REQUIRE(file.notes.size() == 1);
-    CHECK(file.notes[0] == "x.csv:102: the clock goes back by 49 s; later samples are taken to continue from there");
+    CHECK(file.notes[0] == "x.csv:102: the clock goes back by 49s; later samples are taken to continue from there");
     CHECK(error_of(another).starts_with("x.csv: time goes backwards in "));
     CHECK(error_of(level).starts_with("x.csv: time goes backwards in "));
 }
