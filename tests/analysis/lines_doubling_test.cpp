@@ -80,3 +80,32 @@ TEST_CASE("many blocks, falling sizes and growth by addition are no doubling") {
     CHECK_FALSE(find_doubling(x, Values{0, 1000, 1100, 1200, 1300, 1400}, Values{0, 1, 1, 1, 1, 1}, 1));
     CHECK_FALSE(find_doubling(x, Values{0, 100, 100, 100, 100, 100}, Values{0, 1, 1, 1, 1, 1}, 1));
 }
+
+TEST_CASE("an arena that takes ever larger blocks is found as a container that doubles is, and so is its end") {
+    // std::pmr::monotonic_buffer_resource: each block is half as large again as the one before.
+    const auto arena_of = [](double bytes_per_x, double end, double bound) {
+        Values x, bytes, blocks;
+        for (double at = 0; at <= end + 1e-9; at += 0.25) {
+            double taken = 0, block = 1 << 20, count = 0;
+            for (const double used = std::min(bytes_per_x * at, bound); taken < used; block *= 1.5, ++count) taken += block;
+            x.push_back(at);
+            bytes.push_back(taken);
+            blocks.push_back(count);
+        }
+        return find_doubling(x, bytes, blocks, 4);
+    };
+    const auto grows = arena_of(2e7, 20, 1e18);
+    REQUIRE(grows);
+    CHECK(grows->steady);
+    CHECK(grows->rate.low <= 2e7);
+    CHECK(grows->rate.high >= 2e7);
+    CHECK(grows->rate.high < 1.5 * grows->rate.low);
+    const auto full = arena_of(2e7, 20, 8e7);
+    REQUIRE(full);
+    CHECK(full->stopped);
+    // The estimate of the small blocks at the start changes with the sampling interval.
+    CHECK(find_doubling(Values{0, 1, 2, 3, 4, 5}, Values{0, 1000, 1500, 1495, 2245, 3370}, Values{0, 9, 10, 14, 15, 16}, 1));
+    // Blocks that are freed, or that do not come with the bytes, are no arena's.
+    CHECK_FALSE(find_doubling(Values{0, 1, 2, 3, 4}, Values{0, 100, 150, 225, 340}, Values{0, 1, 3, 2, 3}, 1));
+    CHECK_FALSE(find_doubling(Values{0, 1, 2, 3, 4}, Values{0, 100, 150, 225, 340}, Values{0, 1, 2, 2, 3}, 1));
+}

@@ -1,4 +1,4 @@
-// Containers that grow by reallocation. Between two steps the elements are not visible, but at each step
+// Containers that grow by reallocation, and arenas that grow by ever larger blocks. Between two steps the elements are not visible, but at each step
 // the number of bytes in use is known exactly: the capacity that was full. If elements come at a constant
 // rate, the steps are on one line, x = offset + pace * capacity, and the next step can be predicted: its
 // absence shows that growth has stopped.
@@ -42,11 +42,35 @@ double most_common(std::span<const double> values) {
     return live.empty() ? 0 : median(std::move(live));
 }
 
-// Nothing if size changes are not multiplications of an otherwise constant number of blocks.
+// The levels of an arena (std::pmr::monotonic_buffer_resource): all growth is by new blocks, each larger than those before, and none is
+// ever freed. Nothing if it is none. Its first, small blocks may be estimates, which change a little when the sampling interval does.
+std::optional<std::vector<double>> arena_levels(std::span<const double> bytes, std::span<const double> blocks) {
+    constexpr double kLarger = 1.2, kNoise = 0.01;
+    std::vector<double> levels;
+    double level = 0, count = 0, before = 0;  // before: size of the blocks that came last
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const double grown = bytes[i] - level;
+        if (std::abs(grown) > kNoise * level) {
+            const double added = blocks[i] - count;
+            if (grown < 0 || added <= 0 || grown / added < kLarger * before) return std::nullopt;
+            before = grown / added;
+            level = bytes[i];
+        }
+        count = blocks[i];
+        levels.push_back(level);
+    }
+    if (count < 2) return std::nullopt;
+    return levels;
+}
+
+// Nothing if size changes are not multiplications of an otherwise constant number of blocks, or of one that grows with each.
 std::optional<Steps> steps_of(std::span<const double> x, std::span<const double> bytes, std::span<const double> blocks,
                               std::size_t window_first) {
+    const auto levels = arena_levels(bytes, blocks);
+    const bool arena = levels.has_value();
+    if (arena) bytes = *levels;
     const double usual = std::floor(most_common(blocks));
-    if (usual < 1 || blocks.back() != usual) return std::nullopt;
+    if (usual < 1 || (!arena && blocks.back() != usual)) return std::nullopt;
 
     Steps result;
     std::vector<double> factors;
@@ -60,7 +84,7 @@ std::optional<Steps> steps_of(std::span<const double> x, std::span<const double>
     for (std::size_t i = 0; i < x.size(); ++i) {
         if (blocks[i] == 0 && !before) continue;
         ++seen;
-        if (blocks[i] != usual) {
+        if (!arena && blocks[i] != usual) {
             if (blocks[i] > usual)
                 ++foreign;
             else

@@ -35,7 +35,7 @@ GrowthJudgment judge_growth(std::span<const double> x, std::span<const double> b
 std::optional<Interval> growth_rate(std::span<const double> x, std::span<const double> bytes);
 
 // A container that grows by reallocation: one block, or a constant few, whose size is multiplied when it is
-// full.
+// full. Or an arena that then adds a block, so that its size is multiplied.
 //
 //   bytes          ________     used at a step = capacity before it: only the steps show how fast elements
 //   come
