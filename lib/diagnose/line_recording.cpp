@@ -76,12 +76,22 @@ MixedBlocks run_mixed_blocks(const RunContext& context, heap::Recorder& recorder
     return result;
 }
 
+// Live heap at each mark, without containers that grow in place: their steps are as large as the growth of many blocks, and hit one.
+// Unless they are what grows.
+std::vector<TraceCost> totals_without_steps(const HeapProfile& profile) {
+    std::vector<TraceCost> all = analysis::totals_at_marks(profile);
+    std::vector<TraceCost> rest = analysis::totals_at_marks(profile, analysis::traces_of_few_blocks(profile));
+    const auto growth = [](const std::vector<TraceCost>& totals) { return totals.back().live_bytes - totals.front().live_bytes; };
+    if (all.empty() || 2 * growth(rest) < growth(all)) return all;
+    return rest;
+}
+
 // Which kind of request the growth comes from, by live heap bytes, which no page or arena blurs. A connection is one more
 // kind, so that what it leaves behind is not put down to requests.
 void judge_endpoints(Diagnosis& result, const HeapProfile& profile, const MixedBlocks& mix) {
     const std::vector<analysis::ConnectionBlock>& blocks = mix.blocks;
     if (blocks.empty() || mix.kinds.size() < 2) return;
-    const std::vector<TraceCost> totals = analysis::totals_at_marks(profile);
+    const std::vector<TraceCost> totals = totals_without_steps(profile);
     // What lines grow by with time is no request's: it would be charged to the kind that takes longest.
     double per_hour = 0;
     for (const LineGrowth& line : result.lines.lines)

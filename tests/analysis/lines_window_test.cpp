@@ -109,3 +109,21 @@ TEST_CASE("a recording without marks is an error") {
     profile.source = "heaptrack raw";
     CHECK_THROWS_WITH_AS(choose_window(profile, {}, {}), "heaptrack raw: holds no state of the heap", Error);
 }
+
+TEST_CASE("totals can leave out what never held more than a few blocks: containers that grow in place") {
+    test::ProfileBuilder builder;
+    const TraceId vector = builder.trace({{"grow()", "/src/a.cpp", 1}}), entries = builder.trace({{"keep()", "/src/a.cpp", 2}});
+    std::uint64_t capacity = 64;
+    builder.allocate(vector, capacity);
+    for (int round = 0; round < 4; ++round) {
+        builder.allocate(entries, 100, 10);
+        builder.release(vector, capacity);
+        builder.allocate(vector, capacity *= 2);
+        builder.round_end();
+    }
+    const HeapProfile& profile = builder.profile();
+    const std::vector<bool> few = traces_of_few_blocks(profile);
+    CHECK(few == std::vector<bool>{true, false});
+    CHECK(totals_at_marks(profile).back().live_bytes == 4 * 1000 + 1024);
+    CHECK(totals_at_marks(profile, few).back().live_bytes == 4 * 1000);
+}

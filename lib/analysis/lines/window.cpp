@@ -113,12 +113,23 @@ void take_span(Window& window, const HeapProfile& profile, std::optional<Nanosec
 
 }  // namespace
 
-std::vector<TraceCost> totals_at_marks(const HeapProfile& profile) {
+std::vector<bool> traces_of_few_blocks(const HeapProfile& profile) {
+    constexpr std::int64_t kFew = 16;  // one in each of several processes or threads
+    std::vector<bool> few(profile.traces.size(), true);
+    for (const HeapMark& mark : profile.marks)
+        for (const HeapMark::Change& change : mark.changes)
+            if (change.trace.value != 0 && change.trace.value <= few.size() && change.cost.live_blocks > kFew)
+                few[change.trace.value - 1] = false;
+    return few;
+}
+
+std::vector<TraceCost> totals_at_marks(const HeapProfile& profile, const std::vector<bool>& left_out) {
     std::vector<TraceCost> now(profile.traces.size()), totals;
     TraceCost total;
     for (const HeapMark& mark : profile.marks) {
         for (const HeapMark::Change& change : mark.changes) {
             if (change.trace.value == 0 || change.trace.value > now.size()) continue;
+            if (!left_out.empty() && left_out[change.trace.value - 1]) continue;
             TraceCost& old = now[change.trace.value - 1];
             total.allocations += change.cost.allocations - old.allocations;
             total.allocated_bytes += change.cost.allocated_bytes - old.allocated_bytes;

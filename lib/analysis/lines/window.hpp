@@ -33,7 +33,11 @@ struct Window {
 // >= end, Error{input} where the recording has no mark.
 Window choose_window(const HeapProfile& profile, std::optional<Nanoseconds> begin, std::optional<Nanoseconds> end);
 
-// Sums over all traces at each mark.
-std::vector<TraceCost> totals_at_marks(const HeapProfile& profile);
+// Sums over all traces at each mark, without those that are left out (by index of the trace; empty: none).
+std::vector<TraceCost> totals_at_marks(const HeapProfile& profile, const std::vector<bool>& left_out = {});
+
+// By index of the trace: whether it never held more than a few blocks. Those of containers that grow in place: by steps that the
+// request during which they come does not cause alone.
+std::vector<bool> traces_of_few_blocks(const HeapProfile& profile);
 
 }  // namespace leakline::analysis
