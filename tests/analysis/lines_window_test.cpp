@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "analysis/lines/lines.hpp"
 #include "profile_builder.hpp"
 
 using namespace leakline;
@@ -126,4 +127,19 @@ TEST_CASE("totals can leave out what never held more than a few blocks: containe
     CHECK(few == std::vector<bool>{true, false});
     CHECK(totals_at_marks(profile).back().live_bytes == 4 * 1000 + 1024);
     CHECK(totals_at_marks(profile, few).back().live_bytes == 4 * 1000);
+}
+
+TEST_CASE("slabs that a program's own allocator fills over many requests hold an entry for each of them") {
+    const auto entries = [](std::uint64_t bytes, std::uint64_t each_round) {
+        test::ProfileBuilder builder;
+        const TraceId slabs = builder.trace({{"grow()", "/src/a.cpp", 1}});
+        for (int round = 0; round < 8; ++round) {
+            builder.allocate(slabs, bytes, each_round);
+            builder.round_end();
+        }
+        return grow_lines(builder.profile()).lines.at(0).kept_entries;
+    };
+    CHECK(entries(1 << 20, 1) == 7000);
+    CHECK(entries((1 << 20) + 1000, 1) == 7);  // of any size: an entry may be that large
+    CHECK(entries(1 << 20, 100) == 700);
 }

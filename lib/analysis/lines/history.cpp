@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "analysis/lines/lines.hpp"
 #include "base/quantities.hpp"
 
 namespace leakline::analysis {
@@ -59,10 +60,25 @@ void take_history(const SiteHistory& site, bool sampled, LineGrowth& line) {
     line.allocated_bytes = site.allocated_bytes;
 }
 
-std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution,
-                                       std::span<const TraceGrowth> growth) {
+namespace {
+
+// Entries in what a path kept. Blocks of whole pages that come once in many requests are what an allocator of the program's own hands out
+// in parts: at most one entry for each request is in them.
+std::int64_t entries_in(const TraceGrowth& kept, double requests) {
+    constexpr double kPage = 4096, kLeastSlab = 16 * kPage, kOff = 1e-4, kRequestsPerSlab = 100;
+    const auto blocks = static_cast<double>(kept.blocks);
+    if (kept.blocks <= 0 || blocks * kRequestsPerSlab > requests) return kept.blocks;
+    const double pages = static_cast<double>(kept.bytes) / blocks / kPage;
+    if (pages * kPage < kLeastSlab || std::abs(pages / std::round(pages) - 1) > kOff) return kept.blocks;
+    return static_cast<std::int64_t>(std::min(requests, static_cast<double>(kept.bytes) / kBytesPerElement));
+}
+
+}  // namespace
+
+std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth,
+                                       double requests) {
     // Stacks that differ only in who called the line are one path.
-    std::map<std::pair<std::uint32_t, std::vector<std::uint32_t>>, std::int64_t> blocks;
+    std::map<std::pair<std::uint32_t, std::vector<std::uint32_t>>, TraceGrowth> paths;
     for (std::size_t t = 0; t < growth.size(); ++t) {
         const std::uint32_t site = attribution.site_of_trace[t];
         if (site == kNoSite || growth[t].blocks == 0) continue;
@@ -74,10 +90,10 @@ std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAt
             if (node == line || at.parent.value >= node.value) break;
             node = at.parent;
         }
-        blocks[{site, std::move(path)}] += growth[t].blocks;
+        paths[{site, std::move(path)}] += growth[t];
     }
     std::vector<std::int64_t> most(attribution.sites.size(), 0);
-    for (const auto& [key, kept] : blocks) most[key.first] = std::max(most[key.first], kept);
+    for (const auto& [key, kept] : paths) most[key.first] = std::max(most[key.first], entries_in(kept, requests));
     return most;
 }
 

@@ -225,7 +225,8 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     }
 
     const Judge judge(window, axes, profile.sampling ? static_cast<double>(profile.sampling->interval) : 0);
-    const std::vector<std::int64_t> entries = kept_entries(profile, attribution, histories.traces);
+    const double requests = axes.requests.empty() ? 0 : axes.requests[window.last] - axes.requests[window.first];
+    const std::vector<std::int64_t> entries = kept_entries(profile, attribution, histories.traces, requests);
     std::vector<std::uint32_t> site_of_line;
     std::vector<Tested> tested;
     for (std::uint32_t s = 0; s < histories.sites.size(); ++s) {

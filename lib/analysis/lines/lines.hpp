@@ -7,6 +7,9 @@
 
 namespace leakline::analysis {
 
+// What an element takes in a block that it shares with others, at least about; a smaller one makes their count too low.
+inline constexpr double kBytesPerElement = 32;
+
 enum class Attribution {
     user_code,  // a trace belongs to its innermost frame in user code (not a system library or header)
     self,       // to its innermost frame with a known line

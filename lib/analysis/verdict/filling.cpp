@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/lines/lines.hpp"
 #include "analysis/verdict/rules.hpp"
 #include "base/quantities.hpp"
 
@@ -20,9 +21,7 @@ constexpr double kContradicts = 0.5;
 // A bare run so many times as long as the recorded one, in requests, that first grew by this share of what the lines kept, has
 // seen the cache fill up and stay full.
 constexpr double kLonger = 2, kFilled = 0.5;
-// A container that grows in place is one block. An element takes about so much; a smaller one makes the count too low, which asks
-// for a longer run.
-constexpr double kBytesPerElement = 32;
+// A container that grows in place is one block.
 constexpr std::int64_t kFewBlocks = 8;
 // Of a line's allocations: with fewer freed, the line frees nothing.
 constexpr double kFreedNone = 0.01;

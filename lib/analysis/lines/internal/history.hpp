@@ -58,9 +58,9 @@ struct Histories {
 // Fills in live bytes, peak, calls and growth of the line, and their errors if the recording was sampled.
 void take_history(const SiteHistory& site, bool sampled, LineGrowth& line);
 
-// LineGrowth::kept_entries of each site of the attribution.
-std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution,
-                                       std::span<const TraceGrowth> growth);
+// LineGrowth::kept_entries of each site of the attribution. requests: in the window, 0 if that is not known.
+std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth,
+                                       double requests);
 
 // One pass over the changes up to the window's end.
 Histories follow(const HeapProfile& profile, const Window& window, const TraceAttribution& attribution);
