@@ -372,3 +372,15 @@ TEST_CASE("a line that grew to the end in too few rounds to be significant asks 
     analysis::judge(freed);
     CHECK(freed.reasons[0].find("stopped growing or were freed") != std::string::npos);
 }
+
+TEST_CASE("what requests allocate for themselves explains no growth, however much of it a mark has met") {
+    Diagnosis grows = outside(40);
+    LineGrowth& line = grows.lines.lines[0];
+    line.growth_bytes = 0;
+    line.live_peak_bytes = 64 << 20;
+    grows.lines.mark_requests = {0, {}, 100'000, {}, 200'000};
+    line.live_at_marks = {0, 60e6, 0, 64e6, 0};
+    CHECK(verdict_of(grows) == Verdict::leak);
+    line.live_at_marks = {0, 60e6, 60e6, 64e6, 0};
+    CHECK(verdict_of(grows) == Verdict::inconclusive);
+}

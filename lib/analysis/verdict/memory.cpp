@@ -11,6 +11,20 @@ namespace leakline::analysis {
 
 namespace {
 
+// Whether the line holds next to nothing whenever no request is in progress: what requests allocate for themselves adds nothing to the
+// growth from round to round, however much of it a mark within a round has met.
+bool only_for_requests(const LineReport& lines, const LineGrowth& line) {
+    constexpr double kNothing = 0.01;  // of its highest level
+    if (line.live_at_marks.empty() || line.live_at_marks.size() != lines.mark_requests.size()) return false;
+    std::size_t quiet = 0;
+    for (std::size_t i = 0; i < line.live_at_marks.size(); ++i) {
+        if (!lines.mark_requests[i]) continue;
+        if (line.live_at_marks[i] > kNothing * static_cast<double>(line.live_peak_bytes)) return false;
+        ++quiet;
+    }
+    return quiet >= 2;
+}
+
 // Memory that the heap alone can account for, although no line leaks: what lines held at their most, and had not held at the first mark.
 // A cache that is cleaned by the clock grows through a run that is shorter than its entries live.
 const LineGrowth* line_causing_growth(const Evidence& evidence) {
@@ -21,7 +35,7 @@ const LineGrowth* line_causing_growth(const Evidence& evidence) {
     double sum = 0;
     const LineGrowth* most = nullptr;
     for (const LineGrowth& line : evidence.lines.lines) {
-        if (line.leaking || held(line) <= 0) continue;
+        if (line.leaking || held(line) <= 0 || only_for_requests(evidence.lines, line)) continue;
         sum += held(line);
         if (most == nullptr || held(line) > held(*most)) most = &line;
     }
