@@ -373,6 +373,19 @@ TEST_CASE("a line that grew to the end in too few rounds to be significant asks 
     CHECK(freed.reasons[0].find("stopped growing or were freed") != std::string::npos);
 }
 
+TEST_CASE("what nothing refers to any more is neither in a cache nor on a timer's list") {
+    Diagnosis lost = measured(Trend::growing, true);
+    lost.held_by = HeldBy{{}, 200'000, 8 << 20, false};
+    analysis::judge(lost);
+    CHECK(lost.verdict == Verdict::leak);
+    CHECK(lost.reasons[0] == "live heap allocated at track.cpp:31 grew in every round, by 990 B per request");
+    // Python's collector may still free a cycle.
+    lost.held_by->lost_in_cycles = true;
+    lost.lines.runtime = Runtime::python;
+    analysis::judge(lost);
+    CHECK(lost.reasons[0].find(" would look the same") != std::string::npos);
+}
+
 TEST_CASE("what requests allocate for themselves explains no growth, however much of it a mark has met") {
     Diagnosis grows = outside(40);
     LineGrowth& line = grows.lines.lines[0];

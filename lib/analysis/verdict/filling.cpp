@@ -199,6 +199,8 @@ bool lines_unproven(const Facts& facts) {
 
 std::string alternative_explanation(const Facts& facts) {
     const Evidence& evidence = facts.evidence;
+    // What nothing refers to any more is in no cache and on no timer's list. (Of Python's cycles a collection may still come.)
+    if (evidence.held_by && evidence.held_by->lost_bytes > 0 && evidence.lines.runtime == Runtime::native) return {};
     const double recorded = to_seconds(evidence.lines.window_end - evidence.lines.window_begin);
     const double seconds = std::max(facts.memory_grows() ? evidence.series.duration() : 0, recorded);
     std::vector<std::string> same;
