@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "audit/internal/words.hpp"
+#include "base/strings.hpp"
 
 namespace leakline::audit {
 
@@ -256,8 +257,9 @@ void BodyReader::walk_loop(CXCursor statement) {
         const std::size_t first = head.find(';');
         const std::size_t second = first == head.npos ? head.npos : head.find(';', first + 1);
         const std::string middle = second == head.npos ? "" : head.substr(first + 1, second - first - 1);
-        // Without a comparison nothing counts it.
-        loop.endless = first != head.npos && middle.find_first_of("<>=") == middle.npos;
+        // Without a comparison nothing counts it. What goes on at each turn walks over something: "for (p = first; p; p = p->next)".
+        const bool walks = second != head.npos && head.find_first_not_of(" )\t\n", second + 1) != head.npos;
+        loop.endless = first != head.npos && middle.find_first_of("<>=") == middle.npos && (!walks || trim(middle).empty());
     } else if (kind == CXCursor_WhileStmt || kind == CXCursor_DoStmt) {
         const CXCursor condition = kind == CXCursor_DoStmt ? children.back() : children.front();
         // "while (node)" and "while ((p = strchr(p, ' ')))" walk over something; "while (running)" and "while (accept(...) >= 0)" do not.

@@ -370,6 +370,7 @@ void BodyReader::note_dependent(CXCursor call, const std::string& name, CXCursor
     if (name.empty() || tree_.type_facts(tree_.clang.getCursorType(object)).container()) return;
     Call noted = here().call(Call::Kind::call, tree_.name(kUnknownClass + name), tree_.place(call));
     noted.guards = here().all_guards();
+    noted.first_time = here().first_time != 0 || static_;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         Argument argument = argument_of(arguments[i]);
         const Name parameter = tree_.name(facts_.names[noted.to] + "#" + std::to_string(i));
@@ -425,6 +426,7 @@ void BodyReader::note_call_flow(CXCursor call, CXCursor callee, std::optional<CX
     for (const CXCursor argument : arguments) values_in(argument, values);
     const std::string word = tree_.spelling(call);
     if (is_input(word)) values.insert(tree_.name(kInput));
+    if (makes_new(word)) values.insert(tree_.name(kNew));
     if (values.empty()) return;
     if (object)
         if (const auto on = access(*object)) note_flow(on->variable, values);

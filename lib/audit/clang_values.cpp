@@ -282,7 +282,7 @@ void BodyReader::values_in(CXCursor expression, std::set<Name>& values, int dept
     if (depth > 30) return;
     const CXCursorKind kind = tree_.kind(expression);
     if (kind == CXCursor_LambdaExpr) return;
-    if (kind == CXCursor_CXXNewExpr) values.insert(tree_.name(kInput));
+    if (kind == CXCursor_CXXNewExpr) values.insert(tree_.name(kNew));
     // "this", shared_from_this()
     if (kind == CXCursor_CXXThisExpr || (kind == CXCursor_CallExpr && tree_.spelling(expression).ends_with("_from_this")))
         for (const Name type : tree_.type_facts(tree_.clang.getCursorType(expression)).holds)
@@ -297,11 +297,17 @@ void BodyReader::values_in(CXCursor expression, std::set<Name>& values, int dept
         if (kind == CXCursor_CallExpr) {
             if (tree_.in_project(target))
                 values.insert(tree_.name(facts_.names[tree_.id(target)] + "#result"));
+            else if (makes_new(tree_.spelling(expression)))
+                values.insert(tree_.name(kNew));
             else if (is_input(tree_.spelling(expression)))
                 values.insert(tree_.name(kInput));
         }
     }
-    for (const CXCursor child : tree_.children(expression)) values_in(child, values, depth + 1);
+    for (const CXCursor child : tree_.children(expression)) {
+        // A member of an object that is made for a request may be the same in all.
+        if (kind == CXCursor_MemberRefExpr && tree_.kind(tree_.plain(child)) == CXCursor_CXXThisExpr) continue;
+        values_in(child, values, depth + 1);
+    }
 }
 
 void BodyReader::note_flow(Name to, CXCursor from) {

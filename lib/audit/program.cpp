@@ -390,6 +390,13 @@ std::vector<Name> Program::path_to(Name id, std::uint32_t loop) const {
     return path;
 }
 
+bool Program::is_handled(Name id) const {
+    const auto at = repeated_.find(id);
+    const Function* known = function(id);
+    const bool registered = roots_.contains(id) && (known == nullptr || !known->is_entry());
+    return !registered || (at != repeated_.end() && at->second.why.starts_with("called in the loop")) || !text(id).starts_with("py:");
+}
+
 std::vector<std::string> Program::reach(Name id, std::uint32_t loop) const {
     std::vector<std::string> path;
     const auto name = [&](Name of) {

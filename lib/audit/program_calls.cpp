@@ -1,6 +1,7 @@
 // Who calls whom: callees that are known by a name alone, decorators, functions that are handed over or stored, destructors.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "audit/internal/program.hpp"
@@ -26,6 +27,22 @@ void Program::join_attributes_of_bases() {
             }
         }
     }
+}
+
+// Of classes that have bases: the class with all of them.
+std::vector<std::set<Name>> Program::lines_of_bases() const {
+    std::vector<std::set<Name>> lines;
+    for (const Class& type : facts_.classes) {
+        if (type.bases.empty()) continue;
+        std::set<Name>& line = lines.emplace_back();
+        for (std::vector<Name> open = {type.id}; !open.empty();) {
+            const Name at = open.back();
+            open.pop_back();
+            if (!line.insert(at).second) continue;
+            if (const Class* known = class_of(at)) open.insert(open.end(), known->bases.begin(), known->bases.end());
+        }
+    }
+    return lines;
 }
 
 // "py:*.name", "cpp:*.name": an attribute or method of an object whose class is not known. Where few classes have one of the
@@ -54,7 +71,18 @@ void Program::join_unknown_classes() {
         const auto known = index_.find(id);
         return known != index_.end() && (variables_.contains(known->second) || classes_.contains(known->second));
     };
+    // The classes that an object may be of, or that a name stands for.
+    const auto types_of = [&](Name object) {
+        const Variable* held = variable(object);
+        return held == nullptr ? std::vector<Name>{object} : held->holds;
+    };
     const auto numbered = [&](const std::string& id, std::size_t argument) { return named(fmt::format("{}#{}", id, argument)); };
+    const auto lines = lines_of_bases();
+    // Whether one object may be of both classes: one is a base of the other, or a third one has both for its bases.
+    const auto are_related = [&](Name one, Name other) {
+        return one == other || std::any_of(lines.begin(), lines.end(),
+                                           [&](const std::set<Name>& line) { return line.contains(one) && line.contains(other); });
+    };
     std::vector<Call> more;
     for (Call& call : facts_.calls) {
         const std::string id = text(call.to);
@@ -66,13 +94,24 @@ void Program::join_unknown_classes() {
             continue;
         }
         // What is handed over or stored may be any attribute of a library's object: "data = parsed.feed".
-        if (call.kind != Call::Kind::call && !is_known_object(id.substr(0, id.rfind('.')))) continue;
+        const std::string object = id.substr(0, id.rfind('.'));
+        const bool known_object = is_known_object(object);
+        if (call.kind != Call::Kind::call && !known_object) continue;
         const std::vector<Name> candidates = lookup(cpp ? methods_of_cpp : methods, id);
         // One class with a method of a name of its own is as good as known.
         static const std::set<std::string> common = {"add",   "get",    "put",    "set",     "update", "append",  "send",   "write",
                                                      "close", "run",    "start",  "stop",    "read",   "open",    "remove", "pop",
                                                      "clear", "insert", "extend", "connect", "handle", "execute", "create", "delete"};
         const bool guessed = candidates.size() > 1 || common.contains(last(id)) || last(id).starts_with("__");
+        const std::vector<Name> types = known_object ? types_of(index_.at(object)) : std::vector<Name>{};
+        // An attribute of a known class, "Kind.solution" of an enumeration, is no method of a class that has nothing to do with it,
+        // nor is "requests.post" of a library.
+        const auto is_foreign = [&](Name candidate) {
+            if (cpp || object == "py:*") return false;
+            const Name owner = function(candidate)->owner;
+            if (types.empty()) return !known_object || call.kind != Call::Kind::call;
+            return std::none_of(types.begin(), types.end(), [&](Name type) { return are_related(type, owner); });
+        };
         for (const Name candidate : candidates) {
             for (std::size_t i = 0; i < call.arguments.size(); ++i) {
                 const Name given = numbered(id, i), taken = numbered(text(candidate), i);
@@ -82,7 +121,7 @@ void Program::join_unknown_classes() {
             flows_[named(text(candidate) + "#result")].push_back(named(id + "#result"));
         }
         for (std::size_t i = 0; i < candidates.size(); ++i) {
-            call.guessed = guessed;
+            call.guessed = guessed || is_foreign(candidates[i]);
             if (i == 0) {
                 call.to = candidates[i];
                 continue;

@@ -8,7 +8,7 @@
 
 namespace leakline::audit {
 
-// Follows values from what arrives with requests: parameters of handlers, received data, new objects.
+// Follows values from what arrives with requests, and from what is new each time.
 void Program::find_request_values() {
     // Functions whose callers are not seen. In Python any function may be handed to anything: there only handlers count.
     std::set<Name> handed;
@@ -21,26 +21,37 @@ void Program::find_request_values() {
         if (call.kind == Call::Kind::immediate || call.kind == Call::Kind::handed || call.kind == Call::Kind::deferred) hand(call.to);
     for (const Function& function : facts_.functions)
         if (function.is_entry()) handed.insert(function.id);
-    std::deque<Name> open;
-    const auto reach = [&](Name value, int steps = 0) {
-        if (request_values_.emplace(value, steps).second) open.push_back(value);
-    };
-    if (const auto input = index_.find(kInput); input != index_.end()) reach(input->second);
-    for (const Name type : short_)
-        if (const auto object = index_.find(kObjectOf + text(type)); object != index_.end()) reach(object->second);
+    std::vector<Name> input, fresh;
+    if (const auto known = index_.find(kInput); known != index_.end()) input.push_back(known->second);
     for (const Variable& variable : facts_.variables)
-        if (variable.storage == Storage::parameter && handed.contains(variable.owner)) reach(variable.id);
+        if (variable.storage == Storage::parameter && handed.contains(variable.owner)) input.push_back(variable.id);
+    if (const auto known = index_.find(kNew); known != index_.end()) fresh.push_back(known->second);
+    for (const Name type : short_)
+        if (const auto object = index_.find(kObjectOf + text(type)); object != index_.end()) fresh.push_back(object->second);
     for (const Operation& operation : facts_.operations)  // a serial number
         if (operation.kind == Operation::Kind::count_up && runs(operation.function, operation.loop) == Runs::repeatedly)
-            for (const Access& counter : reached(operation.on)) reach(counter.variable);
-    // Breadth first, so that each value gets its fewest steps from the input.
-    for (; !open.empty(); open.pop_front())
-        for (const Name to : found_or_empty(flows_, open.front())) reach(to, request_values_.at(open.front()) + 1);
+            for (const Access& counter : reached(operation.on)) fresh.push_back(counter.variable);
+    input_values_ = follow(input);
+    fresh_values_ = follow(fresh);
 }
 
-std::optional<int> Program::steps_from_request(Name value) const {
-    const auto known = request_values_.find(value);
-    return known == request_values_.end() ? std::nullopt : std::optional(known->second);
+// Breadth first, so that each value gets its fewest steps from a source.
+std::unordered_map<Name, int> Program::follow(const std::vector<Name>& sources) const {
+    std::unordered_map<Name, int> steps;
+    std::deque<Name> open;
+    const auto reach = [&](Name value, int step) {
+        if (steps.emplace(value, step).second) open.push_back(value);
+    };
+    for (const Name source : sources) reach(source, 0);
+    for (; !open.empty(); open.pop_front())
+        for (const Name to : found_or_empty(flows_, open.front())) reach(to, steps.at(open.front()) + 1);
+    return steps;
+}
+
+std::optional<int> Program::steps_from(Source source, Name value) const {
+    const auto& values = source == Source::input ? input_values_ : fresh_values_;
+    const auto known = values.find(value);
+    return known == values.end() ? std::nullopt : std::optional(known->second);
 }
 
 bool Program::is_serving(Name id) const {

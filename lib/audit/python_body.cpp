@@ -14,6 +14,14 @@ namespace {
 
 constexpr int kDeepest = 300;
 
+bool only_sleeps(PythonNode loop) {
+    const auto statements = loop.field("body").children();
+    if (statements.size() != 1 || loop.field("condition").text() == "True") return false;
+    PythonNode call = statements.front().first();
+    if (call.is("await")) call = call.first();
+    return call.is("call") && last_part(call.field("function").text()) == "sleep";
+}
+
 }  // namespace
 
 Operation& PythonModule::add(Operation::Kind kind, const Access& on, PythonNode at, std::string_view word) {
@@ -124,20 +132,35 @@ void PythonModule::walk_if(PythonNode statement) {
     for (const PythonNode& child : statement.children()) {
         if (child.text() == condition.text() && child.line() == condition.line()) continue;
         const bool unset = first_time && child.is("block");
-        const std::set<std::string> present = here().present;
+        const std::set<std::string> present = here().present, absent = here().absent;
         if (child.is("block")) note_present(condition);
+        note_absent(condition, !child.is("block"));
         here().first_time += unset ? 1 : 0;
         here().paths.enter(names);
         walk(child);
         here().paths.leave();
         here().first_time -= unset ? 1 : 0;
         here().present = present;
+        here().absent = absent;
         if (child.is("block")) left = left || leaves(child);
     }
     here().guards.pop_back();
     if (!left) return;
     here().function_guards.insert(here().function_guards.end(), leaving.begin(), leaving.end());
     note_allowed(condition);
+    note_absent(condition, true);
+}
+
+// "if item not in items:", or behind "if item in items: return": items.append(item) adds each value once, as a set does.
+// present: whether it is the other way round.
+void PythonModule::note_absent(PythonNode condition, bool present) {
+    if (condition.is("boolean_operator"))
+        for (const PythonNode& part : condition.children()) note_absent(part, present);
+    const auto parts = condition.children();
+    if (!condition.is("comparison_operator") || parts.size() != 2) return;
+    const bool absent = condition.text().find(" not in ") != std::string_view::npos;
+    if (absent != present && condition.text().find(" in ") != std::string_view::npos)
+        here().absent.insert(fmt::format("{} in {}", parts[0].text(), parts[1].text()));
 }
 
 // "if key in items": items[key] = value replaces there.
@@ -213,6 +236,8 @@ void PythonModule::walk_loop(PythonNode statement) {
     here().paths.leave();
     here().guards.pop_back();
     facts_.loops[index - 1].blocks = facts_.loops[index - 1].blocks || here().blocks;
+    // "while self.busy: sleep(1)" waits for something to end.
+    if (!counted && only_sleeps(statement)) facts_.loops[index - 1].endless = false;
     here().blocks = here().blocks || blocks;
     here().loop = outer;
     if (const PythonNode otherwise = statement.field("alternative")) walk(otherwise);

@@ -92,6 +92,7 @@ void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode 
         Argument argument;
         argument.access = access(value);
         argument.few_values = few_values(value);
+        note_handed_queue(value, to);
         for (const auto& [parameter, number] : here().parameters)
             if (mentions(value, parameter)) argument.parameter = number;
         if (argument.access && !given.is("keyword_argument"))
@@ -103,6 +104,27 @@ void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode 
     facts_.calls.push_back(std::move(noted));
     if (to.ends_with(".__init__"))
         facts_.creations.push_back({name_(to.substr(0, to.size() - 9)), here().function, place(call), here().loop});
+}
+
+// A function, a constructor or a method of this module.
+bool PythonModule::is_defined_here(const std::string& callee) const {
+    const std::string prefix = "py:" + module_ + ".";
+    if (!callee.starts_with(prefix)) return false;
+    if (callee.ends_with(".__init__") || functions_.contains(callee.substr(prefix.size()))) return true;
+    const std::size_t dot = callee.rfind('.');
+    if (dot < prefix.size()) return false;
+    const auto type = classes_.find(callee.substr(prefix.size(), dot - prefix.size()));
+    return type != classes_.end() && type->second.methods.contains(callee.substr(dot + 1));
+}
+
+// What takes from a queue is often elsewhere: a worker that was given it.
+void PythonModule::note_handed_queue(PythonNode value, const std::string& to) {
+    if (value.is("tuple") || value.is("list"))
+        for (const PythonNode& part : value.children()) note_handed_queue(part, to);
+    if (!value.is("identifier") && !value.is("attribute")) return;
+    if (known_value(value).kind != PythonValue::Kind::queue) return;
+    if (is_defined_here(to)) return;  // what it does is seen
+    if (const auto on = access(value)) add(Operation::Kind::escape, *on, value, "argument");
 }
 
 void PythonModule::note_handed(std::string_view word, const std::string& through, PythonNode arguments) {
@@ -121,7 +143,7 @@ void PythonModule::note_handed(std::string_view word, const std::string& through
             word == "Thread" || word == "Process" || word == "run_in_executor" || word == "to_thread" || word == "start_new_thread";
         if (thread)
             noted.kind = Call::Kind::thread;
-        else if (kAtOnce.contains(word))
+        else if (kAtOnce.contains(word) || kOnResult.contains(word))
             noted.kind = Call::Kind::immediate;
         else if (!through.empty() && !through.starts_with("py:*."))
             noted.kind = Call::Kind::handed;
@@ -148,6 +170,8 @@ void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
     if ((method == "write" || method == "writelines") && known.kind != PythonValue::Kind::text) return;
     if ((method == "put" || method == "put_nowait" || method == "push") && known.kind != PythonValue::Kind::queue) return;
     Operation& operation = add(Operation::Kind::grow, *on, call, method);
+    if (method == "append" && given.size() == 1 && here().absent.contains(fmt::format("{} in {}", given.front().text(), object.text())))
+        return note_key(operation, given.front());
     const bool keyed = method == "setdefault" || method == "add" || method == "update";
     if (!keyed || given.empty()) return;
     PythonNode key = given.front();

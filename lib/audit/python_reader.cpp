@@ -38,6 +38,14 @@ bool is_field(PythonNode value) {
     return value.is("call") && one_of(last_part(value.field("function").text()), {"field", "Field", "ib", "attrib", "Factory"});
 }
 
+// deque(maxlen=9), deque([], 9)
+bool is_bounded_deque(PythonNode arguments) {
+    const auto given = arguments.children();
+    for (const PythonNode& argument : given)
+        if (argument.is("keyword_argument") && argument.field("name").text() == "maxlen") return argument.field("value").text() != "None";
+    return given.size() == 2 && given[1].text() != "None";
+}
+
 // "on_start", "on_first_start", "on_shutdown": runs once per process or worker, not per request.
 bool is_of_lifecycle(std::string_view name) {
     static constexpr std::array<std::string_view, 12> tails = {"start", "started", "startup", "stop",  "stopped", "shutdown",
@@ -257,9 +265,7 @@ PythonValue PythonModule::value_of(PythonNode expression) {
     const std::string_view name = last_part(function);
     const std::string_view arguments = expression.field("arguments").text();
     if (name == "deque")
-        value.kind = arguments.find("maxlen") != arguments.npos && arguments.find("maxlen=None") == arguments.npos
-                         ? PythonValue::Kind::bounded
-                         : PythonValue::Kind::list;
+        value.kind = is_bounded_deque(expression.field("arguments")) ? PythonValue::Kind::bounded : PythonValue::Kind::list;
     else if (name == "list")
         value.kind = PythonValue::Kind::list;
     else if (one_of(name, {"dict", "OrderedDict", "ChainMap"}))

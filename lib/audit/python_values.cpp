@@ -5,6 +5,7 @@
 
 #include "audit/internal/python_module.hpp"
 #include "audit/internal/python_words.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -258,13 +259,17 @@ void PythonModule::values_in(PythonNode expression, std::set<Name>& values, int 
     if (expression.is("attribute")) {
         if (is_given_by_framework(expression)) values.insert(name_(kInput));
         if (const auto of = access(expression); of) values.insert(of->variable);
+        if (is_self(expression.field("object"))) return;  // an attribute of an object that is made for a request may be the same in all
         return values_in(expression.field("object"), values, depth + 1);
     }
     if (expression.is("call")) {
         const PythonNode function = expression.field("function");
         const std::string_view word = last_part(function.text());
-        if (kWaits.contains(word) || kInputs.contains(word) || value_of(expression).kind == PythonValue::Kind::object)
-            values.insert(name_(kInput));
+        if (kWaits.contains(word) || kInputs.contains(word) || reads_stream(function)) values.insert(name_(kInput));
+        if (kNews.contains(word)) values.insert(name_(kNew));
+        // A class of the code: new where requests make its objects.
+        if (const PythonValue made = value_of(expression); made.kind == PythonValue::Kind::object && is_upper(word.front()))
+            values.insert(name_(kObjectOf + made.type));
         if (const std::string to = callee(function); !to.empty()) values.insert(name_(to + "#result"));
         if (function.is("attribute")) values_in(function.field("object"), values, depth + 1);
         return values_in(expression.field("arguments"), values, depth + 1);

@@ -1,4 +1,5 @@
 #include "audit/internal/rules.hpp"
+#include "audit/internal/key_doubts.hpp"
 
 #include <fmt/format.h>
 
@@ -31,29 +32,16 @@ std::vector<Name> compared(const Program& program, const Access& guard) {
     return names;
 }
 
-// "load_config", "loadConfig", "HTTPServer::reload" -> {"load", "config", ...}.
-std::vector<std::string> words_of(std::string_view name) {
-    std::vector<std::string> words;
-    std::string word;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        const auto c = static_cast<unsigned char>(name[i]);
-        const bool begins = std::isupper(c) != 0 && (i == 0 || std::islower(static_cast<unsigned char>(name[i - 1])) != 0);
-        if ((begins || std::isalnum(c) == 0) && !word.empty()) words.push_back(std::move(word)), word.clear();
-        if (std::isalnum(c) != 0) word += static_cast<char>(std::tolower(c));
-    }
-    if (!word.empty()) words.push_back(std::move(word));
-    return words;
-}
-
 // "Job.__init__" -> "Job": each object has one.
 std::string_view name_without_constructor(std::string_view name) {
     constexpr std::string_view kConstructor = ".__init__";
     return name.ends_with(kConstructor) ? name.substr(0, name.size() - kConstructor.size()) : name;
 }
 
-bool has_word(std::string_view name, const std::set<std::string_view>& wanted) {
-    const auto words = words_of(name);
-    return std::any_of(words.begin(), words.end(), [&](const std::string& word) { return wanted.contains(word); });
+// "Store::jobs_" -> "jobs_".
+std::string member_name(const std::string& subject) {
+    const std::size_t member = subject.find_last_of(":.");
+    return member == subject.npos ? subject : subject.substr(member + 1);
 }
 
 bool holds_parts_of_program(const std::string& subject) {
@@ -61,41 +49,11 @@ bool holds_parts_of_program(const std::string& subject) {
                                                      "commands",     "routes",     "templates", "locales",    "schemas",     "types",
                                                      "classes",      "extensions", "factories", "converters", "middlewares", "blueprints",
                                                      "translations", "formatters", "parsers",   "codecs"};
-    const std::size_t member = subject.find_last_of(":.");
-    return has_word(member == subject.npos ? subject : subject.substr(member + 1), words);
-}
-
-}  // namespace
-
-bool names_few_values(const std::string& key) {
-    static const std::set<std::string_view> words = {
-        "type", "kind", "class", "cls", "status", "level", "lang", "language", "locale", "encoding", "codec", "scheme", "mode", "format",
-        "signal", "signum", "method", "direction", "version", "typeid", "cpu", "opcode", "category", "severity",
-        // The program has a fixed number of these.
-        "fun", "func", "function", "callable", "callback", "module", "modname", "package", "pkg", "port",
-        // The system numbers descriptors anew from the lowest that is free.
-        "fd", "sockfd", "connfd", "clientfd", "fileno", "descriptor"};
-    const auto parts = words_of(key);
-    if (parts.empty()) return false;
-    // The system uses the numbers of threads again.
-    const bool thread = parts.back() == "id" && parts.size() > 1 && parts[parts.size() - 2] == "thread";
-    return thread || words.contains(parts.back()) || key.ends_with("__name__") || key.ends_with("__class__");
-}
-
-namespace {
-
-// The fewest steps from a request to a value of the key; nothing where none comes from requests.
-std::optional<int> steps_of_key(const Program& program, const Operation& addition) {
-    std::optional<int> nearest;
-    for (const Name value : addition.key_values)
-        if (const auto steps = program.steps_from_request(value); steps && (!nearest || *steps < *nearest)) nearest = steps;
-    return nearest;
+    return has_word(member_name(subject), words);
 }
 
 // What is not proven of one addition.
-std::vector<std::string> doubts_of(const Program& program, const Operation& addition) {
-    constexpr std::size_t kLongestSurePath = 4;
-    constexpr int kMostSteps = 6;  // a call takes two: into the argument, and from there into the parameter
+std::vector<std::string> doubts_of(const Program& program, const Operation& addition, const std::string& subject) {
     std::vector<std::string> doubts;
     if (!program.is_service())
         doubts.emplace_back("no handler and no loop that waits is in this code: it may run once for each process");
@@ -103,14 +61,7 @@ std::vector<std::string> doubts_of(const Program& program, const Operation& addi
         doubts.emplace_back("no path from a handler or a service's loop to the growth is seen");
     // What is read again on a signal, or added by code that sets the service up, does not come with requests.
     if (const auto doubt = doubt_of_setup(program, addition.function, addition.loop)) doubts.push_back(*doubt);
-    if (addition.key != kNoName) {
-        if (names_few_values(program.text(addition.key)))
-            doubts.push_back(fmt::format("there may be few values of the key '{}'", program.text(addition.key)));
-        else if (const auto steps = steps_of_key(program, addition); !steps)
-            doubts.push_back(fmt::format("the key '{}' is not seen to come from requests: there may be few", program.text(addition.key)));
-        else if (program.path_to(addition.function, addition.loop).size() > kLongestSurePath || *steps > kMostSteps)
-            doubts.push_back(fmt::format("the key '{}' is far from the handler: it may come from elsewhere", program.text(addition.key)));
-    }
+    if (const auto doubt = doubt_of_key(program, addition, member_name(subject))) doubts.push_back(*doubt);
     if (addition.first_time) doubts.emplace_back("it grows only while something is not set yet");
     if (program.text(addition.word) == "[k]") doubts.emplace_back("it grows only where [] is given a key that it does not have");
     return doubts;
@@ -284,7 +235,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
 
     // The addition that is surest decides.
     std::vector<std::pair<std::vector<std::string>, const Operation*>> by_doubts;
-    for (const Operation* addition : additions) by_doubts.emplace_back(doubts_of(program, *addition), addition);
+    for (const Operation* addition : additions) by_doubts.emplace_back(doubts_of(program, *addition, finding.subject), addition);
     std::stable_sort(by_doubts.begin(), by_doubts.end(), [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
     finding.doubts = by_doubts.front().first;
     const Operation& first = *by_doubts.front().second;

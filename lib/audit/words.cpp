@@ -206,11 +206,16 @@ bool is_blocking(std::string_view function) {
 }
 
 bool is_input(std::string_view function) {
-    static const Set names = {"read",          "pread",       "readv",       "fread",         "fgets",   "getline",    "getc",
-                              "fgetc",         "rand",        "random",      "time",          "now",     "getrandom",  "read_some",
-                              "receive",       "SSL_read",    "async_read",  "uuid_generate", "mt19937", "operator()", "gettimeofday",
-                              "clock_gettime", "make_shared", "make_unique", "malloc",        "calloc"};
+    static const Set names = {"read",  "pread",     "readv",   "fread",    "fgets",      "getline",   "getc",
+                              "fgetc", "read_some", "receive", "SSL_read", "async_read", "operator()"};
     return is_blocking(function) || in(names, function);
+}
+
+bool makes_new(std::string_view function) {
+    static const Set names = {"rand",          "random",  "time",         "now",           "getrandom",
+                              "uuid_generate", "mt19937", "gettimeofday", "clock_gettime", "make_shared",
+                              "make_unique",   "malloc",  "calloc",       "accept",        "accept4"};
+    return in(names, function);
 }
 
 bool is_service_word(std::string_view function) {

@@ -290,6 +290,8 @@ TEST_CASE("in Python a handler that is registered for a while keeps nothing" NEE
     };
     CHECK(found("pass") == Subjects{"Capture.lines"});
     CHECK(found("publisher.removeObserver(self.got_line)").empty());
+    CHECK(found("publisher.off(self.got_line)").empty());
+    CHECK(found("publisher.offer(self.got_line)") == Subjects{"Capture.lines"});
 }
 
 TEST_CASE("in Python update() of what is not seen to come from requests is a note, and del() removes" NEEDS_PYTHON) {
@@ -342,10 +344,106 @@ TEST_CASE("in Python a function with a syntax error that names the container mak
 
 TEST_CASE("a key that is many calls away from the handler is a note" NEEDS_PYTHON) {
     const auto found = [](int calls) {
-        std::string text = "kept = {}\n\n\n@app.route('/<key>')\ndef handle(key):\n    f0(key)\n";
-        for (int i = 0; i < calls; ++i) text += "\n\ndef f" + std::to_string(i) + "(key):\n    f" + std::to_string(i + 1) + "(key)\n";
-        return warnings_in("app.py", text + "\n\ndef f" + std::to_string(calls) + "(key):\n    kept[key] = 1\n");
+        std::string text = "kept = {}\n\n\n@app.route('/<user>')\ndef handle(user):\n    f0(user)\n";
+        for (int i = 0; i < calls; ++i) text += "\n\ndef f" + std::to_string(i) + "(user):\n    f" + std::to_string(i + 1) + "(user)\n";
+        return warnings_in("app.py", text + "\n\ndef f" + std::to_string(calls) + "(user):\n    kept[user] = 1\n");
     };
     CHECK(found(1) == Subjects{"kept"});
     CHECK(found(5).empty());
+}
+
+TEST_CASE("in Python a key that is calls away from the handler needs a name of something that has many values" NEEDS_PYTHON) {
+    const auto found = [](const std::string& key) {
+        return warnings_in("app.py", "kept = {}\n\n\n@app.route('/<" + key + ">')\ndef handle(" + key + "):\n    work(" + key +
+                                         ")\n\n\ndef work(" + key + "):\n    keep(" + key + ")\n\n\ndef keep(" + key + "):\n    kept[" +
+                                         key + "] = 1\n");
+    };
+    CHECK(found("session_id") == Subjects{"kept"});
+    CHECK(found("quality").empty());
+    CHECK(found("camera_id").empty());
+}
+
+TEST_CASE("in Python the keys of a callback that is registered are a note, unless they are new each time" NEEDS_PYTHON) {
+    const auto found = [](const std::string& key) {
+        return warnings_in(
+            "app.py",
+            "import uuid\n\nkept = {}\n\n\n@app.route('/')\ndef handle(request):\n    return 1\n\n\ndef on_found(info):\n    kept[" + key +
+                "] = 1\n\n\nscanner.add_listener(on_found)\n");
+    };
+    CHECK(found("info.user_id").empty());
+    CHECK(found("uuid.uuid4()") == Subjects{"kept"});
+}
+
+TEST_CASE("in Python a callback for one result does not make its object last" NEEDS_PYTHON) {
+    const auto found = [](const std::string& word) {
+        return warnings_in("app.py",
+                           "class Results:\n    def __init__(self):\n        self.lines = []\n\n    def got_line(self, line):\n"
+                           "        self.lines.append(line)\n\n\n@app.route('/')\ndef handle(request):\n    return 1\n\n\n"
+                           "def check(node):\n    results = Results()\n    node.start()." +
+                               word + "(results.got_line)\n");
+    };
+    CHECK(found("addCallback").empty());
+    CHECK(found("addObserver") == Subjects{"Results.lines"});
+}
+
+TEST_CASE("in Python a list that an item is appended to once, and a deque with a length, are bounded like a set" NEEDS_PYTHON) {
+    const auto found = [](const std::string& made, const std::string& condition) {
+        return warnings_in("app.py", "from collections import deque\n\nkept = " + made +
+                                         "\n\n\n@app.route('/')\ndef handle(request):\n    level = request.path[0]\n    " + condition +
+                                         "kept.append(level)\n");
+    };
+    CHECK(found("[]", "") == Subjects{"kept"});
+    CHECK(found("[]", "if level not in kept:\n        ").empty());
+    CHECK(found("[]", "if level in kept:\n        return\n    ").empty());
+    CHECK(found("deque([], 9)", "").empty());
+    CHECK(found("deque([])", "") == Subjects{"kept"});
+}
+
+TEST_CASE("in Python a queue that is handed to code that is not seen is a note" NEEDS_PYTHON) {
+    const auto found = [](const std::string& start) {
+        return warnings_in("app.py", "import queue\nfrom pool import Worker\n\njobs = queue.Queue()\n" + start +
+                                         "\n\n\n@app.route('/')\ndef handle(request):\n    jobs.put(request.path)\n");
+    };
+    CHECK(found("Worker()") == Subjects{"jobs"});
+    CHECK(found("Worker(jobs)").empty());
+    CHECK(found("Worker(args=(jobs,))").empty());
+}
+
+TEST_CASE("in Python a member of another class or library is not taken for a method of the same name" NEEDS_PYTHON) {
+    const auto found = [](const std::string& call) {
+        return warnings_in(
+            "app.py",
+            "import enum\nimport requests\n\n\nclass Kind(enum.Enum):\n    keep_line = 1\n\n\nclass Log:\n    def __init__(self):\n"
+            "        self.lines = []\n\n    def keep_line(self, line):\n        self.lines.append(line)\n\n\nlog = Log()\n\n\n"
+            "@app.route('/')\ndef handle(request):\n    " +
+                call + "\n");
+    };
+    CHECK(found("log.keep_line(request.path)") == Subjects{"Log.lines"});
+    CHECK(found("requests.keep_line(request.path)").empty());
+    CHECK(found("reply.add_callback(Kind.keep_line)").empty());
+    CHECK(found("reply.add_callback(log.keep_line)") == Subjects{"Log.lines"});
+}
+
+TEST_CASE("in Python a loop that only sleeps until something ends is no service's" NEEDS_PYTHON) {
+    const auto found = [](const std::string& more) {
+        return warnings_in(
+            "app.py",
+            "import time\n\n\nclass Part:\n    def __init__(self):\n        self.lines = []\n\n    def unload(self):\n"
+            "        while self.running:\n            time.sleep(1)\n" +
+                more + "\n\n@app.route('/')\ndef handle(request):\n    return 1\n\n\ndef main():\n    Part().unload()\n\n\nmain()\n");
+    };
+    CHECK(found("        self.lines.append(1)\n").empty());
+    CHECK(found("            self.lines.append(1)\n") == Subjects{"Part.lines"});
+}
+
+TEST_CASE("a loop that walks over a list is no service's" NEEDS_CLANG) {
+    const auto found = [](const std::string& head) {
+        return warnings_in(
+            "service.cpp",
+            "#include <sys/socket.h>\n#include <vector>\nstruct Row { Row* next; int fd; };\nRow* rows;\nstd::vector<int> kept;\n"
+            "void handle() { Row* r = rows;\n    " +
+                head + " { recv(r->fd, nullptr, 0, 0); kept.push_back(1); }\n}\nint main() { handle(); }\n");
+    };
+    CHECK(found("for (r = rows; r; r = r->next)").empty());
+    CHECK(found("for (;;)") == Subjects{"kept"});
 }

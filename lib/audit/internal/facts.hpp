@@ -78,13 +78,15 @@ struct Operation {
     bool first_time = false;                     // only while a global or member is not set
 };
 
-// The value of `to` is computed from `from`. Both are variables, "function#result", "function#index" for parameters, or kInput.
+// The value of `to` is computed from `from`. Both are variables, "function#result", "function#index" for parameters, kInput or kNew.
 struct Flow {
     Name to = kNoName, from = kNoName;
     auto operator<=>(const Flow&) const = default;
 };
-// What is different in each request: data that was received, a new object, a random number, the time.
+// Data that was received: it may have any value.
 inline constexpr const char* kInput = "#input";
+// What is different each time: a new object, a random number, the time.
+inline constexpr const char* kNew = "#new";
 
 // How many arguments are followed into "*args", and from a function into the wrapper that a decorator puts around it.
 inline constexpr std::uint32_t kMaxFollowedArguments = 8;

@@ -76,12 +76,18 @@ class Program {
     const std::vector<Access>& sizes_behind(Name value) const;
     // Whether the function, or another method of its class, counts the integer up.
     bool counts_in(Name integer, Name function) const;
-    // Whether a value is different in each request, as far as is seen: it is computed from a handler's parameters, from received
-    // data, from new objects.
-    bool is_request_value(Name value) const { return request_values_.contains(value); }
-    // The fewest assignments, arguments and results between such a source and the value; nothing where it has no such source.
-    std::optional<int> steps_from_request(Name value) const;
+    // The fewest assignments, arguments and results between a source and the value; nothing where it has no such source.
+    // input: a handler's parameters, received data: any values. fresh: new objects, random numbers, counts, the time: different
+    // each time.
+    enum class Source { input, fresh };
+    std::optional<int> steps_from(Source source, Name value) const;
+    // Whether a value may be different in each request, as far as is seen.
+    bool is_request_value(Name value) const { return input_values_.contains(value) || fresh_values_.contains(value); }
     std::string place_text(Place place) const;
+
+    // Whether what the function gets comes from outside: it is a handler by its parameters or its decorator, or stands in or below a
+    // loop that receives. Of callbacks that are registered this is not known: they may report devices or timers.
+    bool is_handled(Name function) const;
 
     // Whether something else than a call in this code starts it: a framework, a library, a thread.
     bool is_started(Name function) const { return roots_.contains(function) || in_thread_.contains(function); }
@@ -90,6 +96,7 @@ class Program {
     std::string original_name(std::string name) const;  // behind re-exports
     void join_attributes_of_bases();
     void join_unknown_classes();
+    std::vector<std::set<Name>> lines_of_bases() const;
     void join_calls();
     void join_destructors();
     void pass_arguments(Name from, Name to);
@@ -105,6 +112,7 @@ class Program {
     void mark_lasting(Name type, const std::string& why);
     void hold(Name type, const std::string& why);
     void find_request_values();
+    std::unordered_map<Name, int> follow(const std::vector<Name>& sources) const;
     void mark_short(Name type);
 
     UnitFacts facts_;
@@ -142,8 +150,8 @@ class Program {
     std::unordered_map<Name, std::string> lasting_;  // classes
     std::set<Name> held_;                            // classes that a lasting variable names
     std::set<Name> short_;
-    std::unordered_map<Name, std::vector<Name>> flows_;  // from -> to
-    std::unordered_map<Name, int> request_values_;       // with their steps
+    std::unordered_map<Name, std::vector<Name>> flows_;          // from -> to
+    std::unordered_map<Name, int> input_values_, fresh_values_;  // with their steps
     bool service_ = false;
 };
 

@@ -73,7 +73,7 @@ class PythonModule {
         std::map<std::string, std::string> functions;  // nested: name -> id
         std::set<std::string> allowed;                 // locals that are keys of a container that lasts
         std::map<std::string, PythonNode> assigned;    // locals that are assigned once: what they get
-        std::set<std::string> present;                 // "key in items", by conditions around
+        std::set<std::string> present, absent;         // "key in items", that it is so or not, by conditions around
         bool in_except = false;
     };
 
@@ -98,6 +98,7 @@ class PythonModule {
     void walk_class(PythonNode definition);
     void walk_if(PythonNode statement);
     void note_present(PythonNode condition);
+    void note_absent(PythonNode condition, bool present);
     void walk_loop(PythonNode statement);
     void walk_try(PythonNode statement);
     void walk_with(PythonNode statement);
@@ -142,6 +143,8 @@ class PythonModule {
     bool leaves(PythonNode block) const;
     bool mentions(PythonNode expression, std::string_view name, int depth = 0) const;
     void note_call(PythonNode call, const std::string& to, PythonNode arguments);
+    bool is_defined_here(const std::string& callee) const;
+    void note_handed_queue(PythonNode value, const std::string& to);
     void note_handed(std::string_view word, const std::string& through, PythonNode arguments);
     Operation& add(Operation::Kind kind, const Access& on, PythonNode at, std::string_view word);
     Place place(PythonNode node) { return {name_(path_), node.line()}; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/internal/python_module.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -35,30 +36,41 @@ inline constexpr PythonWords kServices = {"serve_forever", "run_app",        "ru
                                           "start_polling", "accept",         "listen",          "run_until_complete",  "start_consuming",
                                           "add_url_rule",  "include_router", "HTTPServer",      "ThreadingHTTPServer", "WSGIServer",
                                           "make_server",   "listen_tcp",     "infinity_polling"};
-// Results that are new each time: received, random, the time.
-inline constexpr PythonWords kInputs = {
-    "read",        "get_json",      "json",   "loads",  "uuid1",  "uuid4",   "token_hex", "token_urlsafe", "id",
-    "time",        "monotonic",     "now",    "utcnow", "random", "randint", "count",     "readexactly",   "readuntil",
-    "create_task", "ensure_future", "Thread", "Event",  "Future", "Lock",    "object",    "perf_counter"};
+// Results that were received; those that are different each time.
+inline constexpr PythonWords kInputs = {"get_json", "json", "readexactly", "readuntil"};
+inline constexpr PythonWords kNews = {"uuid1",  "uuid4",  "token_hex", "token_urlsafe", "id",     "time",         "monotonic",
+                                      "now",    "utcnow", "random",    "randint",       "count",  "create_task",  "ensure_future",
+                                      "Thread", "Event",  "Future",    "Lock",          "object", "perf_counter", "accept"};
 inline constexpr PythonWords kRequestNames = {"request", "req", "message", "msg", "payload", "packet", "event", "environ"};
+// Functions that call what they are given once, when the one result that they wait for is there.
+inline constexpr PythonWords kOnResult = {"addCallback", "addCallbacks", "addErrback", "addBoth", "add_done_callback", "then"};
 inline constexpr PythonWords kAtOnce = {"map",     "filter", "sorted", "sort",    "min",        "max",     "reduce", "any",  "all",
                                         "starmap", "sub",    "apply",  "groupby", "accumulate", "partial", "wraps",  "retry"};
 
 // Whether a function or attribute of this name keeps what it is given to call it for requests, messages or timers.
 inline bool is_registering(std::string_view word) {
     if (word == "add_command" || word == "add_argument") return false;
-    static constexpr std::string_view parts[] = {"add_",  "oute",  "ubscribe", "andler", "allback", "onsume", "chedule", "imer",
-                                                 "call_", "ubmit", "isten",    "bind",   "onnect",  "ook",    "bserve",  "ndpoint",
-                                                 "otify", "task",  "every",    "serve",  "erver"};  // without the first letter: of any case
+    if (word.starts_with("add_")) {
+        static constexpr PythonWords what = {"get",    "post",   "put", "patch",  "head",   "url_rule", "view", "resource",
+                                             "reader", "writer", "job", "method", "signal", "event",    "rpc",  "periodic"};
+        if (what.contains(word.substr(4))) return true;
+    }
+    static constexpr std::string_view parts[] = {
+        "oute",   "ubscribe", "andler", "allback", "onsume", "chedule", "imer",  "call_", "ubmit", "isten", "bind",
+        "onnect", "ook",      "bserve", "ndpoint", "otify",  "task",    "every", "serve", "erver"};  // without the first letter: of any case
     return word.starts_with("on") ||
            std::any_of(std::begin(parts), std::end(parts), [&](std::string_view part) { return word.find(part) != word.npos; });
 }
 
 // Whether a function of this name ends what one of is_registering began: "removeObserver", "unsubscribe".
 inline bool is_withdrawing(std::string_view word) {
-    static constexpr std::string_view starts[] = {"remove", "unregister", "unsubscribe", "unbind", "disconnect",
-                                                  "detach", "off",        "cancel",      "del_"};
-    return std::any_of(std::begin(starts), std::end(starts), [&](std::string_view start) { return word.starts_with(start); });
+    static constexpr std::string_view starts[] = {"remove", "unregister", "unsubscribe", "unbind", "disconnect", "detach", "del_"};
+    // "off", "cancel_timer", "cancelCallback", not "offer", "offload", "cancelled".
+    const auto begins = [&](std::string_view verb) {
+        return word.starts_with(verb) && (word.size() == verb.size() || !is_lower(word[verb.size()]));
+    };
+    return begins("off") || begins("cancel") ||
+           std::any_of(std::begin(starts), std::end(starts), [&](std::string_view start) { return word.starts_with(start); });
 }
 
 // Waits for requests or time, by the object that waits: "reader.readline", "stop.wait", "selector.select". Files and child
@@ -74,6 +86,14 @@ inline bool waits_on(PythonNode function) {
     const std::string_view object = text.substr(0, text.size() - word.size());
     return known != objects.end() &&
            std::any_of(known->second.begin(), known->second.end(), [&](std::string_view part) { return object.find(part) != object.npos; });
+}
+
+// "self.rfile.read", "reader.read": not of files.
+inline bool reads_stream(PythonNode function) {
+    static constexpr std::string_view streams[] = {"reader", "rfile", "sock", "conn", "stream", "request", "body", "stdin", "ws", "serial"};
+    const std::string_view text = function.text();
+    return last_part(text) == "read" &&
+           std::any_of(std::begin(streams), std::end(streams), [&](std::string_view part) { return text.find(part) != text.npos; });
 }
 
 // Functions whose result has to be closed.

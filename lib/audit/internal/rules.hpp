@@ -51,8 +51,6 @@ std::string why_not_counted(const Program& program, const Operation& removal, co
 bool is_guarded(const Program& program, const Operation& addition, Name variable);
 // Whether the keys that an addition is given have few values, in every call.
 bool has_few_keys(const Program& program, const Operation& addition);
-// Whether the name of a key says that it has few values: "response.status".
-bool names_few_values(const std::string& key);
 // Whether every call gives a parameter (by its index) few values, through its callers' own parameters, too.
 bool has_few_arguments(const Program& program, Name function, std::uint32_t parameter, int depth = 0);
 // Whether a comment in the source says that it is bounded: at the declaration or at an addition.

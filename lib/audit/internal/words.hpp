@@ -33,8 +33,10 @@ MacroEffect macro_effect(std::string_view macro);
 
 // A function that waits: for input, for time, for another thread.
 bool is_blocking(std::string_view function);
-// A function whose result, or what it writes to its arguments, is new each time: received, random, the time.
+// A function whose result, or what it writes to its arguments, was received.
 bool is_input(std::string_view function);
+// A function whose result is different each time: allocated, random, the time.
+bool makes_new(std::string_view function);
 // A function that only services and daemons call: "accept", "epoll_wait", "uv_run".
 bool is_service_word(std::string_view function);
 // A function that calls what it is given before it returns: "qsort", "g_list_foreach".

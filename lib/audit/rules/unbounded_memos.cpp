@@ -1,6 +1,7 @@
 // Functions whose results are all kept: functools.cache, lru_cache(maxsize=None).
 #include <algorithm>
 
+#include "audit/internal/key_doubts.hpp"
 #include "audit/internal/rules.hpp"
 
 namespace leakline::audit {
