@@ -103,6 +103,35 @@ TEST_CASE("one statement's growth that is split over the lines it calls is summe
     CHECK(sum_of(report) == "1120000 of 1120000");
 }
 
+TEST_CASE("parts of a record that a handler makes are summed at its own line, not at the server's call of a std::function") {
+    const test::At call{"std::function<void (Request&)>::operator()(Request&) const", "/usr/include/c++/12/bits/std_function.h", 591};
+    const test::At invoke{"operator()", "/usr/include/c++/12/bits/std_function.h", 591};  // inlined: without its class
+    const test::At session{"handle(Request&)", "/src/api.cpp", 5}, timer{"handle(Request&)", "/src/api.cpp", 6};
+    for (const test::At& through : {call, invoke}) {
+        test::ProfileBuilder builder;
+        const TraceId a = builder.trace({session, through, kHandle, kLoop}), b = builder.trace({kString, session, through, kHandle, kLoop});
+        const TraceId c = builder.trace({timer, through, kHandle, kLoop});
+        const LineReport report = report_of(builder, {{a, 100, 1000, 0}, {b, 260, 1000, 0}, {c, 140, 1000, 0}});
+        CHECK(headline_of(report) == "/src/api.cpp:5");
+        REQUIRE(report.headline);
+        CHECK(report.headline->line.bytes_per_request->estimate == doctest::Approx(500));
+        CHECK(report.headline->elsewhere == 0);
+    }
+}
+
+TEST_CASE("what an event loop keeps is put down to the line that gave it the work, not to the line that runs it") {
+    const test::At run{"boost::asio::detail::scheduler::run(boost::system::error_code&)",
+                       "/usr/include/boost/asio/detail/impl/scheduler.ipp", 204};
+    const test::At spawn{"boost::asio::detail::co_spawn_entry_point()", "/usr/include/boost/asio/impl/co_spawn.hpp", 80};
+    const test::At main{"main", "/src/main.cpp", 24}, session{"session(tcp::socket)", "/src/main.cpp", 20};
+    test::ProfileBuilder builder;
+    const TraceId inside = builder.trace({spawn, run, main}), given = builder.trace({spawn, session, run, main});
+    CHECK(headline_of(report_of(builder, {{inside, 200, 4190, 0}, {given, 290, 1000, 0}})) == "/src/main.cpp:20");
+    test::ProfileBuilder alone;
+    const TraceId only = alone.trace({spawn, run, main});
+    CHECK(headline_of(report_of(alone, {{only, 200, 4190, 0}})) == "/src/main.cpp:24");
+}
+
 TEST_CASE("a line that has most of the growth by itself is named, however many lines call it") {
     test::ProfileBuilder builder;
     std::vector<Kept> kept;

@@ -13,15 +13,17 @@ namespace leakline::analysis {
 
 namespace {
 
-constexpr double kMainShare = 0.8;   // of the growth passes through the line
-constexpr double kHalf = 0.5;        // of it the largest line has by itself
-constexpr double kKept = 0.5;        // of the share that leaking lines keep of what they allocate: less is a dispatcher's
+constexpr double kMainShare = 0.8;       // of the growth passes through the line
+constexpr double kPartOfCallback = 0.2;  // of what a line reaches through callbacks has the largest line below it, to be named instead
+constexpr double kHalf = 0.5;            // of it the largest line has by itself
+constexpr double kKept = 0.5;            // of the share that leaking lines keep of what they allocate: less is a dispatcher's
 constexpr std::size_t kCallers = 4;  // lines in which the container is looked for: the innermost that most passes through, and its callers
 
 struct Through {
-    TraceGrowth of_all;           // of every trace
-    std::int64_t of_counted = 0;  // of those whose lines are counted
-    std::size_t depth = 0;        // how far out it stands at most, for which of two is the inner one
+    TraceGrowth of_all;            // of every trace
+    std::int64_t of_counted = 0;   // of those whose lines are counted
+    std::int64_t by_callback = 0;  // of those that it reaches by a callback
+    std::size_t depth = 0;         // how far out it stands at most, for which of two is the inner one
 };
 
 // The sites whose growth is asked about: those that leak, else those that grow.
@@ -108,6 +110,12 @@ class Chooser {
             }
             if (below.size() < traces.size()) return choose_among(below, depth + 1);
         }
+        // A server that calls its handlers, or runs an event loop, does not know what they keep.
+        if (static_cast<double>(through[common].by_callback) >= kMainShare * total) {
+            const auto [inner, inner_bytes] = largest_line(of_site, common);
+            if (inner && static_cast<double>(inner_bytes) >= kPartOfCallback * total)
+                return named(*inner, grow_together(of_site, total) ? common : *inner);
+        }
         if (!largest || common == *largest) return named(common, common);
         const bool dispatches = kept_share(through[common].of_all) < kKept * kept_share(all);
         if (dispatches || (static_cast<double>(largest_bytes) >= kHalf * total && !grow_together(of_site, total)))
@@ -132,6 +140,7 @@ class Chooser {
                 through[path[i]].of_all += growth;
                 if (!asked[t]) continue;
                 through[path[i]].of_counted += growth.bytes;
+                if (user_.positions()[i].calls_back) through[path[i]].by_callback += growth.bytes;
                 through[path[i]].depth = std::max(through[path[i]].depth, i);
             }
         }
@@ -139,11 +148,16 @@ class Chooser {
     }
 
     // The counted line of user code that has the largest part of the growth.
-    std::pair<std::optional<std::uint32_t>, std::int64_t> largest_line(const std::vector<std::int64_t>& of_site) const {
+    // except: not this one.
+    std::pair<std::optional<std::uint32_t>, std::int64_t> largest_line(const std::vector<std::int64_t>& of_site,
+                                                                       std::optional<std::uint32_t> except = {}) const {
         const JudgedLine* most = nullptr;
+        const auto excepted = [&](const CodeLine& at) {
+            return except && user_[*except].line == at.line && user_[*except].file == at.file;
+        };
         for (const JudgedLine& judged : lines_)
             if (counted_[judged.site] && judged.line->user_code && judged.line->at.line != 0 && of_site[judged.site] > 0 &&
-                (most == nullptr || of_site[judged.site] > of_site[most->site]))
+                !excepted(judged.line->at) && (most == nullptr || of_site[judged.site] > of_site[most->site]))
                 most = &judged;
         if (most == nullptr) return {std::nullopt, 0};
         for (std::uint32_t i = 0; i < user_.size(); ++i)

@@ -51,8 +51,40 @@ Insertion insertion_of(std::string_view function, std::string_view file) {
     return node ? Insertion::node : Insertion::block;
 }
 
+bool is_callable_holder(std::string_view function, std::string_view file) {
+    // Of inlined functions, the debug info has the name without the class: the header says more.
+    static constexpr std::array<std::string_view, 4> kHeaders{"std_function.h", "mofunc_impl.h", "move_only_function.h",
+                                                              "function_template.hpp"};
+    static constexpr std::array<std::string_view, 6> kScopes{
+        "std::function<",         "std::_Function_handler<", "std::move_only_function<",
+        "std::__1::__function::", "boost::function",         "absl::AnyInvocable<"};
+    const std::string_view header = file_name(file);
+    if (std::find(kHeaders.begin(), kHeaders.end(), header) != kHeaders.end()) return true;
+    return std::any_of(kScopes.begin(), kScopes.end(), [&](std::string_view scope) { return function.starts_with(scope); });
+}
+
+bool is_event_loop(std::string_view function) {
+    static constexpr std::array<std::string_view, 12> kLoops{"boost::asio::io_context::run",
+                                                             "boost::asio::detail::scheduler::run",
+                                                             "asio::io_context::run",
+                                                             "asio::detail::scheduler::run",
+                                                             "uv_run",
+                                                             "event_base_loop",
+                                                             "event_base_dispatch",
+                                                             "ev_run",
+                                                             "g_main_loop_run",
+                                                             "g_main_context_iteration",
+                                                             "QCoreApplication::exec",
+                                                             "QEventLoop::exec"};
+    return std::find(kLoops.begin(), kLoops.end(), qualified_name(function)) != kLoops.end();
+}
+
 UserLines::UserLines(const HeapProfile& profile, const std::vector<CodeKind>& kinds)
-    : profile_(profile), kinds_(kinds), of_frame_(profile.frames.size(), kNoSite), insertion_of_frame_(profile.frames.size(), kUnknown) {
+    : profile_(profile),
+      kinds_(kinds),
+      of_frame_(profile.frames.size(), kNoSite),
+      insertion_of_frame_(profile.frames.size(), kUnknown),
+      calls_back_(profile.frames.size(), kUnknown) {
     std::map<std::pair<std::string, std::uint32_t>, std::uint32_t> index;
     for (std::size_t i = 0; i < profile.frames.size(); ++i) {
         const Frame& frame = profile.frames[i];
@@ -75,10 +107,24 @@ Insertion UserLines::insertion_of_frame(std::uint32_t frame) {
     return static_cast<Insertion>(known);
 }
 
+// A std::function that is called by the innermost line, and calls nothing of the user's, is as good as any function of a library.
+bool UserLines::calls_back(std::uint32_t frame) {
+    constexpr std::uint8_t kNever = 0, kBelowUser = 1, kAlways = 2;
+    std::uint8_t& known = calls_back_[frame];
+    if (known == kUnknown) {
+        const std::string& function = profile_.string(profile_.frames[frame].function);
+        known = is_event_loop(function)                                                      ? kAlways
+                : is_callable_holder(function, profile_.string(profile_.frames[frame].file)) ? kBelowUser
+                                                                                             : kNever;
+    }
+    return known == kAlways || (known == kBelowUser && !path_.empty());
+}
+
 const std::vector<std::uint32_t>& UserLines::of_trace(std::size_t trace) {
     path_.clear();
     positions_.clear();
     Insertion inserts = Insertion::none;
+    bool by_callback = false;
     std::size_t depth = 0;
     for (TraceId node{static_cast<std::uint32_t>(trace + 1)}; node.value != 0 && depth < kDeepestStack; ++depth) {
         const TraceNode& at = profile_.traces[node.value - 1];
@@ -91,13 +137,15 @@ const std::vector<std::uint32_t>& UserLines::of_trace(std::size_t trace) {
                     // A map of vectors is a map: the outer one keeps the other.
                     if (kinds_[i] == CodeKind::library)
                         if (const Insertion found = insertion_of_frame(frame); found != Insertion::none) inserts = found;
+                    if (calls_back(frame)) by_callback = true;
                     continue;
                 }
                 if (std::find(path_.begin(), path_.end(), of_frame_[i]) == path_.end()) {
                     path_.push_back(of_frame_[i]);
-                    positions_.push_back({node, frame, inserts});
+                    positions_.push_back({node, frame, inserts, by_callback});
                 }
                 inserts = Insertion::none;
+                by_callback = false;
             }
         }
         node = at.parent.value < node.value ? at.parent : TraceId{};

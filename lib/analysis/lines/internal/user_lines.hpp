@@ -19,6 +19,11 @@ enum class Insertion : std::uint8_t {
 // function, file: as the debug info has them; the names of inlined functions often come without their class.
 Insertion insertion_of(std::string_view function, std::string_view file = {});
 
+// Whether a frame is of an object that holds a callable (std::function and its like), or of a library's event loop: what calls through it
+// does not know what it calls.
+bool is_callable_holder(std::string_view function, std::string_view file);
+bool is_event_loop(std::string_view function);
+
 // Lines of user code by what they show. Two frames of one file and line are one, whatever function they name.
 class UserLines {
   public:
@@ -29,6 +34,7 @@ class UserLines {
         TraceId node;
         std::uint32_t frame = kNoSite;
         Insertion inserts = Insertion::none;  // what the line called, on the way to the line before it or to malloc
+        bool calls_back = false;              // whether what it called was called through a std::function, or by an event loop
     };
 
     std::size_t size() const { return at_.size(); }
@@ -41,6 +47,7 @@ class UserLines {
 
   private:
     Insertion insertion_of_frame(std::uint32_t frame);
+    bool calls_back(std::uint32_t frame);
 
     const HeapProfile& profile_;
     const std::vector<CodeKind>& kinds_;
@@ -48,7 +55,7 @@ class UserLines {
     std::vector<CodeLine> at_;
     std::vector<std::uint32_t> path_;
     std::vector<Position> positions_;
-    std::vector<std::uint8_t> insertion_of_frame_;  // not asked yet: 0xff
+    std::vector<std::uint8_t> insertion_of_frame_, calls_back_;  // not asked yet: 0xff
 };
 
 }  // namespace leakline::analysis
