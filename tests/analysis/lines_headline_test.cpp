@@ -252,9 +252,11 @@ TEST_CASE("functions named after what they hand out are passed over, unless the 
     CHECK(report.lines[2].at.line == 9);
 
     for (const char* name : {"xmalloc", "zmalloc(unsigned long)", "g_strdup", "ns::Arena<int>::allocate(unsigned long)", "xstrndup",
-                             "operator new[](unsigned long)", "safe_realloc(void*, unsigned long)", "g_malloc0_n"})
+                             "operator new[](unsigned long)", "safe_realloc(void*, unsigned long)", "g_malloc0_n", "my_alloc", "ngx_palloc",
+                             "memAlloc(unsigned long)", "apr_pstrdup", "pool_alloc"})
         CHECK_MESSAGE(is_allocator_name(name), name);
-    for (const char* name : {"handle_malloc_error()", "allocate", "make_user()", "Store::keep(Order)", "strdup_all", "grow_by_realloc()"})
+    for (const char* name : {"handle_malloc_error()", "allocate", "make_user()", "Store::keep(Order)", "strdup_all", "grow_by_realloc()",
+                             "session_alloc", "Pool::alloc(int)", "realloc_session"})
         CHECK_FALSE_MESSAGE(is_allocator_name(name), name);
 }
 

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "analysis/lines/function_name.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::analysis {
 
@@ -299,11 +300,24 @@ bool is_allocator_name(std::string_view function) {
                                                             "malloc0_n", "reallocarray", "asprintf"};
     // "xmalloc", "g_malloc", "safe_malloc": one short word before it. "grow_by_realloc" does something of its own.
     constexpr std::size_t kLongestPrefix = 8;
-    return std::any_of(kEnds.begin(), kEnds.end(), [name = name](std::string_view end) {
+    const bool known = std::any_of(kEnds.begin(), kEnds.end(), [name = name](std::string_view end) {
         if (!name.ends_with(end)) return false;
         std::string_view prefix = name.substr(0, name.size() - end.size());
         if (prefix.ends_with('_')) prefix.remove_suffix(1);
         return prefix.size() <= kLongestPrefix && prefix.find('_') == std::string_view::npos;
+    });
+    if (known || !scope.empty()) return known;
+    // "my_alloc", "mem_alloc", "ngx_palloc", "memAlloc": a program's or a pool's own. "session_alloc" makes a session.
+    static constexpr std::array<std::string_view, 5> kOwnEnds{"alloc", "palloc", "pcalloc", "pnalloc", "pstrdup"};
+    static constexpr std::array<std::string_view, 11> kOwnWords{"",        "heap",  "pool", "safe",   "must", "check",
+                                                                "checked", "arena", "slab", "buffer", "apr"};
+    constexpr std::size_t kAbbreviation = 3;  // of the program's name
+    const std::string lower = to_lower(name);
+    return std::any_of(kOwnEnds.begin(), kOwnEnds.end(), [&](std::string_view end) {
+        if (!lower.ends_with(end)) return false;
+        std::string_view prefix = std::string_view(lower).substr(0, lower.size() - end.size());
+        if (prefix.ends_with('_')) prefix.remove_suffix(1);
+        return prefix.size() <= kAbbreviation || std::find(kOwnWords.begin(), kOwnWords.end(), prefix) != kOwnWords.end();
     });
 }
 
