@@ -125,8 +125,10 @@ TEST_CASE("what an event loop keeps is put down to the line that gave it the wor
     const test::At spawn{"boost::asio::detail::co_spawn_entry_point()", "/usr/include/boost/asio/impl/co_spawn.hpp", 80};
     const test::At main{"main", "/src/main.cpp", 24}, session{"session(tcp::socket)", "/src/main.cpp", 20};
     test::ProfileBuilder builder;
+    const test::At timers{"std::vector<heap_entry>::push_back(heap_entry&&)", "/usr/include/c++/12/bits/stl_vector.h", 1296};
     const TraceId inside = builder.trace({spawn, run, main}), given = builder.trace({spawn, session, run, main});
-    CHECK(headline_of(report_of(builder, {{inside, 200, 4190, 0}, {given, 290, 1000, 0}})) == "/src/main.cpp:20");
+    const TraceId queue = builder.trace({timers, spawn, run, main});
+    CHECK(headline_of(report_of(builder, {{inside, 200, 4190, 0}, {given, 290, 1000, 0}, {queue, 8192, 1, 0}})) == "/src/main.cpp:20");
     test::ProfileBuilder alone;
     const TraceId only = alone.trace({spawn, run, main});
     CHECK(headline_of(report_of(alone, {{only, 200, 4190, 0}})) == "/src/main.cpp:24");

@@ -90,6 +90,9 @@ class Chooser {
         if (most.empty()) return named(*largest, *largest);
         const std::uint32_t common = most.front();
 
+        // A server that calls its handlers, or runs an event loop, does not know what they keep.
+        const bool calls_back = static_cast<double>(through[common].by_callback) >= kMainShare * total;
+
         // The line that allocates a record is rarely the one that keeps it: the container is searched in the callers as well.
         for (std::size_t i = 0; i < std::min(most.size(), kCallers); ++i) {
             const Keeping keeping = find_keeping_line(user_, histories_.traces, traces, most[i]);
@@ -99,6 +102,7 @@ class Chooser {
             if (keeping.by == Keeping::By::one_line && largest == common && static_cast<double>(largest_bytes) >= kMainShare * total &&
                 (i == 0 || same_function(keeping.line, common)))
                 break;
+            if (keeping.by == Keeping::By::common && calls_back && i == 0) continue;
             if (keeping.by == Keeping::By::common) return named(most[i], most[i]);
             if (keeping.by == Keeping::By::one_line) return named(keeping.line, most[i]);
             constexpr int kDeepest = 8;
@@ -110,8 +114,7 @@ class Chooser {
             }
             if (below.size() < traces.size()) return choose_among(below, depth + 1);
         }
-        // A server that calls its handlers, or runs an event loop, does not know what they keep.
-        if (static_cast<double>(through[common].by_callback) >= kMainShare * total) {
+        if (calls_back) {
             const auto [inner, inner_bytes] = largest_line(of_site, common);
             if (inner && static_cast<double>(inner_bytes) >= kPartOfCallback * total)
                 return named(*inner, grow_together(of_site, total) ? common : *inner);
