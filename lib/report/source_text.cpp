@@ -96,6 +96,16 @@ void SourceText::index_directories() {
     }
 }
 
+std::optional<std::string> SourceText::beside_others(const std::string& name) const {
+    std::set<std::string> found;
+    for (const auto& [file, path] : located_) {
+        if (!path || !file.starts_with('/')) continue;
+        const std::string beside = (fs::path(*path).parent_path() / name).string();
+        if (is_file(beside)) found.insert(beside);
+    }
+    return found.size() == 1 ? std::optional(*found.begin()) : std::nullopt;
+}
+
 const std::optional<std::string>& SourceText::locate(const std::string& file) {
     const auto [place, inserted] = located_.try_emplace(file);
     if (!inserted || file.empty()) return place->second;
@@ -125,9 +135,9 @@ const std::optional<std::string>& SourceText::locate(const std::string& file) {
     if (directories_only_) return place->second;
     if (is_file(file)) return place->second = file;
     if (file.starts_with('/')) return place->second;
-    // A name without a folder is ambiguous: every project has a main.cpp.
+    // A name without a folder is ambiguous: every project has a main.cpp. Clang leaves it so of what is included from the same folder.
     const auto named = std::find_if(wanted.begin(), wanted.end(), [](const std::string& part) { return part != ".."; });
-    if (wanted.end() - named < 2) return place->second;
+    if (wanted.end() - named < 2) return place->second = wanted.size() == 1 ? beside_others(wanted[0]) : std::nullopt;
     const std::string rest = fmt::format("/{}", fmt::join(named, wanted.end(), "/"));
     for (const std::string& folder : above_program_)
         if (is_file(folder + rest)) return place->second = folder + rest;
@@ -150,6 +160,8 @@ void SourceText::fill(LineReport& report) {
         return line >= 1 && line <= text.size() ? text[line - 1] : std::string();
     };
 
+    for (const LineGrowth& growth : report.lines)
+        if (growth.at.file.starts_with('/')) locate(growth.at.file);
     for (LineGrowth& growth : report.lines)
         // The C library's source is usually not available.
         if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);

@@ -71,6 +71,20 @@ TEST_CASE("a relative path is found above the program, nearest first, unless it 
     CHECK_FALSE(elsewhere.locate("../../lib/cache.cpp").has_value());
 }
 
+TEST_CASE("a bare name is found beside the other files, if only one of their folders has it") {
+    const TemporaryDirectory root;
+    put(root.path() + "/a/main.cpp", "#include \"mini.hpp\"\n");
+    put(root.path() + "/a/mini.hpp", "beside\n");
+    put(root.path() + "/b/other.cpp", "\n");
+    SourceText source;
+    CHECK(source.locate(root.path() + "/a/main.cpp"));
+    CHECK(source.locate(root.path() + "/b/other.cpp"));
+    CHECK(source.lines("mini.hpp") == std::vector<std::string>{"beside"});
+    put(root.path() + "/a/twice.hpp", "\n");
+    put(root.path() + "/b/twice.hpp", "\n");
+    CHECK_FALSE(source.locate("twice.hpp"));
+}
+
 TEST_CASE("binary files have no lines, and a folder that is not there is an error") {
     const TemporaryDirectory root;
     put(root.path() + "/a.out", std::string("x\0y\n", 4));
