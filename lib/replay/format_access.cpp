@@ -19,15 +19,18 @@ int number_of(std::string_view text) {
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? value : 0;
 }
 
-// Where "[10/Oct/2000:13:55:36 -0700]" begins, after its bracket.
-std::size_t find_common_time(std::string_view line) {
-    for (std::size_t at = line.find('['); at != line.npos; at = line.find('[', at + 1))
-        if (line.size() > at + 7 && line[at + 3] == '/' && line[at + 7] == '/') return at + 1;
-    return line.npos;
-}
-
 bool looks_like_iso_time(std::string_view text) {
     return text.size() > 18 && text[4] == '-' && text[7] == '-' && text[10] == 'T' && text[13] == ':';
+}
+
+// Where "[10/Oct/2000:13:55:36 -0700]" begins, after its bracket; or, as nginx's $time_iso8601 writes it, "[2000-10-10T13:55:36-07:00]"
+// behind the client (Envoy's line begins with its time).
+std::size_t find_common_time(std::string_view line) {
+    for (std::size_t at = line.find('['); at != line.npos; at = line.find('[', at + 1)) {
+        if (line.size() > at + 7 && line[at + 3] == '/' && line[at + 7] == '/') return at + 1;
+        if (at > 0 && looks_like_iso_time(line.substr(at + 1))) return at + 1;
+    }
+    return line.npos;
 }
 
 bool looks_like_envoy(std::string_view line) {
@@ -96,7 +99,8 @@ RecordStream::Step AccessStream::next(Record& record) {
 RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t time, Record& record) {
     line.remove_prefix(time);
     const std::size_t end = line.find(']');
-    const ParsedTime stamp = parse_common_time(line.substr(0, end));
+    const std::string_view written = line.substr(0, end);
+    const ParsedTime stamp = looks_like_iso_time(written) ? parse_iso_time(written) : parse_common_time(written);
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
     std::string_view request, value;

@@ -77,6 +77,17 @@ TEST_CASE("a combined log gives its requests; what was no HTTP is a bad line") {
     CHECK(log.damage == std::vector<std::string>{sample("combined.log") + ":4: no HTTP request in it: '\\x16\\x03\\x01'"});
 }
 
+TEST_CASE("a combined log may have its times in ISO 8601, as nginx's $time_iso8601 writes them") {
+    const Contents log = read_text(
+        "10.0.0.1 - - [2026-11-28T12:00:07+02:00] \"GET /a HTTP/1.1\" 200 12 \"-\" \"curl\"\n"
+        "::1 - bob [2026-11-28T10:00:08Z] \"GET /b HTTP/1.1\" 404 0\n");
+    CHECK(log.formats == "access");
+    REQUIRE(log.requests.size() == 2);
+    CHECK(log.requests[1].at - log.requests[0].at == 1s);
+    CHECK(log.requests[0].target == "/a");
+    CHECK(log.requests[1].recorded_status == 404);
+}
+
 TEST_CASE("Envoy's default log gives its requests") {
     const Contents log = read({sample("envoy.log")});
     CHECK(log.formats == "access");
