@@ -335,6 +335,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     }
     replay::require_repeatable(options.rounds.replay.logs);
     const replay::LogSpan span = read_traffic(options, result);
+    options.rounds.replay.variable_segments = replay::find_variable_segments(options.rounds.replay);
     plan_clock(options, span);
     explain_clock(options, result);
     if (options.target.pid != 0) explain_running(options.target, result);

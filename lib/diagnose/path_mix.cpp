@@ -42,7 +42,7 @@ class Reservoir {
 PathMix::PathMix(const replay::ReplayOptions& traffic, std::uint64_t first_generation) {
     if (traffic.fresh_plan) fresh_.emplace(*traffic.fresh_plan);
     replay::SelectedLog log(traffic);
-    replay::PathTable table;
+    replay::PathTable table(traffic.variable_segments);
     std::vector<Reservoir> reservoirs;
     std::mt19937_64 random(1);
     std::uint64_t total = 0;

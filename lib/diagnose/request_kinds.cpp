@@ -33,13 +33,14 @@ bool holds(const Part& part, std::size_t kind, const Request& request) {
 
 RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(traffic)) {
     replay::require_repeatable(traffic_.logs);
+    traffic_.variable_segments = replay::find_variable_segments(traffic_);
     replay::SelectedLog log(traffic_);
     while (const auto request = log.next()) {
         std::size_t kind = kind_of(*request);
         if (kind == names_.size()) {
             std::string name = "other";
             if (kind < kMax) {
-                name = request->method + " " + replay::PathTable::normalized(replay::path_of_target(request->target));
+                name = name_of(*request);
                 numbers_.emplace(name, kind);
             }
             names_.push_back(std::move(name));
@@ -50,8 +51,12 @@ RequestKinds::RequestKinds(replay::ReplayOptions traffic) : traffic_(std::move(t
     if (names_.empty()) replay::measure_selected(traffic_);  // which says why
 }
 
+std::string RequestKinds::name_of(const Request& request) const {
+    return request.method + " " + replay::PathTable::normalized(replay::path_of_target(request.target), traffic_.variable_segments.get());
+}
+
 std::size_t RequestKinds::kind_of(const Request& request) const {
-    const auto found = numbers_.find(request.method + " " + replay::PathTable::normalized(replay::path_of_target(request.target)));
+    const auto found = numbers_.find(name_of(request));
     if (found != numbers_.end()) return found->second;
     return std::min(names_.size(), kMax);
 }

@@ -60,7 +60,7 @@ DryRun dry_run(const ReplayOptions& options) {
     Log log(options.logs, log_options(options));
     Shape shape(shape_options);
     HostCounts hosts;
-    PathTable paths;
+    PathTable paths(options.variable_segments);
     RateOverTime rate;
     Schedule schedule(options.pace, options.max_gap);
     DryRun result;

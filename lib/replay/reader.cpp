@@ -31,7 +31,9 @@ Reader::Reader(const ReplayOptions& options, std::string host, BatchQueue& queue
       queue_(queue),
       wake_(std::move(wake)),
       shape_options_(choose_hosts(options)),
-      shape_(shape_options_) {
+      shape_(shape_options_),
+      paths_(options.variable_segments),
+      left_out_paths_(options.variable_segments) {
     if (options.fresh_plan && !options.fresh_plan->fields.empty()) fresh_.emplace(*options.fresh_plan);
     if (options.values.any()) patches_.emplace(options.values);
 }

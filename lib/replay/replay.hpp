@@ -45,6 +45,8 @@ struct StatusCheck {
 // "recorded", "200", "2xx,304". Throws Error{usage}.
 StatusCheck parse_status_check(const std::string& text);
 
+class VariableSegments;
+
 struct ReplayOptions {
     std::vector<std::string> logs;
     std::string target;  // http://host:port, see http/url.hpp
@@ -70,10 +72,11 @@ struct ReplayOptions {
     FreshOptions fresh;                                    // identifiers that get new values in each round but the first
     // The plan for that, if it already exists (plan_fresh); null: it is made from the logs.
     std::shared_ptr<const FreshPlan> fresh_plan;
-    ValueOptions values;                     // of responses, that are sent in later requests of the same session
-    std::vector<std::string> keep_recorded;  // kinds of requests ("GET /items/*") that keep their values
-    std::optional<StatusCheck> expect;       // responses that differ are counted as unexpected
-    bool precise = false;                    // polls in the last 60 us before a request is due: costs a core
+    ValueOptions values;                                        // of responses, that are sent in later requests of the same session
+    std::shared_ptr<const VariableSegments> variable_segments;  // for the names of kinds of requests; null: none
+    std::vector<std::string> keep_recorded;                     // kinds of requests ("GET /items/*") that keep their values
+    std::optional<StatusCheck> expect;                          // responses that differ are counted as unexpected
+    bool precise = false;                                       // polls in the last 60 us before a request is due: costs a core
     http::ConnectOptions connect;
     Progress* progress = nullptr;
     Histogram* latency = nullptr;  // filled with the latencies from the due time, at the end

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/quantities.hpp"
 #include "replay/wire.hpp"
 
@@ -60,6 +62,17 @@ const Record* SentRecords::next() {
     while (log_.next(record_))
         if (shape_.apply(record_)) return &record_;
     return nullptr;
+}
+
+std::shared_ptr<const VariableSegments> find_variable_segments(const ReplayOptions& options) {
+    constexpr std::size_t kMost = 20'000;  // paths that are looked at
+    std::map<std::string, std::uint64_t> requests;
+    SelectedLog log(options);
+    while (log.next()) {
+        std::string path = PathTable::normalized(path_of_target(log.sent_target()));
+        if (requests.size() < kMost || requests.contains(path)) ++requests[std::move(path)];
+    }
+    return std::make_shared<const VariableSegments>(requests);
 }
 
 LogSpan measure_selected(const ReplayOptions& options) {

@@ -4,11 +4,13 @@
 // Thread-safety: one object, one thread at a time.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "replay/log.hpp"
+#include "replay/path_table.hpp"
 #include "replay/replay.hpp"
 
 namespace leakline::replay {
@@ -66,6 +68,9 @@ class SentRecords {
     Log log_;
     Record record_;
 };
+
+// Segments of the paths of that part that hold identifiers. One pass.
+std::shared_ptr<const VariableSegments> find_variable_segments(const ReplayOptions& options);
 
 // What the selected part of the logs holds. One pass. Throws Error{input} where nothing is left of them, which says why, and
 // when it is stopped.

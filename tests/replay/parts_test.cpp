@@ -1,5 +1,6 @@
 // The parts of the replay that need no network: schedule, histogram, order of items, shaping, wire form.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -139,6 +140,25 @@ TEST_CASE("paths are counted by name, identifiers left out, in bounded number") 
     CHECK(table.names().size() == PathTable::kLimit + 1);
     CHECK(table.names().back() == "other");
     CHECK(table.intern("GET", "/pa0x?other=query") == 0);
+}
+
+TEST_CASE("entries of a folder that look like no identifiers are told by their number, digits or rarity") {
+    std::map<std::string, std::uint64_t> requests{{"/", 900}, {"/v1/cart", 500}, {"/v2/cart", 500}};
+    for (int i = 0; i < 300; ++i) requests[fmt::format("/users/u{}/posts", i)] = 50;
+    for (const char first : std::string("abcdefgh"))
+        for (const char second : std::string("abcdefgh")) requests[fmt::format("/blog/about-{}{}", first, second)] = 2;
+    for (const char action : std::string("abcdefghijklmnopqrstuvwxyz")) requests[fmt::format("/do/{}", action)] = 100;
+    const auto variable = std::make_shared<const VariableSegments>(requests);
+    CHECK(PathTable::normalized("/users/u17/posts?x=1", variable.get()) == "/users/*/posts");
+    CHECK(PathTable::normalized("/blog/about-x", variable.get()) == "/blog/*");
+    CHECK(PathTable::normalized("/do/x", variable.get()) == "/do/x");
+    CHECK(PathTable::normalized("/v1/cart", variable.get()) == "/v1/cart");
+    CHECK(PathTable::normalized("/", variable.get()) == "/");
+    PathTable table(variable);
+    CHECK(table.intern("GET", "/users/u1/posts") == table.intern("GET", "/users/u2/posts"));
+    // As long as every path can have a name of its own, it has.
+    const VariableSegments few({{"/users/u1", 1}, {"/users/u2", 1}});
+    CHECK(PathTable::normalized("/users/u1", &few) == "/users/u1");
 }
 
 TEST_CASE("records of one second are spread evenly and put in order of time") {

@@ -69,6 +69,7 @@ class RequestKinds {
   private:
     // Each request of the part, with its kind.
     void for_each(const Part& part, const std::function<void(Request& request, std::size_t kind)>& use) const;
+    std::string name_of(const Request& request) const;
     std::size_t kind_of(const Request& request) const;  // kMax at most; names_.size() for one not seen yet
 
     replay::ReplayOptions traffic_;
