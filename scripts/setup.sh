@@ -28,6 +28,7 @@ tests=(
   curl zstd sqlite3 procps
   man-db fish zsh     # man pages and completions
   gdb                 # its gcore writes the core files that are examined
+  libtcmalloc-minimal4 libmimalloc2.0   # allocators whose blocks are found
   libjemalloc-dev rustc default-jdk-headless   # services with another allocator, in Rust and in Java that are diagnosed
   python3-jsonschema python3-yaml libxml2-utils cmark-gfm   # validate reports
   protobuf-compiler golang-github-google-pprof-dev   # reads profiles with pprof's own definition

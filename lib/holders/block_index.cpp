@@ -10,6 +10,17 @@ constexpr std::uint64_t kLargestGap = 1 << 20;  // within a span: 256 entries of
 
 }  // namespace
 
+void join_ranges(std::vector<Range>& ranges) {
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    std::size_t kept = 0;
+    for (const Range& range : ranges)
+        if (kept > 0 && range.begin <= ranges[kept - 1].end)
+            ranges[kept - 1].end = std::max(ranges[kept - 1].end, range.end);
+        else
+            ranges[kept++] = range;
+    ranges.resize(kept);
+}
+
 bool contain(std::span<const Range> ranges, std::uint64_t address) {
     const auto after =
         std::upper_bound(ranges.begin(), ranges.end(), address, [](std::uint64_t at, const Range& range) { return at < range.begin; });

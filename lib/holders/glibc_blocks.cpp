@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "holders/internal/allocators.hpp"
@@ -42,7 +41,7 @@ constexpr std::uint64_t kSmallLists = 64;  // with sizes in steps of 16
 
 class Walk {
   public:
-    explicit Walk(const MemoryImage& image) : image_(image) {}
+    explicit Walk(const MemoryImage& image) : image_(image), word_(image) {}
 
     HeapBlocks run() {
         const auto read = [&](std::uint64_t address, void* to, std::size_t size) { return image_.read(address, to, size); };
@@ -73,25 +72,16 @@ class Walk {
     }
 
   private:
-    std::uint64_t word(std::uint64_t address) const {
-        if (last_ == nullptr || address < last_->mapping.begin || address + 8 > last_->mapping.end) {
-            last_ = image_.region_at(address);
-            if (last_ == nullptr || address + 8 > last_->mapping.end) return 0;
-        }
-        std::uint64_t value = 0;
-        std::memcpy(&value, last_->bytes.data() + (address - last_->mapping.begin), sizeof value);
-        return value;
-    }
-    std::uint64_t size_at(std::uint64_t chunk) const { return word(chunk + 8) & kSizeMask; }
+    std::uint64_t size_at(std::uint64_t chunk) const { return word_(chunk + 8) & kSizeMask; }
 
     // Whether a chunk can stand there: its size, and what the next one says of it.
     bool is_chunk(std::uint64_t chunk, std::uint64_t end) const {
         const std::uint64_t size = size_at(chunk);
-        if (size < kSmallestChunk || size % 16 != 0 || size > end - chunk || (word(chunk + 8) & kMapped) != 0) return false;
+        if (size < kSmallestChunk || size % 16 != 0 || size > end - chunk || (word_(chunk + 8) & kMapped) != 0) return false;
         const std::uint64_t next = chunk + size;
         if (next + kHeader > end) return next == end;
         // A free chunk's size stands at its end as well.
-        return (word(next + 8) & kPreviousInUse) != 0 || word(next) == size;
+        return (word_(next + 8) & kPreviousInUse) != 0 || word_(next) == size;
     }
 
     // Where the next chunks that fit together begin.
@@ -121,7 +111,7 @@ class Walk {
                 continue;
             }
             const std::uint64_t size = size_at(chunk), next = chunk + size;
-            if ((word(next + 8) & kPreviousInUse) != 0) found_.blocks.push_back({chunk + kHeader, size - 8});
+            if ((word_(next + 8) & kPreviousInUse) != 0) found_.blocks.push_back({chunk + kHeader, size - 8});
             chunk = next;
         }
     }
@@ -129,16 +119,17 @@ class Walk {
     // By sbrk: "[heap]" for the kernel. A core file does not have that name, so by where the first sbrk led, which stands behind mmapped_mem and
     // max_mmapped_mem.
     void walk_main_arena(const Arena& arena) {
-        const std::uint64_t base = layout_.mmapped_bytes == 0 ? 0 : word(layout_.mmapped_bytes + 16);
+        const std::uint64_t base = layout_.mmapped_bytes == 0 ? 0 : word_(layout_.mmapped_bytes + 16);
         const auto* const base_region = image_.region_at(base);
         const auto is_brk = [&](const MemoryImage::Region& region) { return region.mapping.path == "[heap]" || &region == base_region; };
         const auto* const top = image_.region_at(arena.top());
+        if (arena.system_bytes() == 0) return;  // the heap can be that of another allocator
         std::vector<Range> parts;
         for (const auto& each : image_.regions)
             // Where the kernel has joined it with the program's .bss, that comes first.
             if (is_brk(each)) parts.push_back({&each == base_region ? (base + 15) / 16 * 16 : each.mapping.begin, each.mapping.end});
         found_.heaps.insert(found_.heaps.end(), parts.begin(), parts.end());
-        if (top == nullptr || arena.system_bytes() == 0) return;
+        if (top == nullptr) return;
         if (!is_brk(*top)) {  // malloc was refused more by sbrk and has mapped the rest
             walk_chunks(top->mapping.begin, arena.top());
             found_.heaps.push_back({top->mapping.begin, top->mapping.end});
@@ -160,12 +151,12 @@ class Walk {
         }
         std::uint64_t heap = arena.top() / kHeapAlignment * kHeapAlignment;
         for (int i = 0; i < kMaxArenas && heap != 0; ++i) {
-            if (word(heap) != state) {
+            if (word_(heap) != state) {
                 found_.warnings.push_back("the list of an arena's heaps is damaged; some of its blocks are not seen");
                 return;
             }
             const auto* region = image_.region_at(heap);
-            const std::uint64_t size = word(heap + 16);
+            const std::uint64_t size = word_(heap + 16);
             if (region == nullptr || size > kHeapAlignment) return;
             const std::uint64_t end = std::min(heap + size, region->mapping.end);
             found_.heaps.push_back({heap, region->mapping.end < heap + kHeapAlignment ? region->mapping.end : heap + kHeapAlignment});
@@ -173,7 +164,7 @@ class Walk {
             const bool has_top = arena.top() >= heap && arena.top() < end;
             walk_chunks(begin, has_top ? arena.top() : end);
             if (heap == first) return;
-            heap = word(heap + 8);
+            heap = word_(heap + 8);
         }
     }
 
@@ -181,7 +172,7 @@ class Walk {
     std::uint64_t mapped_chunk_at(std::uint64_t page, std::uint64_t end) const {
         const std::uint64_t size = size_at(page);
         const bool is_mapped =
-            (word(page + 8) & kFlagBits) == kMapped && word(page) == 0 && size != 0 && size % kPage == 0 && size <= end - page;
+            (word_(page + 8) & kFlagBits) == kMapped && word_(page) == 0 && size != 0 && size % kPage == 0 && size <= end - page;
         return is_mapped ? aligned_chunk_in(page, size) : 0;
     }
 
@@ -191,7 +182,7 @@ class Walk {
             for (const std::uint64_t more : {std::uint64_t{0}, alignment}) {
                 const std::uint64_t chunk = (page + kHeader + alignment - 1) / alignment * alignment - kHeader + more, lead = chunk - page;
                 const bool fits =
-                    lead >= kSmallestChunk && lead < size && word(chunk) == lead && word(chunk + 8) == ((size - lead) | kMapped);
+                    lead >= kSmallestChunk && lead < size && word_(chunk) == lead && word_(chunk + 8) == ((size - lead) | kMapped);
                 if (fits) return chunk;
             }
         return page;
@@ -200,7 +191,7 @@ class Walk {
     void find_mapped_chunks() {
         std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
         // None: what looks like one is another allocator's.
-        if (layout_.mmapped_bytes != 0 && word(layout_.mmapped_bytes) == 0) return;
+        if (layout_.mmapped_bytes != 0 && word_(layout_.mmapped_bytes) == 0) return;
         const std::vector<Range> heaps = found_.heaps;
         Bytes sum = 0;
         for (const auto& region : image_.regions) {
@@ -218,7 +209,7 @@ class Walk {
                     sum += next - page;
                 }
         }
-        const Bytes known = layout_.mmapped_bytes == 0 ? sum : word(layout_.mmapped_bytes);
+        const Bytes known = layout_.mmapped_bytes == 0 ? sum : word_(layout_.mmapped_bytes);
         if (sum < known)
             found_.warnings.push_back(fmt::format("{} in large blocks were not found", format_bytes(static_cast<double>(known - sum))));
         std::sort(found_.heaps.begin(), found_.heaps.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
@@ -230,7 +221,7 @@ class Walk {
             const Block* block = block_at(found_.blocks, link + to_block);
             if (block == nullptr || block->size != size) return;
             free_.push_back(block->address);
-            link = layout_.follow(block->address, word(block->address));
+            link = layout_.follow(block->address, word_(block->address));
         }
     }
 
@@ -250,7 +241,7 @@ class Walk {
                 std::size_t filled = 0;
                 bool fits = true;
                 for (std::uint64_t i = 0; i < form.lists && fits; ++i) {
-                    const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
+                    const std::uint64_t head = word_(block.address + form.lists_at + 8 * i);
                     if (head == 0) continue;
                     const Block* first = block_at(found_.blocks, head);
                     fits = first != nullptr && (i >= kSmallLists || first->size == 24 + 16 * i);
@@ -259,7 +250,7 @@ class Walk {
                 if (!fits || filled == 0) continue;
                 free_.push_back(block.address);  // malloc's own
                 for (std::uint64_t i = 0; i < form.lists; ++i) {
-                    const std::uint64_t head = word(block.address + form.lists_at + 8 * i);
+                    const std::uint64_t head = word_(block.address + form.lists_at + 8 * i);
                     const Block* first = head == 0 ? nullptr : block_at(found_.blocks, head);
                     if (first != nullptr) add_list(head, 0, first->size);
                 }
@@ -267,7 +258,7 @@ class Walk {
     }
 
     const MemoryImage& image_;
-    mutable const MemoryImage::Region* last_ = nullptr;  // the one that was read last: chunks follow each other
+    const WordReader word_;
     Layout layout_;
     HeapBlocks found_;
     std::vector<std::uint64_t> free_;  // blocks in fast bins and thread caches

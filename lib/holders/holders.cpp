@@ -85,20 +85,22 @@ void warn_of_core(const MemoryImage& image, std::vector<std::string>& warnings) 
     if (image.threads.empty()) warnings.push_back("the core file has no registers: what only stacks hold counts as lost");
 }
 
-// A library with blocks that find_blocks() does not know; empty if there is none.
-std::string other_allocator(const MemoryImage& image) {
-    for (const Mapping& mapping : image.mappings)
-        for (const std::string_view name : {"libtcmalloc", "libmimalloc"})
-            if (file_name(mapping.path).starts_with(name)) return std::string(file_name(mapping.path));
+std::string_view name_of(HeapBlocks::Allocator allocator) {
+    switch (allocator) {
+        case HeapBlocks::Allocator::glibc: return "glibc";
+        case HeapBlocks::Allocator::jemalloc: return "jemalloc";
+        case HeapBlocks::Allocator::tcmalloc: return "tcmalloc";
+        case HeapBlocks::Allocator::mimalloc: return "mimalloc";
+        case HeapBlocks::Allocator::unknown: break;
+    }
     return {};
 }
 
 void warn_of_limits(const MemoryImage& image, const HeapBlocks& heap, HolderReport& report) {
     report.warnings.insert(report.warnings.end(), heap.warnings.begin(), heap.warnings.end());
-    if (const std::string other = other_allocator(image); !other.empty())
-        report.warnings.push_back("the program allocates with " + other + ", whose blocks are not seen");
-    else if (heap.allocator == HeapBlocks::Allocator::unknown)
-        report.warnings.push_back("the program uses neither glibc's malloc nor jemalloc, or has not called them yet: no blocks are seen");
+    if (heap.allocator == HeapBlocks::Allocator::unknown)
+        report.warnings.push_back(
+            "the program uses none of glibc's malloc, jemalloc, tcmalloc and mimalloc, or has not called it yet: no blocks are seen");
     Bytes unreadable = 0;
     for (const Range& range : heap.unreadable) unreadable += range.end - range.begin;
     if (unreadable > 0)
@@ -169,8 +171,7 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     debuginfo::DebugInfo names(files);
     options.progress("finding blocks");
     HeapBlocks heap = find_blocks(image);
-    if (heap.allocator == HeapBlocks::Allocator::glibc) report.allocator = "glibc";
-    if (heap.allocator == HeapBlocks::Allocator::jemalloc) report.allocator = "jemalloc";
+    report.allocator = name_of(heap.allocator);
     const BlockIndex index(std::exchange(heap.blocks, {}));
     for (const Block& block : index.blocks()) report.bytes += block.size;
     report.blocks = index.size();

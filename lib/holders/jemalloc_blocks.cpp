@@ -2,8 +2,8 @@
 //
 //   A tree of two levels knows the extent of each page that belongs to the allocator. Its root, in the data of the library or program, has 2^18
 //   pointers to leaves, one per GiB; a leaf has 2^18 words, one per page: bit 0: the extent is a slab of small blocks; bits 7 to 47: the
-//   address of the extent's record; bits 48 to 55: the size class, too large for any extent if it is free.
-//   An extent's record, of 128 bytes: its address at byte 8, its size in the upper bits of byte 16 on, and from byte 64 on a bit per block of a slab,
+//   address of the extent's record; bits 48 to 55: the size class.
+//   An extent's record, of 128 bytes: flags and again the size class in its first word, but one too large for any extent if it is free; its address at byte 8, its size in the upper bits of byte 16 on, and from byte 64 on a bit per block of a slab,
 //   which is 1 if the block is free.
 //   A thread keeps blocks that it has freed in its tcache, in thread-local storage: for each size class {stack of blocks, statistics, the low 16 bits
 //   of addresses in the stack: low water, where it is full, where it is empty}.
@@ -46,7 +46,7 @@ std::uint64_t size_of_class(std::uint64_t index) {
 
 class JemallocWalk {
   public:
-    explicit JemallocWalk(const MemoryImage& image) : image_(image) {}
+    explicit JemallocWalk(const MemoryImage& image) : image_(image), next_entry_(image, kRecordMask) {}
 
     HeapBlocks run() {
         if (!find_root()) return std::move(found_);
@@ -55,6 +55,7 @@ class JemallocWalk {
             if (leaf % kLine == 0 && leaves_.insert(leaf).second) add_extents((place - root_) / 8, leaf);
         });
         std::sort(extents_.begin(), extents_.end(), [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+        find_class_bits();
         std::uint64_t end = 0;
         for (const Extent& extent : extents_) {
             if (extent.begin < end) continue;  // only in damaged memory
@@ -109,11 +110,8 @@ class JemallocWalk {
     void for_each_entry(std::uint64_t leaf, const Visit& visit) const {
         const auto* const region = image_.region_at(leaf);
         if (region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf) return;
-        for (const auto& run : region->runs) {
-            const std::uint64_t end = std::min(run.end, leaf + kTable);
-            for (std::uint64_t at = std::max(run.begin, leaf); at + 8 <= end; at += 8)
-                if (const std::uint64_t entry = word(at); !is_empty(entry) && !visit(at - leaf, entry)) return;
-        }
+        for (std::uint64_t at = leaf; (at = next_entry_.find(at, leaf + kTable)) < leaf + kTable; at += 8)
+            if (!visit(at - leaf, word(at))) return;
     }
 
     // Which GiB a leaf is of, by the extent that its first entry leads to; nothing if that is none.
@@ -180,10 +178,23 @@ class JemallocWalk {
         });
     }
 
+    // Where a record has its size class depends on the version: by what agrees with most entries.
+    void find_class_bits() {
+        std::size_t most = extents_.size() / 2;
+        for (const int bits : {20, 18, 17}) {  // 5.3, 5.1 and 5.2, 5.0
+            const auto agree = static_cast<std::size_t>(std::count_if(
+                extents_.begin(), extents_.end(), [&](const Extent& each) { return class_in_record(each, bits) == each.size_class; }));
+            if (agree <= most) continue;
+            most = agree;
+            class_bits_ = bits;
+        }
+    }
+    std::uint64_t class_in_record(const Extent& extent, int bits) const { return word(extent.record) >> bits & 0xff; }
+
     void add_blocks(const Extent& extent) {
         const std::uint64_t size = size_of_class(extent.size_class), start = word(extent.record + kAddressAt);
         own_blocks_.insert(extent.record / kOwnBlock);
-        if (size > extent.end - start) return;  // free
+        if (size > extent.end - start || (class_bits_ && class_in_record(extent, *class_bits_) != extent.size_class)) return;  // free
         if (!extent.slab) {
             found_.blocks.push_back({start, size});
             return;
@@ -249,7 +260,9 @@ class JemallocWalk {
     }
 
     const MemoryImage& image_;
+    mutable NextWord next_entry_;
     std::uint64_t root_ = 0;
+    std::optional<int> class_bits_;  // the first; nothing: not known
     std::set<std::uint64_t> leaves_, own_blocks_;
     std::vector<Extent> extents_;
     HeapBlocks found_;

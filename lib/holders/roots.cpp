@@ -32,7 +32,7 @@ class Search {
 
     Roots run() {
         for (std::size_t thread = 0; thread < image_.threads.size(); ++thread) add_thread(thread);
-        sort_taken();
+        join_ranges(taken_);
         add_modules();
         add_mappings();
         for (const Range& range : heap_.unreadable) {
@@ -84,18 +84,6 @@ class Search {
     // leads to the start of a block.
     bool is_likely(const RootWord& word) const {
         return !is_among_numbers(index_[word.block]) || image_.word(word.address) == index_[word.block].address;
-    }
-
-    // By address, those that touch joined.
-    void sort_taken() {
-        std::sort(taken_.begin(), taken_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
-        std::size_t kept = 0;
-        for (const Range& range : taken_)
-            if (kept > 0 && range.begin <= taken_[kept - 1].end)
-                taken_[kept - 1].end = std::max(taken_[kept - 1].end, range.end);
-            else
-                taken_[kept++] = range;
-        taken_.resize(kept);
     }
 
     // The stack of a thread from its stack pointer up: its frames, and what is above them. Above the stack of a thread that is not the main
@@ -218,7 +206,7 @@ class Search {
             }
         }
         taken_.insert(taken_.end(), looked_through.begin(), looked_through.end());
-        sort_taken();
+        join_ranges(taken_);
     }
 
     void add_module_data(const MemoryImage::Region& region, const std::string& module) {

@@ -101,7 +101,7 @@ struct HolderReport {
     int process = 0;
     std::string command;    // the program's file
     std::string core;       // the core file that was read; empty: a running process
-    std::string allocator;  // "glibc", "jemalloc", or "Python" for blocks of both; empty: not known, so no blocks were found
+    std::string allocator;  // "glibc", "jemalloc", "tcmalloc", "mimalloc", or "Python"; empty: not known, so no blocks were found
     Bytes copied = 0;       // 0: by the kernel, as for fork
     Nanoseconds paused{};   // how long the process was stopped; of two snapshots the longer
     Nanoseconds took{};     // all of it

@@ -11,15 +11,19 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <set>
+#include <sstream>
 #include <thread>
 #include <vector>
 
 #include "holders/internal/graph.hpp"
 #include "holders/internal/memory_image.hpp"
+#include "holders/known_program.hpp"
 
 using namespace leakline;
 using namespace leakline::holders;
+using namespace leakline::test;
 
 namespace {
 
@@ -139,6 +143,52 @@ TEST_CASE("behind a damaged chunk blocks are found again" * doctest::skip(kOther
     std::set<std::uint64_t> addresses;
     for (const Block& block : heap.blocks) addresses.insert(block.address);
     for (std::size_t i = 0; i < fork.shared().used_count; ++i) CHECK(addresses.count(fork.shared().used[i]) == 1);
+}
+
+TEST_CASE("of each allocator the blocks in use are found with their sizes, and none that is free, on one thread and on several") {
+    struct Case {
+        const char* library;
+        HeapBlocks::Allocator allocator;
+    };
+    for (const Case& each :
+         {Case{"", HeapBlocks::Allocator::glibc}, Case{"libjemalloc.so.2", HeapBlocks::Allocator::jemalloc},
+          Case{"libtcmalloc_minimal.so.4", HeapBlocks::Allocator::tcmalloc}, Case{"libmimalloc.so.2", HeapBlocks::Allocator::mimalloc}}) {
+        const std::string preload = library(each.library);
+        if (preload.empty() && *each.library != 0) {
+            MESSAGE("skipped: no " << each.library << " is installed");
+            continue;
+        }
+        for (const char* threads : {"1", "4"}) {
+            INFO(preload << ", threads: " << threads);
+            const Program program(std::vector<std::string>{"allocator_blocks", threads}, preload);
+            const HeapBlocks heap = find_blocks(copy_process(program.pid(), {}));
+            CHECK((heap.allocator == each.allocator));
+            CHECK(heap.warnings.empty());
+            CHECK(heap.unreadable.empty());
+            std::map<std::uint64_t, std::uint64_t> sizes;
+            for (const Block& block : heap.blocks) sizes[block.address] = block.size;
+            std::size_t used = 0, wrong = 0, freed = 0, kept = 0;
+            std::istringstream lines(program.output());
+            while (lines) {
+                std::string what;
+                std::uint64_t address = 0, size = 0;
+                lines >> what >> address;
+                if (what == "used") {
+                    lines >> size;
+                    ++used;
+                    if (sizes[address] != size) ++wrong;
+                } else if (what == "freed") {
+                    ++freed;
+                    if (sizes.count(address) > 0) ++kept;
+                }
+            }
+            CHECK(used > 5000);
+            CHECK(freed > 1000);
+            CHECK(wrong == 0);
+            CHECK(kept == 0);
+            CHECK(heap.blocks.size() - used < 100);  // of the program's start, and of threads
+        }
+    }
 }
 
 TEST_CASE("an index finds the block around any address, and none between blocks") {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "holders/holders.hpp"
 #include "system/byte_source.hpp"
@@ -19,32 +20,45 @@ namespace leakline::test {
 
 inline constexpr int kElements = 4000;
 
-// A variant of known_holders that has filled its memory and waits.
+// The path of a library of Debian's packages; empty if it is not installed.
+inline std::string library(const std::string& name) {
+    for (const char* folder : {"/usr/lib/x86_64-linux-gnu/", "/usr/lib/aarch64-linux-gnu/"})
+        if (const std::string path = folder + name; !name.empty() && std::filesystem::exists(path)) return path;
+    return {};
+}
+
+// A program that has filled its memory, said so, and waits.
 class Program {
   public:
-    // variant: or the path of a copy. preload: a library that replaces malloc.
-    Program(const std::string& variant, const std::string& how, int elements = kElements, const std::string& preload = {}) {
+    // variant: of known_holders, or the path of a copy. preload: a library that replaces malloc.
+    Program(const std::string& variant, const std::string& how, int elements = kElements, const std::string& preload = {})
+        : Program({variant, how, std::to_string(elements)}, preload) {}
+    // arguments: first the program's file.
+    Program(std::vector<std::string> arguments, const std::string& preload) {
         Command command;
-        command.arguments = {(std::filesystem::path(KNOWN_HOLDERS_DIR) / variant).string(), how, std::to_string(elements)};
+        arguments[0] = (std::filesystem::path(KNOWN_HOLDERS_DIR) / arguments[0]).string();
+        command.arguments = std::move(arguments);
         if (!preload.empty()) command.environment.emplace_back("LD_PRELOAD", preload);
         command.output_file = folder_.path() + "/out";
         child_ = std::make_unique<Child>(Child::start(command));
         const Nanoseconds deadline = system_clock().monotonic() + std::chrono::seconds(60);
-        for (std::string out; out.find("ready ") == out.npos || !out.ends_with('\n');) {
+        for (std::size_t ready = output_.npos; ready == output_.npos || !output_.ends_with('\n'); ready = output_.find("ready")) {
             REQUIRE(child_->running());
             REQUIRE(system_clock().monotonic() < deadline);
             std::this_thread::sleep_for(std::chrono::milliseconds(2));
-            out = read_file(command.output_file);
-            held_ = out.find("ready ") == out.npos ? 0 : std::strtod(out.c_str() + out.find("ready ") + 6, nullptr);
+            output_ = read_file(command.output_file);
         }
+        held_ = std::strtod(output_.c_str() + output_.find("ready") + 5, nullptr);
     }
     int pid() const { return child_->pid(); }
+    const std::string& output() const { return output_; }
     double held() const { return held_; }
     HolderReport look() const { return holders::find_holders(child_->pid(), {}); }
 
   private:
     TemporaryDirectory folder_;
     std::unique_ptr<Child> child_;
+    std::string output_;
     double held_ = 0;
 };
 

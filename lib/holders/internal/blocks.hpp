@@ -27,6 +27,8 @@ struct Block {
 struct Range {
     std::uint64_t begin = 0, end = 0;
 };
+// Sorts by address; those that touch or overlap become one.
+void join_ranges(std::vector<Range>& ranges);
 // ranges: by address, without overlap.
 bool contain(std::span<const Range> ranges, std::uint64_t address);
 
@@ -62,7 +64,7 @@ class BlockIndex {
 };
 
 struct HeapBlocks {
-    enum class Allocator { glibc, jemalloc, unknown };
+    enum class Allocator { glibc, jemalloc, tcmalloc, mimalloc, unknown };
     Allocator allocator = Allocator::unknown;  // of most bytes
     std::vector<Block> blocks;                 // in use, by address
     std::vector<Range> heaps;                  // what the allocator has from the kernel: no roots in there
@@ -71,7 +73,7 @@ struct HeapBlocks {
     std::vector<std::string> warnings;
 };
 
-// Of glibc's malloc and of jemalloc; see allocators.hpp. What they have free is left out. With another allocator, or before the first malloc: no blocks.
+// Of the allocators in allocators.hpp. What they have free is left out. With another one, or before the first malloc: no blocks.
 HeapBlocks find_blocks(const MemoryImage& image);
 
 }  // namespace leakline::holders
