@@ -173,10 +173,14 @@ int record_command(const Options& chosen, Messages& messages, const Interruption
 int record_process(const Options& chosen, Messages& messages, const Interruption& interruption) {
     heap::RecordOptions options = record_options(chosen, interruption.stop);
     options.attach_to = chosen.pid;
+    options.descendants = heap::Descendants::recorded;
+    options.children = chosen.children;
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
+    const std::size_t children = recorder.attached_to().size() - 1;
     messages.note(fmt::format(
-        "attached to process {} (one of its threads stood still for {}); {}", chosen.pid, format_duration(recorder.stopped()),
+        "attached to process {}{} (one of its threads stood still for {}); {}", chosen.pid,
+        children > 0 ? fmt::format(" and {} that it started", counted(children, "process")) : "", format_duration(recorder.stopped()),
         chosen.duration ? fmt::format("recording for {}", format_duration(*chosen.duration)) : std::string("recording until Ctrl-C")));
     AllocatorReader allocator(recorder);
     const Nanoseconds start = system_clock().monotonic();
@@ -211,7 +215,6 @@ int record(const Options& chosen, Messages& messages, const Interruption& interr
     if (!chosen.command.empty()) throw Error(ErrorKind::usage, "leakline record", "both a process and a program to start", kForms);
     if (chosen.tracker == heap::RecordWith::heaptrack) refuse("--tracker", "heaptrack cannot be combined with --pid");
     if (!chosen.keep_raw.empty()) refuse("--keep-raw", "cannot be combined with --pid: only heaptrack's tracker writes a raw stream");
-    if (chosen.children == heap::Children::each) refuse("--children", "each cannot be combined with --pid: one process is recorded");
     if (const auto clock = chosen.clock.options_without_log(); clock && clock->changes_time())
         refuse("--time-scale", "cannot be combined with --pid: the process has its clock already");
     return record_process(chosen, messages, interruption);
@@ -224,7 +227,8 @@ Run declare_record(CLI::App& app) {
     auto messages = std::make_shared<Messages>(app);
     app.add_option("-o,--output", options->output, "Recording to write")->capture_default_str()->type_name("FILE");
     add_tracker_options(app, options->tracker, options->sample_interval, options->children);
-    add_process_option(app, options->pid, "Attach to this process, without a restart, and record what it allocates from now on");
+    add_process_option(app, options->pid,
+                       "Attach to this process and its children, without a restart, and record what they allocate from now on");
     add_duration(app, "--for", options->duration, "With --pid: end after this time, such as 10m (default: at Ctrl-C)");
     app.add_option("--keep-raw", options->keep_raw, "Also write the raw stream, zstd-compressed, for heaptrack's tools")->type_name("FILE");
     add_duration(app, "--interval", options->interval, "Time between measurements; doubles when --max-marks is reached");

@@ -22,7 +22,6 @@
 #include "redrawn_block.hpp"
 #include "report/source_text.hpp"
 #include "system/clock.hpp"
-#include "system/descendants.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
 #include "top_view.hpp"
@@ -80,8 +79,7 @@ class Keys {
     termios before_{};
 };
 
-// beside: children that are attached to with it.
-heap::Recorder start(const TopOptions& chosen, const std::vector<int>& beside, const std::stop_token& stop) {
+heap::Recorder start(const TopOptions& chosen, const std::stop_token& stop) {
     constexpr const char* kForms = "leakline top --pid 1234, or leakline top -- CMD ARG...";
     if (chosen.pid == 0 && chosen.command.empty()) throw Error(ErrorKind::usage, "leakline top", "no process to watch", kForms);
     if (chosen.pid != 0 && !chosen.command.empty())
@@ -91,7 +89,7 @@ heap::Recorder start(const TopOptions& chosen, const std::vector<int>& beside, c
     options.sample_interval = chosen.sample_interval;
     options.mark_interval = std::chrono::hours(24 * 365);  // each view sets a mark
     options.attach_to = chosen.pid;
-    options.attach_also = beside;
+    options.descendants = heap::Descendants::recorded;
     options.command.arguments = chosen.command;
     // Standard output is for the view.
     options.command.before_exec = [] { return ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0; };
@@ -105,8 +103,7 @@ class Top {
         : chosen_(chosen),
           messages_(messages),
           stop_(interruption.stop),
-          beside_(chosen.pid != 0 ? descendants_of(chosen.pid) : std::vector<int>()),
-          recorder_(start(chosen, beside_, interruption.stop)),
+          recorder_(start(chosen, interruption.stop)),
           terminal_(detect_terminal(STDOUT_FILENO)),
           order_(chosen.order),
           sources_(chosen.sources) {
@@ -200,10 +197,9 @@ class Top {
         }
         if (resident > 0) figures_.resident = resident;
         figures_.unseen = recorder_.warnings();
-        if (chosen_.pid == 0) return;  // all children of a program that was started are recorded
-        std::uint64_t later = 0;
-        for (const int child : descendants_of(pid)) later += std::find(beside_.begin(), beside_.end(), child) == beside_.end() ? 1 : 0;
-        if (later > 0) figures_.unseen.push_back(fmt::format("{} that started after the attach", counted(later, "process")));
+        if (const std::size_t later = recorder_.not_attached_to(); later > 0)
+            figures_.unseen.push_back(
+                fmt::format("{} that started after the attach and could not be attached to", counted(later, "process")));
     }
 
     void show(bool with_keys) {
@@ -240,7 +236,6 @@ class Top {
     const TopOptions& chosen_;
     Messages& messages_;
     const StopDescriptor stop_;
-    const std::vector<int> beside_;  // children at the attach: recorded, or warned of
     heap::Recorder recorder_;
     const Terminal terminal_;
     TopOrder order_;

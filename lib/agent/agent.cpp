@@ -205,14 +205,19 @@ void take_over(const SegmentView& parents, std::uint64_t last_number) {
     }
 }
 
+// In a forked child of an attached process, which does not have the segment (MADV_DONTFORK): off, until an agent is attached to it too.
+void leave_parents_recording() {
+    agent_lock.forget();
+    address_filter.reset(false);
+    fork_marker->work.store(Work::off, std::memory_order_release);
+}
+
 bool begin_in_child() {
     Work expected = Work::not_begun;
     if (sandboxed) return false;
     if (!fork_marker->work.compare_exchange_strong(expected, Work::beginning, std::memory_order_acq_rel)) return expected == Work::on;
-    if (attached) {  // it does not have the segment (MADV_DONTFORK)
-        agent_lock.forget();
-        address_filter.reset(false);
-        fork_marker->work.store(Work::off, std::memory_order_release);
+    if (attached) {
+        leave_parents_recording();
         return false;
     }
     const SegmentView parents = segment;
@@ -468,15 +473,32 @@ void start(int argument_count, char** arguments) {
     errno = error;
 }
 
+namespace {
+
+// The first time in this process, which may be a forked child: its threads may notice that at the same time (begin_in_child). False if one of
+// them never gets done with it.
+bool is_off_here() {
+    constexpr int kTries = 1000;
+    for (int tries = 0; tries < kTries; ++tries) {
+        Work now = Work::not_begun;
+        if (fork_marker->work.compare_exchange_strong(now, Work::beginning, std::memory_order_acq_rel)) leave_parents_recording();
+        if (now != Work::beginning) return true;
+        const timespec time{0, 1'000'000};
+        unwind::system_call(SYS_nanosleep, reinterpret_cast<long>(&time), 0);
+    }
+    return false;
+}
+
+}  // namespace
+
 bool start_attached(int file, std::uint64_t interval, std::string_view command) {
     static char name[] = "leakline-attached";
     find_clock();
     unwind::take_name(name);
     find_own_code(name);
     Mapping mapping;
-    if (!make_fork_marker() || !map_segment(file, 0, interval, mapping)) return false;
+    if (!make_fork_marker() || !is_off_here() || !map_segment(file, 0, interval, mapping)) return false;
     ::madvise(mapping.view.header, mapping.bytes, MADV_DONTFORK);
-    if (fork_marker->work.load(kRelaxed) == Work::not_begun) agent_lock.forget();  // the first time in this process
     if (!agent_lock.lock()) {
         ::munmap(mapping.view.header, mapping.bytes);
         return false;

@@ -10,6 +10,7 @@
 #include "unwind/next_function.hpp"
 #ifdef LEAKLINE_ATTACHED
 #include "agent/internal/hooks.hpp"
+#include "agent/internal/slots.hpp"
 #endif
 
 namespace leakline::agent {
@@ -133,6 +134,8 @@ LEAKLINE_HOOK(long, syscall, (long number, long a, long b, long c, long d, long 
 }
 
 #ifdef LEAKLINE_ATTACHED
+LEAKLINE_HOOK(int, fork, ()) { return fork_between_visits(real.fork); }
+
 namespace {
 
 #define LEAKLINE_ROW(kind, name) \
@@ -142,6 +145,7 @@ const Hook table[] = {
     LEAKLINE_ROW(frees, dlclose),
     LEAKLINE_ROW(frees, prctl),
     LEAKLINE_ROW(frees, syscall),
+    LEAKLINE_ROW(frees, fork),
     LEAKLINE_ROW(allocates, malloc),
     LEAKLINE_ROW(allocates, calloc),
     LEAKLINE_ROW(allocates, realloc),

@@ -9,6 +9,7 @@
 
 #include <atomic>
 
+#include "agent/internal/agent_lock.hpp"
 #include "agent/internal/hooks.hpp"
 #include "agent/internal/real_functions.hpp"
 #include "agent/segment.hpp"
@@ -20,6 +21,18 @@ RealFunctions real;
 namespace {
 
 using Address = ElfW(Addr);
+
+// ---- the loader's list of objects
+
+constinit AgentLock iterating;
+
+void for_each_object(int (*visit)(dl_phdr_info*, std::size_t, void*), void* data) {
+    const bool locked = iterating.lock();
+    ::dl_iterate_phdr(visit, data);
+    if (locked) iterating.unlock();
+}
+
+// ---- objects
 
 // The tables of a loaded object. glibc has made the addresses in its dynamic section absolute.
 struct Object {
@@ -235,23 +248,33 @@ int set_in_object(dl_phdr_info* info, std::size_t, void* data) {
 
 }  // namespace
 
+int fork_between_visits(int (*fork)()) {
+    const bool locked = iterating.lock();
+    const int child = fork();
+    if (child == 0)
+        iterating.forget();
+    else if (locked)
+        iterating.unlock();
+    return child;
+}
+
 bool find_definitions() {
-    ::dl_iterate_phdr(find_in_object, nullptr);
+    for_each_object(find_in_object, nullptr);
     return real.malloc != nullptr && real.free != nullptr;
 }
 
 SlotCounts set_slots(Slots wanted) {
     relocated.count = 0;
-    ::dl_iterate_phdr(note_object, nullptr);
+    for_each_object(note_object, nullptr);
     wait_for_loader();
     Pass pass{wanted, {}};
-    ::dl_iterate_phdr(set_in_object, &pass);
+    for_each_object(set_in_object, &pass);
     return pass.counts;
 }
 
 std::uint64_t loaded_ever() {
     std::uint64_t loaded = 0;
-    ::dl_iterate_phdr(
+    for_each_object(
         [](dl_phdr_info* info, std::size_t, void* data) {
             *static_cast<std::uint64_t*>(data) = info->dlpi_adds;
             return 1;

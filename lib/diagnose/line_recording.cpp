@@ -154,9 +154,7 @@ LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, cons
         throw heap::NotRecordable(ErrorKind::system, context.options.target.arguments[0],
                                   fmt::format("starts {}, which could not be recorded", context.follow.value_or("the service")),
                                   "give the program itself: leakline diagnose ... -- PROGRAM ARG...");
-    std::vector<int> pids = recorder.attached_to();
-    if (pids.empty()) pids.push_back(pid_);
-    for (const int pid : pids) allocators_.emplace_back(pid);
+    find_allocators();
     // Of a shorter recording, which this one takes the place of.
     context.result.endpoints.clear();
     context.result.held_by.reset();
@@ -167,9 +165,18 @@ LineRecording::LineRecording(RunContext& context, heap::Recorder& recorder, cons
 // Growth between this mark and the round's end follows time: nothing is requested there.
 void LineRecording::idle_mark() { recorder_.mark(HeapMark::Kind::interval, "idle", progress_.completed); }
 
+// Workers come and go.
+void LineRecording::find_allocators() {
+    std::vector<int> pids = recorder_.attached_to();
+    if (pids.empty()) pids.push_back(pid_);
+    std::erase_if(allocators_, [&](const auto& known) { return std::find(pids.begin(), pids.end(), known.first) == pids.end(); });
+    for (const int pid : pids) allocators_.try_emplace(pid, pid);
+}
+
 void LineRecording::read_allocators() {
+    find_allocators();
     memory::MallocFigures sum;
-    for (memory::GlibcHeap& allocator : allocators_) {
+    for (auto& [pid, allocator] : allocators_) {
         const auto figures = allocator.read();
         if (!figures) return;
         sum.used += figures->used;

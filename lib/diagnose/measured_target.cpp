@@ -11,7 +11,6 @@
 #include "diagnose/internal/running_service.hpp"
 #include "heap/preflight.hpp"
 #include "system/clock.hpp"
-#include "system/descendants.hpp"
 #include "system/stop.hpp"
 
 namespace leakline::diagnose {
@@ -39,8 +38,7 @@ void predict(OomKill& kill, const Series& series, Bytes limit) {
 }
 
 // Readings of the processes without the agent's memory, which counts as shared memory of theirs. Returns its sum.
-Bytes subtract_agent(const heap::Recorder& recorder, std::vector<memory::ProcessReading>& readings) {
-    const std::map<int, Bytes> agents = recorder.own_memory();
+Bytes subtract_agent(const std::map<int, Bytes>& agents, std::vector<memory::ProcessReading>& readings) {
     Bytes sum = 0;
     for (memory::ProcessReading& reading : readings) {
         const auto agent = agents.find(reading.pid);
@@ -85,7 +83,7 @@ ServiceHandle MeasuredTarget::attach(RunContext& context, Lines lines) {
     if (lines == Lines::none) return service;
     heap::RecordOptions options = recording_options(context, launch_);
     options.attach_to = spec.pid;
-    options.attach_also = descendants_of(spec.pid);
+    options.descendants = heap::Descendants::recorded;
     try {
         recorder_.emplace(heap::Recorder::start(std::move(options)));
     } catch (const Error& reason) {
@@ -118,7 +116,9 @@ bool MeasuredTarget::read_tree(Depth depth) {
         return !readings.empty();
     }
     std::vector<memory::ProcessReading> without_agent = readings;
-    const Bytes agent = subtract_agent(*recorder_, without_agent);
+    const std::map<int, Bytes> agents = recorder_->own_memory();
+    if (context_.options.target.pid != 0) log_.record_these(agents);
+    const Bytes agent = subtract_agent(agents, without_agent);
     log_.add(without_agent, depth == Depth::detailed, tree_.shared_memory() - std::min(tree_.shared_memory(), agent));
     return !readings.empty();
 }

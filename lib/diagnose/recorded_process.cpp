@@ -57,11 +57,8 @@ void take_preflight(RunContext& context, heap::Preflight preflight) {
 
 void find_recorded_process(RunContext& context, MeasuredTarget& target) {
     const bool with_agent = context.tracker == heap::RecordWith::agent;
-    heap::Recorder* const recorder = target.recorder();
-    if (recorder != nullptr && context.options.target.pid != 0)
-        target.record_only(recorder->attached_to());
-    else if (with_agent)
-        target.record_all();
+    const bool attached = target.recorder() != nullptr && context.options.target.pid != 0;
+    if (with_agent && !attached) target.record_all();
     std::vector<int> processes;
     for (const memory::ProcessId& process : target.log().processes()) processes.push_back(process.pid);
     const auto service = find_service_process(context.result.target, processes);

@@ -75,6 +75,7 @@ void TreeLog::end(Process& process) {
     process.ended = true;
     ++ended_count_;
     ended_cpu_s_ += process.cpu_last - process.cpu_first;
+    if (process.attached) ended_attached_cpu_s_ += process.cpu_last - process.cpu_first;
     if (process.end_s - process.begin_s < kSettle_s || process.id.zombie) return;
     if (ended_growth_.size() < kMaxEnded) ended_growth_.push_back(process.growth());
     ended_.push_back(std::move(process));
@@ -118,6 +119,7 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
             seen_ += reading.zombie ? 0 : 1;
             known = alive_.emplace(key, std::move(process)).first;
         }
+        known->second.attached = known->second.attached || (recorded_pids_ && recorded_pids_->contains(reading.pid));
         level += note(known->second, reading, at, requests, detailed);
         if (detailed) check_descriptors(known->second, reading, at);
         held += reading.private_bytes;
@@ -195,7 +197,8 @@ ProcessTree TreeLog::tree() const {
         if (!process.id.zombie) processes.push_back(&process);
     }
     // Those that ended are in their parents' figures where these waited for them, and we may have missed their last moments.
-    tree.unrecorded_cpu_s += std::max(waited_s, ended_cpu_s_);
+    tree.recorded_cpu_s += ended_attached_cpu_s_;
+    tree.unrecorded_cpu_s += std::max(waited_s, ended_cpu_s_) - ended_attached_cpu_s_;
     for (const Process& process : ended_) processes.push_back(&process);
     std::stable_sort(processes.begin(), processes.end(), [](const Process* a, const Process* b) { return a->growth() > b->growth(); });
     if (processes.size() > kMaxProcesses) processes.resize(kMaxProcesses);

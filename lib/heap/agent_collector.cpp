@@ -18,6 +18,7 @@
 #include "heap/internal/attached_segment.hpp"
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
+#include "heap/internal/descendant_attacher.hpp"
 #include "heap/internal/traced_process.hpp"
 #include "system/byte_source.hpp"
 #include "system/clock.hpp"
@@ -58,35 +59,67 @@ class AgentCollector {
         SegmentName name;
         std::uint64_t stack_start = 0;
         Nanoseconds ended{};
-        std::unique_ptr<AttachedSegment> attached;  // null: the program was started
+        std::unique_ptr<AttachedSegment> attached;  // null: the program was started, or has ended
+        std::optional<std::size_t> listed;          // in the list of those that were attached to
     };
 
     Nanoseconds now() const { return system_clock().monotonic(); }
 
     void begin_attached() {
         service_.started(options_.attached.front().pid);
+        std::vector<int> pids;
+        std::size_t place = 0;
         for (const CollectorOptions::AttachedProcess& process : options_.attached) {
-            auto attached = std::make_unique<AttachedSegment>(Descriptor(::fcntl(process.segment, F_DUPFD_CLOEXEC, 0)));
-            attached->beat();
-            try {
-                add({process.pid, 0, {}}, SegmentReader(Descriptor(process.segment), "the agent's segment"));
-                watched_.back().attached = std::move(attached);
-            } catch (const Error& error) {
-                if (!recording_) throw;
-                warnings_.push_back(fmt::format("process {} is not recorded: {}", process.pid, error.message()));
-                attached->ask_to_leave();
-            }
+            add_attached(process.pid, std::make_unique<AttachedSegment>(Descriptor(process.segment)), place++);
+            pids.push_back(process.pid);
         }
+        if (options_.record.descendants == Descendants::recorded)
+            attacher_.emplace(pids.front(), pids, options_.refused, options_.record.sample_interval.value_or(kSampleInterval));
+    }
+    // listed: its place in the list; nothing: it gets one.
+    void add_attached(int pid, std::unique_ptr<AttachedSegment> attached, std::optional<std::size_t> listed) {
+        attached->beat();
+        try {
+            // By numbers of images: a process that calls exec is attached to anew.
+            add({pid, images_++, {}}, SegmentReader(Descriptor(::fcntl(attached->file(), F_DUPFD_CLOEXEC, 0)), "the agent's segment"));
+        } catch (const Error& error) {
+            if (!recording_) throw;
+            warnings_.push_back(fmt::format("process {} is not recorded: {}", pid, error.message()));
+            attached->ask_to_leave();
+            if (listed) options_.list->remove(*listed);
+            return;
+        }
+        if (!listed) listed = options_.list->add({pid, attached->file(), attached->memory()});
+        watched_.back().attached = std::move(attached);
+        watched_.back().listed = listed;
+    }
+    void take_attached() {
+        if (!attacher_) return;
+        for (DescendantAttacher::Found& found : attacher_->take()) add_attached(found.pid, std::move(found.segment), std::nullopt);
+        options_.list->set_unrecorded(attacher_->unrecorded());
     }
     // An agent that has ended leaves its segment as it was then.
     void check_attached() {
+        take_attached();
         for (Watched& watched : watched_) {
             if (!watched.attached) continue;
             watched.attached->beat();
-            if (watched.attached->state() == agent::AttachState::ended && !watched.process->has_ended()) end(watched);
+            if (watched.attached->state() == agent::AttachState::ended && !watched.process->has_ended()) {
+                end(watched);
+                unlist(watched);
+            }
+            if (watched.listed) options_.list->set_memory(*watched.listed, watched.attached->memory());
         }
     }
+    void unlist(Watched& watched) {
+        if (watched.listed) options_.list->remove(*watched.listed);
+        watched.listed.reset();
+    }
     void leave_attached() {
+        if (attacher_) {
+            attacher_->stop();
+            take_attached();
+        }
         for (const Watched& watched : watched_)
             if (watched.attached && read_stat(watched.name.pid)) watched.attached->ask_to_leave();
         for (std::size_t i = 0; i < watched_.size(); ++i) {
@@ -94,6 +127,11 @@ class AgentCollector {
             if (watched_[i].attached && !gone)
                 leave(watched_[i], i == main_ ? std::string() : fmt::format("process {}: ", watched_[i].name.pid));
         }
+        if (!attacher_) return;
+        if (const std::size_t left = attacher_->restore_others(); left > 0)
+            warnings_.push_back(fmt::format("pointers in {} that started last still lead to the agent, which only passes calls on",
+                                            counted(left, "process")));
+        if (std::string warning = attacher_->warning(); !warning.empty()) warnings_.push_back(std::move(warning));
     }
     // which: "" for the named process.
     void leave(const Watched& watched, const std::string& which) {
@@ -140,6 +178,8 @@ class AgentCollector {
             });
             if (!stat || stat->state == 'Z' || stat->state == 'X' || replaced || newer) {
                 end(watched);
+                unlist(watched);
+                watched.attached.reset();  // so did the agent
                 continue;
             }
             resident += stat->resident;
@@ -170,7 +210,7 @@ class AgentCollector {
         const auto stat = read_stat(name.pid);
         choose_main(name, segment);
         segment.read();
-        watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}, nullptr});
+        watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}, nullptr, {}});
         if (main_name_ == watched_.back().name) main_ = watched_.size() - 1;
     }
 
@@ -300,7 +340,7 @@ class AgentCollector {
     }
     control::WhichProcess::Answer take(const control::WhichProcess&) {
         check();
-        const bool left = main_ && watched_[*main_].attached && watched_[*main_].process->has_ended();
+        const bool left = main_ && !options_.attached.empty() && watched_[*main_].process->has_ended();
         return {main_ && !left ? watched_[*main_].name.pid : 0};
     }
     control::MarksLeft::Answer take(const control::MarksLeft&) const { return {early_.size()}; }
@@ -348,6 +388,8 @@ class AgentCollector {
     MarkSchedule schedule_;
     RecordingWriter writer_;
     std::unique_ptr<AgentRecording> recording_;  // null until a process is recorded
+    std::optional<DescendantAttacher> attacher_;
+    unsigned images_ = 0;  // that were attached to
     std::set<SegmentName> known_;
     std::vector<Watched> watched_;
     std::optional<std::size_t> main_;  // of watched_

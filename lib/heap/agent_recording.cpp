@@ -207,6 +207,7 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
         if (live || !process.was_empty_) take(process, live);
         if (live) take_open(process);
         if (live) take_threads(process);
+        if (process.ended_ && !live && !process.was_empty_) process.forget();
         process.was_empty_ = !live;
         sampling_.samples += process.segment_.sampled();
         sampling_.interval = std::max(sampling_.interval, process.segment_.interval());

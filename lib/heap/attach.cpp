@@ -27,8 +27,8 @@ namespace leakline::heap {
 
 namespace {
 
-// How long a thread is looked for, and how long the agent may take to begin.
-constexpr Nanoseconds kSearch = std::chrono::seconds(5), kBegin = std::chrono::seconds(10);
+// How long the agent may take to begin.
+constexpr Nanoseconds kBegin = std::chrono::seconds(10);
 constexpr std::uint64_t kAgentStack = 1 << 20;  // of the thread in the process
 
 // A mapping in the process, for the stack of one call and for what the calls are given. The agent unmaps it.
@@ -45,8 +45,13 @@ struct Scratch {
 
 class Attacher {
   public:
-    Attacher(int pid, Bytes interval, const std::stop_token& stop)
-        : pid_(pid), interval_(interval), stop_(stop), program_(check_running(pid)), where_(fmt::format("process {}", pid)) {
+    Attacher(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds patience)
+        : pid_(pid),
+          interval_(interval),
+          stop_(stop),
+          patience_(patience),
+          program_(check_running(pid)),
+          where_(fmt::format("process {}", pid)) {
         signal_return_ = program_.libc.find_code(kSignalReturnCode);
         for (const char* name : {"mmap", "munmap", "pthread_create", "pthread_attr_init", "pthread_attr_setdetachstate",
                                  "pthread_attr_setstacksize", "usleep", "memfd_create", "dlopen", "close"})
@@ -91,7 +96,7 @@ class Attacher {
     }
 
     RemoteThread stop_one() const {
-        const Nanoseconds deadline = system_clock().monotonic() + kSearch;
+        const Nanoseconds deadline = system_clock().monotonic() + patience_;
         do {
             for (const int id : waiting_threads(pid_))
                 if (auto thread = RemoteThread::stop(pid_, id, signal_return_)) return *std::move(thread);
@@ -182,6 +187,10 @@ class Attacher {
                     fail("cannot map memory for the agent's samples (its limits of memory or file size?)");
                 case agent::AttachFailure::busy: fail("is already recorded: another leakline has just attached to it");
             }
+            if (stop_.stop_requested()) {
+                segment.ask_to_leave();
+                fail("the attach was interrupted");
+            }
             if (system_clock().monotonic() > deadline)
                 fail("the agent was loaded but does not begin: another thread is loading a library", "try again later");
             sleep_for({}, std::chrono::microseconds(200));
@@ -192,6 +201,7 @@ class Attacher {
     int pid_;
     Bytes interval_;
     std::stop_token stop_;
+    Nanoseconds patience_;
     RunningProgram program_;
     std::string where_;
     std::uint64_t signal_return_ = 0;
@@ -201,6 +211,8 @@ class Attacher {
 
 }  // namespace
 
-Attached attach_agent(int pid, Bytes interval, const std::stop_token& stop) { return Attacher(pid, interval, stop).run(); }
+Attached attach_agent(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds patience) {
+    return Attacher(pid, interval, stop, patience).run();
+}
 
 }  // namespace leakline::heap

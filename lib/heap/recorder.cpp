@@ -52,9 +52,12 @@ bool Recorder::running() { return state_->child ? state_->child->running() : pid
 
 std::vector<int> Recorder::attached_to() const {
     std::vector<int> pids;
-    for (const auto& process : state_->attached) pids.push_back(process.pid);
+    if (state_->list)
+        for (const AttachedList::Process& process : state_->list->read()) pids.push_back(process.pid);
     return pids;
 }
+
+std::size_t Recorder::not_attached_to() const { return state_->list ? state_->list->unrecorded() : 0; }
 
 Nanoseconds Recorder::stopped() const {
     Nanoseconds longest{};
@@ -87,7 +90,8 @@ void Recorder::allocator(Bytes in_use, Bytes retained) { state_->send(control::A
 std::map<int, Bytes> Recorder::own_memory() const {
     if (state_->agent) return segment_memory(state_->agent->directory());
     std::map<int, Bytes> memory;
-    for (const auto& process : state_->attached) memory[process.pid] = process.attached.segment->memory();
+    if (state_->list)
+        for (const AttachedList::Process& process : state_->list->read()) memory[process.pid] = process.memory;
     return memory;
 }
 
@@ -99,8 +103,11 @@ bool Recorder::search_python_holders(Nanoseconds since) {
             const std::string path = state_->agent->directory() + "/" + name.file;
             searched.emplace_back(Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)), name.pid);
         }
-    for (const auto& process : state_->attached)
-        searched.emplace_back(Descriptor(::fcntl(process.attached.segment->file(), F_DUPFD_CLOEXEC, 0)), process.pid);
+    if (state_->list)
+        for (const AttachedList::Process& process : state_->list->read()) {
+            const std::string path = fmt::format("/proc/{}/fd/{}", state_->collector, process.segment);
+            searched.emplace_back(Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC)), process.pid);
+        }
     std::erase_if(searched, [&](HolderSearch& search) { return !search.ask(since); });
     return !searched.empty();
 }

@@ -31,6 +31,9 @@ RecordWith default_tracker();
 
 inline constexpr Bytes kSampleInterval = Bytes{64} << 10;
 
+// Of a process that is attached to: those that it has started, and those that it starts later.
+enum class Descendants { ignored, recorded };
+
 struct RecordOptions {
     std::optional<RecordWith> with;  // nothing: default_tracker(), or heaptrack where keep_raw asks for its stream
     // Of the agent: mean bytes between samples; 1: every block; nothing: as many samples as cost about 1 % of the CPU time (every block
@@ -39,7 +42,7 @@ struct RecordOptions {
     Children children = Children::sum;  // of the agent
     Command command;
     int attach_to = 0;                                    // records this process, with the agent, instead of a command
-    std::vector<int> attach_also;                         // and these, such as its workers; a warning for each that cannot be recorded
+    Descendants descendants = Descendants::ignored;       // of attach_to; warnings name those that cannot be recorded
     std::string output;                                   // the recording file; empty: none
     std::string keep_raw;                                 // copy of the raw stream, zstd-compressed; empty: none
     Nanoseconds mark_interval = std::chrono::seconds(1);  // doubled whenever there would be more than max_marks
@@ -72,8 +75,10 @@ class Recorder {
     int pid();
     // The child runs, or the process that was attached to is still recorded.
     bool running();
-    // Of processes that were attached to: those that the agent is in (the first: attach_to).
+    // Of processes that were attached to: those that the agent is in now (the first: attach_to, as long as it runs). Safe from any thread.
     std::vector<int> attached_to() const;
+    // Descendants that started after the attach and could not be attached to so far. Safe from any thread.
+    std::size_t not_attached_to() const;
     // How long the thread that the agent was attached by was stopped; of several processes, the longest.
     Nanoseconds stopped() const;
     RecordWith tracker() const;  // what records it

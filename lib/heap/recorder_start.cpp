@@ -19,6 +19,7 @@
 #include "heap/internal/allocator_library.hpp"
 #include "heap/preflight.hpp"
 #include "system/clock.hpp"
+#include "system/descendants.hpp"
 #include "system/executables.hpp"
 #include "system/proc_file.hpp"
 
@@ -34,6 +35,14 @@ constexpr const char* kByFrameRecords =
 #endif
 
 constexpr const char* kNoInterpreter = "heaptrack_interpret is missing: no names and no lines";
+
+// For agent::kAgentVariable. A sample costs as much as a few blocks of work: one in a hundred of them is about 1 % of the CPU time.
+std::string sampling_of(const RecordOptions& options) {
+    constexpr int kFirstInterval = 2, kBlocks = 100;
+    return options.sample_interval ? fmt::format("{}", *options.sample_interval) : fmt::format("{}/{}", kFirstInterval, kBlocks);
+}
+
+}  // namespace
 
 // Keeps agents going while others are attached, which may take seconds: each leaves its process 5 s after the last beat.
 class AttachBeats {
@@ -55,14 +64,6 @@ class AttachBeats {
     std::vector<AttachedSegment*> segments_;  // guarded by mutex_; of the caller, who must not use them meanwhile
     std::jthread thread_{[this](const std::stop_token& stop) { run(stop); }};
 };
-
-// For agent::kAgentVariable. A sample costs as much as a few blocks of work: one in a hundred of them is about 1 % of the CPU time.
-std::string sampling_of(const RecordOptions& options) {
-    constexpr int kFirstInterval = 2, kBlocks = 100;
-    return options.sample_interval ? fmt::format("{}", *options.sample_interval) : fmt::format("{}/{}", kFirstInterval, kBlocks);
-}
-
-}  // namespace
 
 void Recorder::State::follow(const std::string& executable, Preflight& preflight, bool with_agent) {
     follow_library = with_agent ? Descriptor() : open_follow();
@@ -181,6 +182,21 @@ void Recorder::State::open_output() {
         memory = Descriptor(::memfd_create("leakline-recording", MFD_CLOEXEC));
 }
 
+void Recorder::State::attach_descendants(Bytes interval, AttachBeats& beats) {
+    for (const int pid : descendants_of(options.attach_to)) {
+        try {
+            attached.push_back({pid, attach_agent(pid, interval, options.stop)});
+            beats.add(*attached.back().attached.segment);
+        } catch (const Error& reason) {
+            if (options.stop.stop_requested()) throw;
+            if (!read_stat(pid)) continue;
+            refused.push_back(pid);
+            warnings.push_back(
+                fmt::format("process {} ({}) is not recorded: it {}", pid, printable(file_name(executable_of(pid))), reason.message()));
+        }
+    }
+}
+
 void Recorder::State::attach() {
     interpreter = find_interpreter();
     if (interpreter.empty()) warnings.emplace_back(kNoInterpreter);
@@ -190,17 +206,7 @@ void Recorder::State::attach() {
     std::optional<AttachBeats> beats(std::in_place);
     attached.push_back({options.attach_to, attach_agent(options.attach_to, interval, options.stop)});
     beats->add(*attached.back().attached.segment);
-    for (const int pid : options.attach_also) {
-        try {
-            attached.push_back({pid, attach_agent(pid, interval, options.stop)});
-            beats->add(*attached.back().attached.segment);
-        } catch (const Error& reason) {
-            if (options.stop.stop_requested()) throw;
-            if (!read_stat(pid)) continue;
-            warnings.push_back(
-                fmt::format("process {} ({}) is not recorded: it {}", pid, printable(file_name(executable_of(pid))), reason.message()));
-        }
-    }
+    if (options.descendants == Descendants::recorded) attach_descendants(interval, *beats);
     for (const AttachedProcess& process : attached) {
         const std::string allocator = operators_of_running(process.pid);
         if (allocator.empty()) continue;
@@ -212,7 +218,14 @@ void Recorder::State::attach() {
     beats.reset();  // its thread must not be in the process that is forked
     const Descriptor other_end = open_control();
     CollectorOptions collect = collector_options(other_end.get());
-    for (const AttachedProcess& process : attached) collect.attached.push_back({process.pid, process.attached.segment->file()});
+    list.emplace();
+    for (const AttachedProcess& process : attached) {
+        const AttachedSegment& segment = *process.attached.segment;
+        list->add({process.pid, segment.file(), segment.memory()});
+        collect.attached.push_back({process.pid, segment.file()});
+    }
+    collect.list = &*list;
+    collect.refused = refused;
     collect.executable = program;
     fork_collector(collect);
 }

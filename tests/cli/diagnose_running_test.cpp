@@ -1,11 +1,14 @@
 // diagnose --pid: real services that run already, and go on afterwards without the agent.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/strings.hpp"
 #include "support/binary.hpp"
@@ -14,6 +17,7 @@
 #include "support/free_port.hpp"
 #include "support/get_log.hpp"
 #include "system/child_process.hpp"
+#include "system/executables.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 #include "system/tracing.hpp"
@@ -160,6 +164,61 @@ TEST_CASE("all workers of a pre-fork server are attached to; one of them alone i
     CHECK(run.report["headline_line"]["line"] == 6);
     CHECK(service.running());
     for (const int worker : workers) CHECK(comes_true([&] { return is_left_alone(worker); }));
+}
+
+namespace {
+
+// A WSGI server whose master forks a worker for each that ends. Each request leaks at line 3.
+struct Gunicorn {
+    TemporaryDirectory folder;
+    std::string port = std::to_string(free_port());
+    Service service = start(folder, port);
+
+    static Service start(const TemporaryDirectory& folder, const std::string& port) {
+        std::ofstream(folder.path() + "/leaking.py")
+            << "kept = []\ndef application(environ, start_response):\n    kept.append(bytearray(3000))\n"
+               "    start_response('200 OK', [('Content-Length', '0')])\n    return []\n";
+        return Service({"gunicorn", "--workers", "2", "--bind", "127.0.0.1:" + port, "--chdir", folder.path(), "leaking:application"});
+    }
+    std::vector<int> workers() const {
+        std::vector<int> pids;
+        const std::string pid = std::to_string(service.pid());
+        std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+        for (int child = 0; children >> child;) pids.push_back(child);
+        return pids;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("workers that a server forks during the diagnosis are recorded too") {
+    if (!find_executable("gunicorn")) {
+        MESSAGE("skipped: not installed: gunicorn");
+        return;
+    }
+    Gunicorn server;
+    REQUIRE(comes_true([&] { return server.workers().size() == 2; }));
+    const std::vector<int> first = server.workers();
+    std::jthread replaces([&](const std::stop_token& stop) {
+        const auto recorded = [&](int pid) { return !is_left_alone(pid); };
+        while (!stop.stop_requested() && !std::all_of(first.begin(), first.end(), recorded)) ::usleep(10'000);
+        for (const int worker : first) ::kill(worker, SIGTERM);
+    });
+    const Diagnosed run = server.service.diagnose({"--traffic", write_get_log(server.folder.path()), "--rounds", "7", "--min-round",
+                                                   "100ms", "--sample-interval", "8KiB", "--no-holders"});
+    replaces.request_stop();
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["headline_line"]["function"] == "application");
+    CHECK(run.report["headline_line"]["line"] == 3);
+    const json& tree = run.report["resources"]["processes"];
+    CHECK(tree["seen"] == 5);
+    CHECK(tree["unrecorded_cpu_s"] < tree["recorded_cpu_s"]);
+    for (const int worker : server.workers()) {
+        CHECK(std::find(first.begin(), first.end(), worker) == first.end());
+        CHECK(comes_true([&] { return is_left_alone(worker); }));
+    }
+    CHECK(comes_true([&] { return is_left_alone(server.service.pid()); }));
 }
 
 TEST_CASE("what cannot be combined with --pid, and a process that does not listen, are refused before anything is touched") {

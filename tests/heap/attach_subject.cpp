@@ -7,11 +7,19 @@
 //   fork             a child allocates and frees; answers with its exit code
 //   threads N        N threads allocate and free
 //   waits CALL       until the next command: waits in this system call; answers how often it has failed
+//   worker           forks a child that reads commands too; answers with its pid
+//   program          the same, by fork and exec
+//   to I COMMAND     the Ith of them gets the command; answers with its answer
+//   kill I           kills it and waits for it
+//   run FILE         starts a program that sleeps; answers with its pid
+//   storm N          forks N children that allocate and free; answers how many did not end as they should
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,9 +95,69 @@ void run_threads(int count) {
     for (std::thread& thread : threads) thread.join();
 }
 
-bool read_line(std::string& line) {
+struct Worker {
+    pid_t pid;
+    int socket;
+};
+std::vector<Worker> workers;
+
+// Returns 0 in the child, whose commands come from its parent.
+int start_worker(bool execs) {
+    int sockets[2];
+    ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets);
+    const pid_t child = ::fork();
+    if (child != 0) {
+        ::close(sockets[1]);
+        workers.push_back({child, sockets[0]});
+        return child;
+    }
+    ::dup2(sockets[1], 0), ::dup2(sockets[1], 1);
+    for (const Worker& other : workers) ::close(other.socket);
+    workers.clear();
+    if (execs) ::execl("/proc/self/exe", "program", nullptr);
+    return 0;
+}
+
+void kill_worker(const Worker& worker) {
+    ::kill(worker.pid, SIGKILL);
+    ::waitpid(worker.pid, nullptr, 0);
+    ::close(worker.socket);
+}
+
+int run_program(const char* file) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::execl(file, file, "sleep", "60", nullptr);
+        ::_exit(127);
+    }
+    workers.push_back({child, ::dup(0)});
+    return child;
+}
+
+int storm(int count) {
+    int failures = 0;
+    for (int running = 0, started = 0; started < count || running > 0;) {
+        if (started < count && running < 8) {
+            ++started, ++running;
+            if (::fork() == 0) {
+                churn();
+                if (started % 2 == 0) run_threads(2);
+                if (started % 5 == 0) ::usleep(70'000);  // old enough to be attached to
+                ::_exit(5);
+            }
+            continue;
+        }
+        int status = 0;
+        ::wait(&status);
+        --running;
+        failures += WIFEXITED(status) && WEXITSTATUS(status) == 5 ? 0 : 1;
+    }
+    return failures;
+}
+
+bool read_line(std::string& line, int from = 0) {
     line.clear();
-    for (char c; ::read(0, &c, 1) == 1;) {
+    for (char c; ::read(from, &c, 1) == 1;) {
         if (c == '\n') return true;
         line += c;
     }
@@ -121,9 +189,24 @@ int main() {
         if (command == "fork") answer = fork_child();
         if (command == "threads") run_threads(count);
         if (command == "waits") answer = wait_in(text);
+        if (command == "worker" || command == "program") {
+            answer = start_worker(command == "program");
+            if (answer == 0) continue;
+        }
+        if (command == "run") answer = run_program(text);
+        if (command == "storm") answer = storm(count);
+        if (command == "kill") kill_worker(workers.at(static_cast<std::size_t>(count)));
+        if (command == "to") {
+            const Worker& worker = workers.at(static_cast<std::size_t>(count));
+            const std::string passed = line.substr(line.find(' ', 3) + 1) + "\n";
+            std::string its;
+            if (::write(worker.socket, passed.data(), passed.size()) < 0 || !read_line(its, worker.socket)) return 1;
+            std::sscanf(its.c_str(), "%*s %d", &answer);
+        }
         char reply[32];
         const int length = std::snprintf(reply, sizeof reply, "ok %d\n", answer);
         if (::write(1, reply, static_cast<std::size_t>(length)) != length) return 1;
     }
+    for (const Worker& worker : workers) kill_worker(worker);
     return 0;
 }

@@ -88,24 +88,95 @@ TEST_CASE("an attached agent records what is allocated from then on, and leaves 
     CHECK(program.ask("free") == "ok 0");
 }
 
-TEST_CASE("several processes are recorded together, and one that cannot be is named") {
-    AskedProgram program(kSubject), other(kSubject), refused({kBin + "/heap_subject_static", "sleep", "60"});
-    heap::RecordOptions options = attach_to(program.pid());
-    options.attach_also = {other.pid(), refused.pid(), 999999999};
-    heap::Recorder recorder = heap::Recorder::start(std::move(options));
-    CHECK(recorder.attached_to() == std::vector<int>{program.pid(), other.pid()});
+namespace {
+
+int number(const std::string& answer) { return std::stoi(answer.substr(answer.find(' ') + 1)); }
+
+heap::RecordOptions attach_to_tree(int pid, Bytes interval = 1) {
+    heap::RecordOptions options = attach_to(pid, interval);
+    options.descendants = heap::Descendants::recorded;
+    return options;
+}
+
+bool is_attached(const heap::Recorder& recorder, int pid) {
+    const std::vector<int> pids = recorder.attached_to();
+    return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
+
+}  // namespace
+
+TEST_CASE("the children of a process are recorded with it, and one that cannot be is named") {
+    AskedProgram program(kSubject);
+    const int other = number(program.ask("worker")), refused = number(program.ask("run " + kBin + "/heap_subject_static"));
+    heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+    CHECK(recorder.attached_to() == std::vector<int>{program.pid(), other});
     REQUIRE(recorder.warnings().size() == 1);
-    CHECK(recorder.warnings()[0].starts_with(fmt::format("process {} (heap_subject_static) is not recorded: it ", refused.pid())));
+    CHECK(recorder.warnings()[0].starts_with(fmt::format("process {} (heap_subject_static) is not recorded: it ", refused)));
     CHECK(program.ask("keep 500 24") == "ok 0");
-    CHECK(other.ask("keep 700 24") == "ok 0");
+    CHECK(program.ask("to 0 keep 700 24") == "ok 0");
     recorder.mark(HeapMark::Kind::interval);
     CHECK(recorder.so_far().marks.size() == 2);
     const HeapProfile profile = recorder.finish();
     CHECK(profile.attached);
+    CHECK(profile.warnings.size() == 1);
     CHECK(live_through(profile, "keep_block") == (500 + 700) * 24);
-    for (const int pid : {program.pid(), other.pid()}) CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
+    for (const int pid : {program.pid(), other}) CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
     CHECK(program.ask("free") == "ok 0");
-    CHECK(other.ask("free") == "ok 0");
+    CHECK(program.ask("to 0 free") == "ok 0");
+}
+
+TEST_CASE("children that start after the attach are recorded, forked or by exec, and left as they were") {
+    AskedProgram program(kSubject);
+    CHECK(program.ask("keep 100 24") == "ok 0");
+    heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+    std::vector<int> pids;
+    for (const char* kind : {"worker", "program", "worker"}) pids.push_back(number(program.ask(kind)));
+    CHECK(test::comes_true([&] { return std::all_of(pids.begin(), pids.end(), [&](int pid) { return is_attached(recorder, pid); }); }));
+    CHECK(recorder.own_memory().size() == 4);
+    for (const int pid : pids) CHECK(test::pointers_to_agent(pid) > 0);
+    CHECK(program.ask("to 0 free") == "ok 0");  // what it has inherited
+    for (const char* command : {"to 0 keep 300 24", "to 1 keep 500 24", "to 2 keep 700 24", "to 1 threads 4", "to 2 fork"})
+        CHECK(program.ask(command).starts_with("ok "));
+    recorder.mark(HeapMark::Kind::interval);
+    CHECK(program.ask("kill 2") == "ok 0");
+    CHECK(test::comes_true([&] { return !is_attached(recorder, pids[2]); }));
+    const int grandchild = number(program.ask("to 0 worker"));
+    CHECK(test::comes_true([&] { return is_attached(recorder, grandchild); }));
+    CHECK(program.ask("to 0 to 0 keep 1100 24") == "ok 0");
+    const HeapProfile profile = recorder.finish();
+    CHECK(profile.warnings.empty());
+    CHECK(live_through(profile, "keep_block") == (300 + 500 + 1100) * 24);
+    for (const int pid : {program.pid(), pids[0], pids[1], grandchild}) {
+        CAPTURE(pid);
+        CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
+    }
+    for (const char* command : {"free", "to 0 free", "to 1 free", "to 0 to 0 free", "to 1 threads 2", "fork"})
+        CHECK(program.ask(command).starts_with("ok "));
+}
+
+TEST_CASE("a child that cannot be attached to is named at the end, and does not keep others from it") {
+    AskedProgram program(kSubject);
+    heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+    const int refused = number(program.ask("run " + kBin + "/heap_subject_static")), worker = number(program.ask("worker"));
+    CHECK(test::comes_true([&] { return is_attached(recorder, worker) && recorder.not_attached_to() == 1; }));
+    const HeapProfile profile = recorder.finish();
+    REQUIRE(profile.warnings.size() == 1);
+    CHECK(profile.warnings[0].starts_with("a process that started after the attach was not recorded, and used "));
+    CHECK(profile.warnings[0].find(fmt::format("process {} (heap_subject_st) ", refused)) != std::string::npos);
+    CHECK(test::comes_true([&] { return test::is_as_before(worker); }));
+}
+
+TEST_CASE("a process that forks while an agent is attached, and its children, end as they do without") {
+    AskedProgram program(kSubject);
+    for (const Bytes interval : {1, 4096}) {
+        heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid(), interval));
+        CHECK(program.ask("storm 200") == "ok 0");
+        const int worker = number(program.ask("worker"));  // too young to have been attached to, perhaps
+        recorder.finish();
+        for (const int pid : {program.pid(), worker}) CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
+    }
+    CHECK(program.ask("storm 20") == "ok 0");
+    CHECK(program.ask("to 0 free") == "ok 0");
 }
 
 TEST_CASE("objects that are loaded after the attach are recorded too") {

@@ -20,6 +20,7 @@ struct RealFunctions {
     int (*prctl)(int, long, long, long, long);
     // With the same signature as the hook, which ends with a jump and keeps the arguments in place: clone() by syscall() returns on another stack.
     long (*syscall)(long, long, long, long, long, long, long);
+    int (*fork)();  // only of an attached library
 };
 
 // In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.

@@ -2,6 +2,7 @@
 // recorded run, and by a run that measures memory as well. Inside lib/diagnose only.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,13 +41,14 @@ class LineRecording {
     HeapProfile judge(const std::vector<Round>& rounds);
 
   private:
+    void find_allocators();
     void read_allocators();
 
     RunContext& context_;
     heap::Recorder& recorder_;
     const replay::Progress& progress_;
     const int pid_;
-    std::vector<memory::GlibcHeap> allocators_;  // of the recorded process, or of all that were attached to
+    std::map<int, memory::GlibcHeap> allocators_;  // by pid: of the recorded process, or of all that an agent is attached to
     HolderSnapshots holders_;
     PythonSearch python_;
     MixedBlocks mix_;

@@ -39,7 +39,6 @@ class MeasuredTarget {
     replay::Progress& progress() { return progress_; }
     const TreeLog& log() const { return log_; }
     void record_all() { log_.record_all(); }
-    void record_only(std::vector<int> pids) { log_.record_only(std::move(pids)); }
     void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
     // Descriptors or mappings are nearly exhausted: with more traffic the service would fail.

@@ -48,10 +48,10 @@ class TreeLog {
     void record(int pid) { recorded_pid_ = pid; }
     // All processes will be recorded.
     void record_all() { all_recorded_ = true; }
-    // These are, and none that begins later.
-    void record_only(std::vector<int> pids) {
+    // Only processes that an agent is attached to are recorded: by pid, those that it is in now. Call before each add().
+    void record_these(const std::map<int, Bytes>& pids) {
         const std::lock_guard lock(mutex_);
-        recorded_pids_ = std::move(pids);
+        recorded_pids_ = pids;
     }
 
     Series copy() const;
@@ -82,7 +82,7 @@ class TreeLog {
   private:
     struct Process {
         memory::ProcessId id;
-        bool root = false, initial = false, ended = false;
+        bool root = false, initial = false, ended = false, attached = false;  // attached: an agent was in it
         double begin_s = 0, end_s = 0;
         double first = 0, last = 0;                // private bytes
         double shared_first = 0, shared_last = 0;  // those that others may have too
@@ -97,7 +97,7 @@ class TreeLog {
     using Key = std::pair<int, std::uint64_t>;
 
     bool is_recorded(const Process& process) const {
-        if (!recorded_pids_.empty()) return std::find(recorded_pids_.begin(), recorded_pids_.end(), process.id.pid) != recorded_pids_.end();
+        if (recorded_pids_) return process.attached;
         if (all_recorded_) return true;
         const int pid = recorded_pid_;
         return pid == 0 ? process.root : process.id.pid == pid;
@@ -122,11 +122,11 @@ class TreeLog {
     std::map<Key, Process> alive_;
     std::vector<Process> ended_;        // the largest of them
     std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMaxEnded
-    double ended_cpu_s_ = 0;
+    double ended_cpu_s_ = 0, ended_attached_cpu_s_ = 0;
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false, reads_files_ = false;
     Bytes first_file_backed_ = 0;
-    std::vector<int> recorded_pids_;  // empty: as the two above say
+    std::optional<std::map<int, Bytes>> recorded_pids_;  // nothing: as the two above say
     std::optional<Exhausted> exhaustion_;
 };
 

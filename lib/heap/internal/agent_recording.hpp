@@ -40,6 +40,14 @@ class AgentRecording {
 
       private:
         friend class AgentRecording;
+        // After its last mark: workers that are replaced again and again must not fill memory or use up descriptors.
+        void forget() {
+            segment_.close();
+            trace_of_stack_ = {};
+            python_ips_ = {};
+            known_ = {};
+            counted_ = {};
+        }
         struct Known {  // a live sample at the previous mark
             std::uint64_t number = 0, interval = 0;
             std::uint32_t trace = 0;

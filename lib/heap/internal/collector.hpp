@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "heap/internal/attached_list.hpp"
 #include "heap/internal/recording_file.hpp"
 #include "heap/recorder.hpp"
 
@@ -32,6 +33,8 @@ struct CollectorOptions {
         int segment = -1;  // the agent's, open for reading and writing
     };
     std::vector<AttachedProcess> attached;  // processes that an agent was attached to, the named one first
+    AttachedList* list = nullptr;           // that has these, in this order, for those that are attached to later
+    std::vector<int> refused;               // descendants that no agent could be attached to
     int output = -1;                        // the recording file; truncated when the first data arrives
     int raw_output = -1;                    // --keep-raw, or -1
     int holders = -1;                       // a file with the text of RecordingWriter::End::holders when the end is requested, or -1
@@ -44,8 +47,8 @@ struct CollectorOptions {
 [[noreturn]] void run_collector(const CollectorOptions& options);
 
 // The same for leakline's agent: reads the segments that the agents in the service's processes write into a folder, and removes the
-// folder at its end. The agents never wait for it. For attached agents: reads their segments, and has them leave the processes at the end, which
-// is when the command line has ended.
+// folder at its end. The agents never wait for it. For attached agents: reads their segments, attaches others to processes that start later if that
+// is asked for, and has them leave the processes at the end, which is when the command line has ended.
 [[noreturn]] void run_agent_collector(const CollectorOptions& options);
 
 // Looks up the names of the addresses of a recording and writes its end, with further warnings.

@@ -13,6 +13,7 @@
 #include "base/error.hpp"
 #include "heap/internal/agent_files.hpp"
 #include "heap/internal/attach.hpp"
+#include "heap/internal/attached_list.hpp"
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/deferred_file.hpp"
@@ -30,6 +31,8 @@
 
 namespace leakline::heap {
 
+class AttachBeats;
+
 struct Recorder::State {
     RecordOptions options;
     std::string program;
@@ -43,7 +46,9 @@ struct Recorder::State {
         int pid = 0;
         Attached attached;
     };
-    std::vector<AttachedProcess> attached;  // the first: options.attach_to
+    std::vector<AttachedProcess> attached;  // at the start; the first: options.attach_to
+    std::vector<int> refused;               // descendants that could not be attached to then
+    std::optional<AttachedList> list;       // those that are attached to now, where any are
     std::optional<RecordingFollower> follower;
     std::optional<Child> child;
     std::optional<ForkedChildren> children;
@@ -107,6 +112,7 @@ struct Recorder::State {
     void start_with_agent(const std::string& allocator, const std::string& preloaded, Command& command);
     void open_output();
     void attach();
+    void attach_descendants(Bytes interval, AttachBeats& beats);
     CollectorOptions collector_options(int other_end) const;
     void fork_collector(const CollectorOptions& collect);
     [[noreturn]] void explain_nothing(control::Outcome outcome, const std::string& text) const;
