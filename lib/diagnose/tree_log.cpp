@@ -50,6 +50,7 @@ double TreeLog::note(Process& process, const memory::ProcessReading& reading, do
     }
     if (detailed) {
         process.id.name = reading.name;
+        process.cpu_s = at;
         process.cpu_last = reading.cpu_s;
         process.waited_last = reading.waited_cpu_s;
     }
@@ -71,11 +72,14 @@ void TreeLog::check_descriptors(Process& process, const memory::ProcessReading& 
     exhausted_ = true;
 }
 
-void TreeLog::end(Process& process) {
+void TreeLog::end(Process& process, double at) {
     process.ended = true;
     ++ended_count_;
     ended_cpu_s_ += process.cpu_last - process.cpu_first;
-    if (process.attached) ended_attached_cpu_s_ += process.cpu_last - process.cpu_first;
+    if (process.attached) {
+        ended_attached_cpu_s_ += process.cpu_last - process.cpu_first;
+        unseen_s_ += at - process.cpu_s;
+    }
     if (process.end_s - process.begin_s < kSettle_s || process.id.zombie) return;
     if (ended_growth_.size() < kMaxEnded) ended_growth_.push_back(process.growth());
     ended_.push_back(std::move(process));
@@ -131,7 +135,7 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
                 ++process;
                 continue;
             }
-            end(process->second);
+            end(process->second, at);
             process = alive_.erase(process);
         }
     }
@@ -197,8 +201,9 @@ ProcessTree TreeLog::tree() const {
         if (!process.id.zombie) processes.push_back(&process);
     }
     // Those that ended are in their parents' figures where these waited for them, and we may have missed their last moments.
-    tree.recorded_cpu_s += ended_attached_cpu_s_;
-    tree.unrecorded_cpu_s += std::max(waited_s, ended_cpu_s_) - ended_attached_cpu_s_;
+    const double unseen = std::max(waited_s - ended_cpu_s_, 0.0), attached = ended_attached_cpu_s_ + std::min(unseen, unseen_s_);
+    tree.recorded_cpu_s += attached;
+    tree.unrecorded_cpu_s += ended_cpu_s_ + unseen - attached;
     for (const Process& process : ended_) processes.push_back(&process);
     std::stable_sort(processes.begin(), processes.end(), [](const Process* a, const Process* b) { return a->growth() > b->growth(); });
     if (processes.size() > kMaxProcesses) processes.resize(kMaxProcesses);

@@ -90,6 +90,33 @@ TEST_CASE("a worker that begins is no step of the sum, its growth counts, and it
     CHECK(tree.processes[2].recorded);
 }
 
+TEST_CASE("of processes that have ended, the CPU time of those with an agent counts as recorded, as far as it can be theirs") {
+    SteppingClock clock;
+    replay::Progress progress;
+    diagnose::TreeLog log("service", clock, clock.now, progress);
+    const auto add = [&](std::vector<int> pids, double cpu_s, double waited_s) {
+        clock.now += 1s;
+        std::vector<memory::ProcessReading> readings;
+        for (const int pid : pids) {
+            readings.push_back(process(pid, 1000));
+            if (pid == 1) readings.back().waited_cpu_s = waited_s;
+            if (pid > 1) readings.back().cpu_s = cpu_s;
+        }
+        log.add(readings, true, 0);
+    };
+    log.record_these({{1, 0}, {2, 0}});
+    add({1, 2}, 0, 0);
+    add({1, 2, 3}, 4, 0);  // 3 has no agent
+    log.record_these({{1, 0}});
+    // 2 may have used another second before its end; the rest was used by processes that were not seen.
+    add({1, 3}, 5, 7);
+    CHECK(log.tree().recorded_cpu_s == doctest::Approx(4 + 1));
+    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(5 + 2));
+    add({1}, 0, 12);
+    CHECK(log.tree().recorded_cpu_s == doctest::Approx(4 + 1));
+    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(5 + 2));
+}
+
 TEST_CASE("shared memory is in the sum once, and a child of short life does not hide that it grows") {
     SteppingClock clock;
     replay::Progress progress;

@@ -179,6 +179,27 @@ TEST_CASE("a process that forks while an agent is attached, and its children, en
     CHECK(program.ask("to 0 free") == "ok 0");
 }
 
+TEST_CASE("at whatever moment leakline is killed while a process forks, that process and its children go on") {
+    AskedProgram program(kSubject);
+    const int worker = number(program.ask("worker"));
+    for (int i = 0; i < 3; ++i) {
+        CAPTURE(i);
+        const pid_t reader = ::fork();
+        if (reader == 0) {
+            heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+            ::pause();
+        }
+        REQUIRE(test::comes_true([&] { return test::pointers_to_agent(program.pid()) > 0; }));
+        program.tell("storm 100");
+        ::usleep(static_cast<unsigned>(i) * 90'000);
+        ::kill(reader, SIGKILL);
+        ::waitpid(reader, nullptr, 0);
+        CHECK(program.answer() == "ok 0");
+        for (const int pid : {program.pid(), worker}) REQUIRE(test::comes_true([&] { return test::is_as_before(pid); }));
+    }
+    CHECK(program.ask("to 0 threads 2") == "ok 0");
+}
+
 TEST_CASE("objects that are loaded after the attach are recorded too") {
     AskedProgram program(kSubject);
     heap::Attached attached = heap::attach_agent(program.pid(), 1, {});

@@ -83,9 +83,9 @@ class TreeLog {
     struct Process {
         memory::ProcessId id;
         bool root = false, initial = false, ended = false, attached = false;  // attached: an agent was in it
-        double begin_s = 0, end_s = 0;
-        double first = 0, last = 0;                // private bytes
-        double shared_first = 0, shared_last = 0;  // those that others may have too
+        double begin_s = 0, end_s = 0, cpu_s = 0;                             // cpu_s: of its last detailed reading
+        double first = 0, last = 0;                                           // private bytes
+        double shared_first = 0, shared_last = 0;                             // those that others may have too
         double cpu_first = 0, cpu_last = 0, waited_first = 0, waited_last = 0;
         std::optional<DescriptorGuard> descriptors;
         Series series;  // thinned
@@ -103,7 +103,7 @@ class TreeLog {
         return pid == 0 ? process.root : process.id.pid == pid;
     }
     double note(Process& process, const memory::ProcessReading& reading, double at, double requests, bool detailed) const;
-    void end(Process& process);
+    void end(Process& process, double at);
     void check_descriptors(Process& process, const memory::ProcessReading& reading, double at);
 
     std::string name_;
@@ -123,6 +123,7 @@ class TreeLog {
     std::vector<Process> ended_;        // the largest of them
     std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMaxEnded
     double ended_cpu_s_ = 0, ended_attached_cpu_s_ = 0;
+    double unseen_s_ = 0;  // from the last reading of each attached process's CPU time to its end
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false, reads_files_ = false;
     Bytes first_file_backed_ = 0;
