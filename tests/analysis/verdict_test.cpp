@@ -299,6 +299,15 @@ TEST_CASE("traffic of which most failed makes the run invalid, and a few failure
     REQUIRE(some.caveats.size() == 1);
     CHECK(some.caveats[0].starts_with("10.0 % of 1,000 requests failed; most frequent: status 503 (60 times)"));
 
+    // Errors that the log has too are none: a log of a scanner's requests is answered with 404 throughout.
+    Diagnosis as_recorded = measured(Trend::stable, false);
+    as_recorded.replay.sent = 1000;
+    as_recorded.replay.statuses = {{200, 100}, {404, 900}};
+    as_recorded.replay.paths["GET /admin"] = {.sent = 1000, .completed = 1000, .errors = 900, .failed_as_recorded = 900};
+    analysis::judge(as_recorded);
+    CHECK(as_recorded.verdict == Verdict::no_leak);
+    CHECK(as_recorded.caveats.empty());
+
     Diagnosis none = measured(Trend::stable, false);
     none.replay = {};
     CHECK(verdict_of(none) == Verdict::invalid);

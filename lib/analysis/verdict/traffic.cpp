@@ -1,6 +1,7 @@
 // Rules of validity: did the traffic exercise the service?
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "analysis/verdict/rules.hpp"
@@ -40,6 +41,9 @@ TrafficOutcome traffic_outcome_of(const ReplayStats& replay) {
         traffic_outcome.succeeded -= std::min(traffic_outcome.succeeded, count);  // their HTTP status is 200
         if (!named) consider(count, "gRPC status " + grpc_status_name(code), status_hint(http_status_of_grpc(code)));
     }
+    // A request that the log has with an error is answered as it was. (Named statuses say more.)
+    for (const auto& [path, stats] : replay.paths) traffic_outcome.succeeded += stats.failed_as_recorded;
+    traffic_outcome.succeeded = std::min(traffic_outcome.succeeded, replay.sent);
     if (named) {
         traffic_outcome.succeeded = replay.completed - std::min(replay.completed, replay.unexpected);
         consider(replay.unexpected, "a status other than " + printable(replay.expected), "");
