@@ -425,8 +425,10 @@ TEST_CASE("a replay that was not valid makes the diagnosis invalid, with the rep
     diagnosis.replay.statuses[200] = 100;
     diagnosis.replay.valid = false;
     diagnosis.replay.reasons = {"send lag p99 2 s is above 100 ms"};
+    diagnosis.endpoints = {{"GET /items", {0, -1, 1}, false}};
     analysis::judge(diagnosis);
     CHECK(diagnosis.verdict == Verdict::invalid);
+    CHECK(diagnosis.endpoints.empty());
     CHECK(diagnosis.reasons.front() == "the traffic was not sent as planned: send lag p99 2 s is above 100 ms");
 }
 

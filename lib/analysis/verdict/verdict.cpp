@@ -135,6 +135,7 @@ void withdraw_figures(Evidence& evidence) {
     evidence.trend = std::move(none);
     std::erase_if(evidence.resources.counts, [](const ResourceGrowth& count) { return count.verdict != Trend::growing; });
     if (evidence.connections && !evidence.connections->leaks) evidence.connections.reset();
+    evidence.endpoints.clear();
 }
 
 }  // namespace
