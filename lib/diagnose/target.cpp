@@ -230,7 +230,9 @@ std::string wait_until_ready(Child& child, const Launch& launch, const TargetSpe
         if (!child.running())
             throw Error(ErrorKind::system, name,
                         fmt::format("exited before it was ready: {}{}", child.status()->text(), last_output(launch)),
-                        "run the command by hand to see its output");
+                        child.status()->shell_code() == 0
+                            ? "if the service puts itself into the background, give the option that keeps it in the foreground"
+                            : "run the command by hand to see its output");
         if (!launch.port_file.empty())
             if (const auto port = port_in(launch.port_file)) url = replaced(launch.url, kPort, std::to_string(*port));
         if (url.find(kPort) == std::string::npos) {

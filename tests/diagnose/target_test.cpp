@@ -144,6 +144,18 @@ TEST_CASE("a service that ends before it answers is an error that shows what it 
                          Error);
 }
 
+TEST_CASE("a service that goes to the background is told to stay in the foreground") {
+    const TemporaryDirectory scratch;
+    TargetSpec spec;
+    spec.arguments = {"true", "{port}"};
+    const Launch launch = prepare_launch(spec, scratch.path());
+    Child child = Child::start(launch.command);
+    CHECK_THROWS_WITH_AS(wait_until_ready(child, launch, spec, {}),
+                         "true: exited before it was ready: exit code 0\n  hint: if the service puts itself into the background, give the "
+                         "option that keeps it in the foreground",
+                         Error);
+}
+
 TEST_CASE("a service that never answers is given up after the time that it was given") {
     const TemporaryDirectory scratch;
     TargetSpec spec;
