@@ -42,6 +42,14 @@ bool is_influx_line(std::string_view head) {
            std::all_of(words[2].begin(), words[2].end(), is_digit);
 }
 
+// {"time":"2026-11-28T12:00:00Z","rss":201061411}; but docker stats writes such lines too.
+bool is_json_lines(std::string_view head) {
+    const std::string_view line = trim(head.substr(0, head.find('\n')));
+    if (!line.starts_with("{\"") || !line.ends_with('}') || head.find("\n{\"") == head.npos) return false;
+    return std::none_of(series_formats().begin(), series_formats().end(),
+                        [&](const SeriesFormat& format) { return format.name != "csv" && format.detect(head); });
+}
+
 constexpr std::string_view kSample = "leakline sample --pid PID -o samples.csv";
 constexpr std::string_view kPs = "leakline sample --pid PID -o samples.csv, or log `date +%s; ps -o pid,rss,comm -p PID`";
 
@@ -100,6 +108,8 @@ constexpr std::array kOthers = {
                                                            "ELF");
                 },
                 "looks like a PDF or a program", "expected memory over time, as CSV with a header"},
+    OtherFormat{is_json_lines, "looks like lines of JSON, which are not read as memory over time",
+                "choose the members: (echo time,rss_bytes; jq -r '[.time, .rss] | @csv' FILE) | leakline trend -"},
 };
 
 }  // namespace

@@ -221,6 +221,8 @@ TEST_CASE("what holds no memory over time is refused by the name of what it look
     CHECK(error_of("desc: (none)\ncmd: ./a\ntime_unit: i\n#-----------\nsnapshot=0\n").starts_with("x: looks like a file of massif"));
     CHECK(error_of("10.0.0.1 - - [07/Jun/2024:12:30:00 +0000] \"GET / HTTP/1.1\" 200 612\n") ==
           "x: looks like an access log\n  hint: leakline replay reads it");
+    CHECK(error_of("{\"time\":\"2026-11-28T12:00:00Z\",\"rss\":201}\n{\"time\":\"2026-11-28T12:00:01Z\",\"rss\":202}\n")
+              .starts_with("x: looks like lines of JSON, which are not read as memory over time\n  hint: choose the members: "));
     CHECK(error_of("{\"schema\": 1, \"verdict\": \"leak\"}") == "x: looks like a report of leakline\n  hint: leakline report reads it");
     CHECK(error_of("CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES\n0123 web \"x\" 1 hour ago Up 1 hour web\n")
               .starts_with("x: looks like the output of docker ps"));
