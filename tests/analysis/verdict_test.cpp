@@ -99,6 +99,19 @@ TEST_CASE("memory alone is a leak only well above the detection limit, and above
         "the warnings)");
 }
 
+TEST_CASE("memory that grows by less than what was allocated and not used before is no leak yet") {
+    Diagnosis ring = outside(100);
+    ring.lines.lines[0].live_first_bytes = ring.lines.lines[0].live_last_bytes = std::int64_t{1} << 30;
+    analysis::judge(ring);
+    CHECK(ring.verdict == Verdict::inconclusive);
+    CHECK(ring.reasons[0].starts_with(
+        "memory grows and no source line does, but at least 912 MiB of the live heap was not used yet (most was allocated at track.cpp:31, 1 GiB): "
+        "its first use would look the same; to decide, run at least "));
+    // All of it is in use, and memory goes on.
+    ring.series.value = {1000 * kMiB, 1100 * kMiB};
+    CHECK(verdict_of(ring) == Verdict::leak);
+}
+
 TEST_CASE("a stable JVM is no proof: its heap takes growth in before memory grows") {
     Diagnosis java = measured(Trend::stable, false);
     java.command = "java -Xmx1g Server";

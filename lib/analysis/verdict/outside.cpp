@@ -174,6 +174,30 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
     return conclusion;
 }
 
+// A program that allocates much at its start (a ring, a table with a place for each user) and fills it bit by bit grows in memory until
+// every page of it was used.
+std::optional<Conclusion> memory_used_first(const Facts& facts, const Policy& policy) {
+    const Evidence& evidence = facts.evidence;
+    if (!facts.memory_grows() || !facts.leaking.empty() || evidence.oom_kill || evidence.soak || evidence.series.size() == 0)
+        return std::nullopt;
+    double live = 0;
+    const LineGrowth* largest = nullptr;
+    for (const LineGrowth& line : evidence.lines.lines) {
+        live += static_cast<double>(line.live_last_bytes);
+        if (largest == nullptr || line.live_last_bytes > largest->live_last_bytes) largest = &line;
+    }
+    const double unused = live - evidence.series.value.back(), late = late_growth(evidence);
+    if (late <= 0 || unused < 0 || static_cast<double>(largest->live_last_bytes) < late) return std::nullopt;
+    const double requests = static_cast<double>(evidence.replay.completed) * 1.15 * (late + unused) / late;
+    return Conclusion{
+        Verdict::inconclusive,
+        {fmt::format("memory grows and no source line does, but at least {} of the live heap was not used yet (most was allocated at {}, "
+                     "{}): its first use would look the same; {}",
+                     format_bytes(unused), short_place(largest->at), format_bytes(static_cast<double>(largest->live_last_bytes)),
+                     what_decides(evidence, requests, policy))},
+        {}};
+}
+
 std::optional<Conclusion> memory_grows_without_lines(const Facts& facts, const Policy&) {
     if (!facts.memory_grows()) return std::nullopt;
     return Conclusion{Verdict::leak, {outside_words(facts.evidence)}, {}};

@@ -34,6 +34,7 @@ constexpr struct {
     {Subject::memory, "memory grows by no more than allocators retain", memory_grows_too_little},
     {Subject::memory, "memory grows, as a cache that is still filling would", memory_may_be_a_cache},
     {Subject::memory, "memory grows, and lines cannot be recorded", lines_not_recordable},
+    {Subject::memory, "memory grows by less than the live heap that was not used yet", memory_used_first},
     {Subject::memory, "memory grows, lines do not", memory_grows_without_lines},
     {Subject::memory, "memory does not decide", memory_undecided_by_trend},
     {Subject::memory, "the detection limit is too coarse", detection_limit_too_coarse},

@@ -177,6 +177,7 @@ std::optional<Conclusion> lines_grow(const Facts&, const Policy&);
 std::optional<Conclusion> lines_grow_by_too_little(const Facts&, const Policy&);
 std::optional<Conclusion> growth_was_freed_later(const Facts&, const Policy&);
 std::optional<Conclusion> memory_grows_too_little(const Facts&, const Policy&);
+std::optional<Conclusion> memory_used_first(const Facts&, const Policy&);
 std::optional<Conclusion> memory_grows_without_lines(const Facts&, const Policy&);
 std::optional<Conclusion> memory_undecided_by_trend(const Facts&, const Policy&);
 std::optional<Conclusion> detection_limit_too_coarse(const Facts&, const Policy&);
