@@ -86,6 +86,7 @@ function(leakline_preload folder name)
   target_compile_features(leakline_${name} PRIVATE cxx_std_20)
   set_target_properties(leakline_${name} PROPERTIES
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    LINKER_LANGUAGE C  # what needs libstdc++ does not link
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
   target_compile_options(leakline_${name} PRIVATE -O2 -g0 -fno-exceptions -fno-rtti -fno-stack-protector -fno-builtin-malloc)
   target_link_options(leakline_${name} PRIVATE -static-libgcc -s LINKER:--as-needed,-z,defs,-z,now,-z,nodelete)

@@ -33,7 +33,8 @@ FollowBlock* map_block(const char* path) {
 
 bool is_wanted(const FollowBlock& block, std::string_view executable) {
     if (block.program[0] != '\0') return executable == block.program;
-    return !leakline::unwind::is_wrapper(executable.substr(executable.rfind('/') + 1));
+    executable.remove_prefix(executable.rfind('/') + 1);
+    return !leakline::unwind::is_wrapper(executable);
 }
 
 // As /proc knows it, and the recorder with it: in a PID namespace of its own getpid() gives another number.
