@@ -7,6 +7,7 @@
 #include <array>
 #include <deque>
 #include <filesystem>
+#include <list>
 #include <memory>
 #include <set>
 
@@ -122,10 +123,10 @@ class AgentCollector {
         }
         for (const Watched& watched : watched_)
             if (watched.attached && read_stat(watched.name.pid)) watched.attached->ask_to_leave();
-        for (std::size_t i = 0; i < watched_.size(); ++i) {
-            const bool gone = i == main_ ? service_.ends_now() : !read_stat(watched_[i].name.pid).has_value();
-            if (watched_[i].attached && !gone)
-                leave(watched_[i], i == main_ ? std::string() : fmt::format("process {}: ", watched_[i].name.pid));
+        for (const Watched& watched : watched_) {
+            const bool gone = &watched == main_ ? service_.ends_now() : !read_stat(watched.name.pid).has_value();
+            if (watched.attached && !gone)
+                leave(watched, &watched == main_ ? std::string() : fmt::format("process {}: ", watched.name.pid));
         }
         if (!attacher_) return;
         if (const std::size_t left = attacher_->restore_others(); left > 0)
@@ -184,6 +185,12 @@ class AgentCollector {
             }
             resident += stat->resident;
         }
+        // Workers that are replaced again and again must not fill memory, or use up descriptors.
+        std::erase_if(watched_, [this](const Watched& watched) {
+            const bool done = watched.process->has_ended() && !watched.attached && &watched != main_;
+            if (done) recording_->remove(*watched.process);
+            return done;
+        });
         remove_ended();
         if (resident > 0 && recording_) {
             resident_ = resident;
@@ -211,7 +218,7 @@ class AgentCollector {
         choose_main(name, segment);
         segment.read();
         watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}, nullptr, {}});
-        if (main_name_ == watched_.back().name) main_ = watched_.size() - 1;
+        if (main_name_ == watched_.back().name) main_ = &watched_.back();
     }
 
     // Chooses the recorded program: the requested one, or the first that is not a wrapper. A helper that ended within a second is not it.
@@ -219,8 +226,8 @@ class AgentCollector {
         const bool asked_for = !options_.follow || options_.record.follow->empty() || segment.executable() == *options_.record.follow;
         if (!asked_for && recording_) return;
         if (recording_) {
-            const bool exec = main_ && name.pid == main_name_.pid && name.image > main_name_.image;
-            const bool wanted = exec || (options_.follow && segment.parent() == 0 && main_ && main_was_helper());
+            const bool exec = main_ != nullptr && name.pid == main_name_.pid && name.image > main_name_.image;
+            const bool wanted = exec || (options_.follow && segment.parent() == 0 && main_ != nullptr && main_was_helper());
             if (!wanted) return;
             start_anew();
         }
@@ -237,7 +244,7 @@ class AgentCollector {
             }
         }
         std::erase_if(watched_, [](const Watched& watched) { return watched.process == nullptr; });
-        main_.reset();
+        main_ = nullptr;
         main_name_ = name;
         origin_ = segment.started();
         HeapMark start;
@@ -249,7 +256,7 @@ class AgentCollector {
     }
     // If a program was requested, any other is a helper, as is one that ended before the first mark.
     bool main_was_helper() const {
-        const Watched& main = watched_[*main_];
+        const Watched& main = *main_;
         const std::string& named = *options_.record.follow;
         if (!named.empty() && main.process->segment().executable() != named) return true;
         return main.process->has_ended() && !settled_ && (!named.empty() || lived(main) < kHelper);
@@ -279,8 +286,8 @@ class AgentCollector {
     }
     // The program that replaced the recorded one by exec without an agent; empty if none did.
     std::string became() const {
-        if (!main_) return service_.became();
-        const Watched& main = watched_[*main_];
+        if (main_ == nullptr) return service_.became();
+        const Watched& main = *main_;
         const auto stat = read_stat(main.name.pid);
         if (!stat || stat->stack_start == 0 || main.stack_start == 0 || stat->stack_start == main.stack_start) return {};
         std::error_code ignored;
@@ -288,7 +295,7 @@ class AgentCollector {
     }
 
     void interval_marks() {
-        if (!recording_ || finished_ || !main_ || watched_[*main_].process->has_ended()) return;
+        if (!recording_ || finished_ || main_ == nullptr || main_->process->has_ended()) return;
         const Nanoseconds at = now() - origin_;
         if (schedule_.due(at))
             for (MarkSchedule::Requested& asked : schedule_.take(at)) set_mark(std::move(asked));
@@ -303,7 +310,7 @@ class AgentCollector {
     // If the recorded process has ended, its last state is used.
     HeapMark next_mark(MarkSchedule::Requested asked) {
         return recording_->mark(std::move(asked), std::max(now() - origin_, last_mark_), resident_,
-                                main_ ? watched_[*main_].process : nullptr);
+                                main_ != nullptr ? main_->process : nullptr);
     }
     void write(const HeapMark& mark) {
         if (!writer_.header_written()) {
@@ -340,8 +347,8 @@ class AgentCollector {
     }
     control::WhichProcess::Answer take(const control::WhichProcess&) {
         check();
-        const bool left = main_ && !options_.attached.empty() && watched_[*main_].process->has_ended();
-        return {main_ && !left ? watched_[*main_].name.pid : 0};
+        const bool left = main_ != nullptr && !options_.attached.empty() && main_->process->has_ended();
+        return {main_ != nullptr && !left ? main_->name.pid : 0};
     }
     control::MarksLeft::Answer take(const control::MarksLeft&) const { return {early_.size()}; }
     void take(const control::Warning& warning) { warnings_.emplace_back(warning.text.bytes); }
@@ -361,7 +368,7 @@ class AgentCollector {
             return;
         }
         became_ = became();
-        ended_behind_ = service_.ended() && main_ && !watched_[*main_].process->has_ended();
+        ended_behind_ = service_.ended() && main_ != nullptr && !main_->process->has_ended();
         const HeapMark last = next_mark({HeapMark::Kind::finish, {}, {}, {}, in_use_, retained_});
         write(last);
         leave_attached();
@@ -391,8 +398,8 @@ class AgentCollector {
     std::optional<DescendantAttacher> attacher_;
     unsigned images_ = 0;  // that were attached to
     std::set<SegmentName> known_;
-    std::vector<Watched> watched_;
-    std::optional<std::size_t> main_;  // of watched_
+    std::list<Watched> watched_;
+    const Watched* main_ = nullptr;  // of watched_
     SegmentName main_name_;
     Nanoseconds origin_{}, last_mark_{};
     std::deque<MarkSchedule::Requested> early_;  // marks requested before the recording exists

@@ -40,6 +40,23 @@ AgentRecording::Process& AgentRecording::add(SegmentReader segment) {
     return process;
 }
 
+void AgentRecording::remove(Process& process) {
+    take(process, false);
+    removed_.add(process.segment_);
+    processes_.remove_if([&](const Process& other) { return &other == &process; });
+}
+
+void AgentRecording::Quality::add(const SegmentReader& segment) {
+    losses.unseen_frees += segment.losses().unseen_frees;
+    losses.samples += segment.losses().samples;
+    losses.stacks += segment.losses().stacks;
+    losses.descriptors += segment.losses().descriptors;
+    sampled += segment.sampled();
+    ++processes;
+    stopped += segment.stopped() ? 1 : 0;
+    unknown_python += segment.python() == agent::PythonState::unknown_version ? 1 : 0;
+}
+
 // At an address that no code has.
 IpId AgentRecording::add_named(std::string function, std::string file, std::uint32_t line) {
     constexpr std::uint64_t kAddresses = std::uint64_t{1} << 45;
@@ -200,14 +217,13 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
     live_.assign(traces_.size(), {});
     for (std::vector<std::uint64_t>& open : open_) open.assign(open.size(), 0);
     overhead_ = 0;
-    sampling_.samples = 0;
+    sampling_.samples = removed_.sampled;
     for (Process& process : processes_) {
         const bool live = !process.ended_ || &process == also;
         if (!process.ended_) process.segment_.read();
         if (live || !process.was_empty_) take(process, live);
         if (live) take_open(process);
         if (live) take_threads(process);
-        if (process.ended_ && !live && !process.was_empty_) process.forget();
         process.was_empty_ = !live;
         sampling_.samples += process.segment_.sampled();
         sampling_.interval = std::max(sampling_.interval, process.segment_.interval());
@@ -249,7 +265,7 @@ HeapMark AgentRecording::mark(MarkSchedule::Requested asked, Nanoseconds at, std
 RecordedPeak AgentRecording::peak(Nanoseconds origin) const {
     RecordedPeak peak = peak_;
     // A process knows its own peak, also between marks. The peaks of several may be at different times.
-    if (processes_.size() == 1 && processes_.front().segment_.peak_bytes() > peak.bytes) {
+    if (processes_.size() == 1 && removed_.processes == 0 && processes_.front().segment_.peak_bytes() > peak.bytes) {
         peak.bytes = processes_.front().segment_.peak_bytes();
         peak.at = std::max(processes_.front().segment_.peak_at() - origin, Nanoseconds::zero());
     }
@@ -271,17 +287,9 @@ RecordedTables AgentRecording::tables() const {
 }
 
 std::vector<std::string> AgentRecording::warnings() const {
-    SegmentReader::Losses sum;
-    std::size_t stopped = 0, unknown_python = 0;
-    for (const Process& process : processes_) {
-        unknown_python += process.segment_.python() == agent::PythonState::unknown_version ? 1 : 0;
-        const SegmentReader::Losses& losses = process.segment_.losses();
-        sum.unseen_frees += losses.unseen_frees;
-        sum.samples += losses.samples;
-        sum.stacks += losses.stacks;
-        sum.descriptors += losses.descriptors;
-        stopped += process.segment_.stopped() ? 1 : 0;
-    }
+    Quality quality = removed_;
+    for (const Process& process : processes_) quality.add(process.segment_);
+    const SegmentReader::Losses& sum = quality.losses;
     std::vector<std::string> warnings;
     if (sum.samples > 0)
         warnings.push_back(fmt::format(
@@ -300,11 +308,11 @@ std::vector<std::string> AgentRecording::warnings() const {
             fmt::format("{} frees were missed: the program frees memory in a way that the agent does not see, so lines may "
                         "seem to keep memory that was freed",
                         format_count(sum.unseen_frees)));
-    if (unknown_python > 0)
+    if (quality.unknown_python > 0)
         warnings.push_back(
             "this version of Python is not one whose functions can be recorded (CPython 3.8 to 3.13): lines are those of the interpreter, and its small "
             "blocks are missing");
-    if (stopped > 0) warnings.push_back("the agent stopped in one process because a thread ended inside the agent");
+    if (quality.stopped > 0) warnings.push_back("the agent stopped in one process because a thread ended inside the agent");
     if (sampling_.first_interval <= 1 && sampling_.interval > 1)
         warnings.push_back(
             fmt::format("too many live blocks to record each: at the end, one in {} bytes was sampled", format_count(sampling_.interval)));

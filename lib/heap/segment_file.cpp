@@ -87,16 +87,6 @@ SegmentReader::SegmentReader(Descriptor file, std::string name, Nanoseconds pati
     std::replace(command_.begin(), command_.end(), '\0', ' ');
 }
 
-void SegmentReader::close() {
-    file_.close();
-    stacks_ = {};
-    frames_ = {};
-    modules_ = {};
-    samples_ = {};
-    descriptors_ = {};
-    threads_ = {};
-}
-
 bool SegmentReader::read_bytes(std::uint64_t place, void* to, std::size_t size) const {
     return read_at(file_.get(), to, size, place) == size;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -293,6 +294,19 @@ TEST_CASE("processes are told apart if asked for, also in the file, and their su
         CHECK(inherited == 2000 * 100);
         CHECK(own == (is_parent ? 0 : 2000 * 100));
     }
+}
+
+TEST_CASE("processes that have ended take no descriptors of the recorder, and what they allocated counts") {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit few{128, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    const HeapProfile profile = record(options_for({kSubject, "successors", "300"}, 1));
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    const TraceCost of_children = at_end(profile, "in_child");
+    CHECK(of_children.allocations == 300 * 10);
+    CHECK(of_children.live_bytes == 0);
+    CHECK(profile.warnings == std::vector<std::string>{});
 }
 
 TEST_CASE("beneath signal handlers and code without call frame information the stack goes on") {

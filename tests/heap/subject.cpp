@@ -13,6 +13,7 @@
 //   fragment               allocates 100,000 blocks of 200 bytes and frees all but every 20th; lives for another 3 s
 //   workers                forks two children that work for 3 s, and waits for them
 //   tree CHILDREN N SIZE FILE   N blocks of SIZE bytes, and as many in each of its children, all kept until SIGTERM; makes FILE then
+//   successors N           forks N children, each after the end of the one before; 10 blocks of 50 bytes in each
 //   race N                 4 threads that realloc against each other, N times each
 //   odd                    allocates in a signal's handler and beneath code without call frame information (x86-64)
 //   plugins A B C          loads the objects by turns to the same place, to call back from there, 21 times
@@ -150,6 +151,19 @@ void in_child(int count, std::size_t size) {
     for (int i = 0; i < count; ++i) leak_block(size);
 }
 
+int successors(int count) {
+    leaked->reserve(10);
+    for (int i = 0; i < count; ++i) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            in_child(10, 50);
+            ::_exit(0);
+        }
+        ::waitpid(child, nullptr, 0);
+    }
+    return 0;
+}
+
 int tree(int children, int count, std::size_t size, const char* path) {
     ::signal(SIGTERM, [](int) { stop = 1; });
     leaked->reserve(static_cast<std::size_t>(2 * count));
@@ -250,6 +264,7 @@ int main(int argc, char** argv) {
         }
         return 0;
     }
+    if (mode == "successors") return successors(std::atoi(argv[2]));
     if (mode == "tree") return tree(std::atoi(argv[2]), std::atoi(argv[3]), static_cast<std::size_t>(std::atoi(argv[4])), argv[5]);
     if (mode == "fragment") return fragment();
     if (mode == "race") return race(std::atoi(argv[2]));

@@ -25,7 +25,7 @@ namespace leakline::heap {
 
 class AgentRecording {
   public:
-    // One image of a process. Its address stays valid.
+    // One image of a process. Its address stays valid until it is removed.
     class Process {
       public:
         explicit Process(SegmentReader segment) : segment_(std::move(segment)) {}
@@ -40,14 +40,6 @@ class AgentRecording {
 
       private:
         friend class AgentRecording;
-        // After its last mark: workers that are replaced again and again must not fill memory or use up descriptors.
-        void forget() {
-            segment_.close();
-            trace_of_stack_ = {};
-            python_ips_ = {};
-            known_ = {};
-            counted_ = {};
-        }
         struct Known {  // a live sample at the previous mark
             std::uint64_t number = 0, interval = 0;
             std::uint32_t trace = 0;
@@ -72,7 +64,8 @@ class AgentRecording {
     AgentRecording& operator=(const AgentRecording&) = delete;
 
     Process& add(SegmentReader segment);
-    std::list<Process>& processes() { return processes_; }
+    // Counts what a process that has ended had allocated, and forgets it.
+    void remove(Process& process);
 
     // Reads all segments and returns the changes since the previous mark. at: since the start of the recording. also: an ended process
     // whose live blocks count all the same, or null.
@@ -89,6 +82,13 @@ class AgentRecording {
   private:
     struct Live {
         double bytes = 0, blocks = 0, variance = 0;
+    };
+    struct Quality {  // of processes' estimates
+        SegmentReader::Losses losses;
+        std::uint64_t sampled = 0;
+        std::size_t processes = 0, stopped = 0, unknown_python = 0;
+
+        void add(const SegmentReader& segment);
     };
 
     void take(Process& process, bool live);
@@ -107,6 +107,7 @@ class AgentRecording {
     const Children children_;
     const bool attached_;
     std::list<Process> processes_;
+    Quality removed_;
     std::unordered_map<std::string, std::uint32_t> path_numbers_;                     // of the files of code; 0: no file
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> ip_ids_;         // by file number and offset
     std::map<std::tuple<std::string, std::string, std::uint32_t>, IpId> python_ips_;  // by file, function and line

@@ -62,9 +62,6 @@ class SegmentReader {
     // read as before or after the change. Waits up to `patience` while the agent doubles its interval.
     bool read();
 
-    // Nothing more will be read: closes the file, and empties the tables.
-    void close();
-
     int pid() const { return pid_; }
     int parent() const { return parent_; }            // the process that forked it; 0: none
     Nanoseconds started() const { return started_; }  // CLOCK_MONOTONIC
