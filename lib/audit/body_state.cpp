@@ -37,7 +37,7 @@ void BodyState::finish(UnitFacts& facts) const {
     paths.finish(function, facts.skips, facts.handles);
     for (Function& known : facts.functions) {
         if (known.id != function) continue;
-        known.blocks = known.blocks || blocks;
+        known.blocks = known.blocks || blocks || awaits;
         known.serves = known.serves || serves;
         known.calls_parameter = known.calls_parameter || calls_parameter;
         known.starts_parameter = known.starts_parameter || starts_parameter;

@@ -19,6 +19,8 @@ std::optional<int> steps_of_key(const Program& program, const Operation& additio
     return nearest;
 }
 
+bool is_python(const Program& program, const Operation& addition) { return program.text(addition.function).starts_with("py:"); }
+
 }  // namespace
 
 std::vector<std::string> words_of(std::string_view name) {
@@ -88,23 +90,33 @@ bool names_many_values(std::string_view key) {
     return has_word(key, words);
 }
 
-std::optional<std::string> doubt_of_key(const Program& program, const Operation& addition, const std::string& container) {
-    constexpr std::size_t kLongestSurePath = 4, kShortPath = 2;
-    constexpr int kMostSteps = 6, kFewSteps = 3;  // a call takes two: into the argument, and from there into the parameter
-    if (addition.key == kNoName) return std::nullopt;
-    const std::string& key = program.text(addition.key);
+std::optional<std::string> doubt_of_names(const std::string& key, const std::string& container) {
     if (names_few_values(key)) return fmt::format("there may be few values of the key '{}'", key);
     for (const std::string& name : {key, container})
         if (names_installed(name))
             return fmt::format("by the name '{}' its keys are of something that is installed: there may be few", name);
-    if (const auto fresh = steps_of_key(program, addition, Program::Source::fresh); fresh && *fresh <= kFewSteps) return std::nullopt;
-    const auto steps = steps_of_key(program, addition, Program::Source::input);
+    return std::nullopt;
+}
+
+std::optional<std::string> doubt_of_key(const Program& program, const Operation& addition, const std::string& container) {
+    constexpr std::size_t kLongestSurePath = 4, kShortPath = 2;
+    constexpr int kMostSteps = 6, kFewSteps = 3;  // a call takes two: into the argument, and from there into the parameter
+    using Source = Program::Source;
+    if (addition.key == kNoName) return std::nullopt;
+    const std::string& key = program.text(addition.key);
+    if (auto doubt = doubt_of_names(key, container)) return doubt;
+    if (const auto fresh = steps_of_key(program, addition, Source::fresh); fresh && *fresh <= kFewSteps) return std::nullopt;
+    // An object is new; its name or its place may be that of another one.
+    const bool named = names_many_values(key);
+    if (const auto object = steps_of_key(program, addition, Source::object); object && *object <= kFewSteps)
+        if (named || !is_python(program, addition) || (*object <= 1 && key.find_first_of(".(") == key.npos)) return std::nullopt;
+    const auto steps = steps_of_key(program, addition, Source::input);
     if (!steps) return fmt::format("the key '{}' is not seen to come from requests: there may be few", key);
     const std::vector<Name> path = program.path_to(addition.function, addition.loop);
     if (path.size() > kLongestSurePath || *steps > kMostSteps)
         return fmt::format("the key '{}' is far from the handler: it may come from elsewhere", key);
     if (!program.is_handled(path.back())) return fmt::format("the key '{}' comes from a callback, which may report a few things only", key);
-    if (path.size() > kShortPath && !names_many_values(key))
+    if ((path.size() > kShortPath || !program.is_given_requests(addition.function, addition.loop)) && !named)
         return fmt::format("nothing says that the key '{}' has more than a few values", key);
     return std::nullopt;
 }

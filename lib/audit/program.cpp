@@ -390,6 +390,12 @@ std::vector<Name> Program::path_to(Name id, std::uint32_t loop) const {
     return path;
 }
 
+bool Program::is_given_requests(Name id, std::uint32_t loop) const {
+    if (in_service_loop(loop) || !text(id).starts_with("py:")) return true;
+    const Function* root = function(path_to(id, loop).back());
+    return root != nullptr && root->is_entry();
+}
+
 bool Program::is_handled(Name id) const {
     const auto at = repeated_.find(id);
     const Function* known = function(id);

@@ -21,18 +21,21 @@ void Program::find_request_values() {
         if (call.kind == Call::Kind::immediate || call.kind == Call::Kind::handed || call.kind == Call::Kind::deferred) hand(call.to);
     for (const Function& function : facts_.functions)
         if (function.is_entry()) handed.insert(function.id);
-    std::vector<Name> input, fresh;
+    std::vector<Name> input, fresh, objects;
     if (const auto known = index_.find(kInput); known != index_.end()) input.push_back(known->second);
     for (const Variable& variable : facts_.variables)
         if (variable.storage == Storage::parameter && handed.contains(variable.owner)) input.push_back(variable.id);
     if (const auto known = index_.find(kNew); known != index_.end()) fresh.push_back(known->second);
     for (const Name type : short_)
-        if (const auto object = index_.find(kObjectOf + text(type)); object != index_.end()) fresh.push_back(object->second);
+        if (const auto object = index_.find(kObjectOf + text(type)); object != index_.end()) objects.push_back(object->second);
     for (const Operation& operation : facts_.operations)  // a serial number
         if (operation.kind == Operation::Kind::count_up && runs(operation.function, operation.loop) == Runs::repeatedly)
-            for (const Access& counter : reached(operation.on)) fresh.push_back(counter.variable);
-    input_values_ = follow(input);
-    fresh_values_ = follow(fresh);
+            for (const Access& counter : reached(operation.on))
+                if (const Variable* known = variable(counter.variable);
+                    known != nullptr && known->storage != Storage::local && known->storage != Storage::parameter &&
+                    (operation.few_keys || !text(operation.function).starts_with("py:")))
+                    fresh.push_back(counter.variable);
+    steps_ = {{Source::input, follow(input)}, {Source::fresh, follow(fresh)}, {Source::object, follow(objects)}};
 }
 
 // Breadth first, so that each value gets its fewest steps from a source.
@@ -49,7 +52,7 @@ std::unordered_map<Name, int> Program::follow(const std::vector<Name>& sources) 
 }
 
 std::optional<int> Program::steps_from(Source source, Name value) const {
-    const auto& values = source == Source::input ? input_values_ : fresh_values_;
+    const auto& values = found_or_empty(steps_, source);
     const auto known = values.find(value);
     return known == values.end() ? std::nullopt : std::optional(known->second);
 }
@@ -91,6 +94,9 @@ void Program::mark_short(Name type) {
 
 // An object whose method was registered as a handler lasts as long as the registration; so does one whose method never returns.
 void Program::hold_registered() {
+    std::set<Name> perhaps_short;
+    for (const Creation& creation : facts_.creations)
+        if (may_run_repeatedly(creation.function, creation.loop)) perhaps_short.insert(creation.type);
     const auto keep = [&](Name method, Name by, const std::string& why) {
         const Function* known = function(method);
         if (known == nullptr || known->owner == kNoName || known->kind == Function::Kind::constructor) return;
@@ -98,7 +104,10 @@ void Program::hold_registered() {
         // In C++ it has to run once, or the object may belong to a request.
         const Runs registering = runs(by);
         const bool lasts = registering == Runs::once || (registering != Runs::repeatedly && text(method).starts_with("py:"));
-        if (lasts && !short_.contains(known->owner)) hold(known->owner, why);
+        // An object that registers itself lasts where it is not made for requests, even by a guess.
+        const Function* registrar = function(by);
+        const bool itself = registrar != nullptr && registrar->owner == known->owner && text(method).starts_with("py:");
+        if (lasts && !short_.contains(known->owner) && !(itself && perhaps_short.contains(known->owner))) hold(known->owner, why);
     };
     std::set<Name> withdrawn;
     for (const Call& call : facts_.calls)

@@ -101,7 +101,7 @@ void PythonModule::walk(PythonNode node) {
         for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer) facts_.loops[loop - 1].exits = true;
         if (!here().in_except || kind == "return_statement") here().paths.left(place(node), kind == "raise_statement", std::move(given));
     } else if (kind == "await") {
-        here().blocks = true;  // until something happens
+        here().awaits = true;  // until something happens
         walk_children(node);
     } else if (kind == "break_statement") {
         if (here().loop != 0) facts_.loops[here().loop - 1].exits = true;
@@ -225,17 +225,19 @@ void PythonModule::walk_loop(PythonNode statement) {
         note_keys_of(statement);
     }
     here().loop = index;
-    here().blocks = false;
+    here().blocks = here().awaits = false;
     const bool sizes_known = !sizes.empty();
     if (!counted) walk(statement.field("condition"));
     // "while data := await reader.readline()"
-    if (!counted && here().blocks && !sizes_known) facts_.loops[index - 1].endless = true;
+    if (!counted && (here().blocks || here().awaits) && !sizes_known) facts_.loops[index - 1].endless = true;
     here().guards.push_back(sizes);
     here().paths.enter({});
     walk(statement.field("body"));
     here().paths.leave();
     here().guards.pop_back();
-    facts_.loops[index - 1].blocks = facts_.loops[index - 1].blocks || here().blocks;
+    // One that awaits an answer and ends with the last page is no service's.
+    facts_.loops[index - 1].blocks = facts_.loops[index - 1].blocks || here().blocks || (here().awaits && !facts_.loops[index - 1].exits);
+    here().blocks = here().blocks || here().awaits;
     // "while self.busy: sleep(1)" waits for something to end.
     if (!counted && only_sleeps(statement)) facts_.loops[index - 1].endless = false;
     here().blocks = here().blocks || blocks;
@@ -350,7 +352,8 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
         const bool again = known->at.line != 0 && known->at.line < target.line() && here().loop != 0;
         if (module_level || (!outer && !again)) return;
     }
-    if (module_level && target.is("identifier")) return;  // its first value
+    if (module_level && target.is("identifier")) return;                   // its first value
+    if (known != nullptr && known->storage == Storage::parameter) return;  // the name stands for something else from here on
     const bool appends = value && value.is("binary_operator") && mentions(value, name);
     add(appends ? Operation::Kind::grow : Operation::Kind::replace, *on, target, appends ? "= ... +" : "=").first_value =
         sets_first(target, value);
@@ -425,7 +428,7 @@ void PythonModule::walk_augmented(PythonNode statement) {
     else if (known.grows() && (op == "-=" || op == "&="))
         add(Operation::Kind::shrink, *on, statement, op);
     else if (op == "+=" || op == "-=")
-        add(op == "+=" ? Operation::Kind::count_up : Operation::Kind::count_down, *on, statement, op);
+        add(op == "+=" ? Operation::Kind::count_up : Operation::Kind::count_down, *on, statement, op).few_keys = right.is("integer");
 }
 
 void PythonModule::walk_delete(PythonNode statement) {

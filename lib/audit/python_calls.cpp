@@ -167,6 +167,7 @@ void PythonModule::walk_method_call(PythonNode call, PythonNode function) {
     if (!kGrows.contains(method) || known.kind == PythonValue::Kind::bounded || known.kind == PythonValue::Kind::plain ||
         known.kind == PythonValue::Kind::object)
         return;
+    if (method == "update" && given.empty()) return;  // of something else than a dict
     if ((method == "write" || method == "writelines") && known.kind != PythonValue::Kind::text) return;
     if ((method == "put" || method == "put_nowait" || method == "push") && known.kind != PythonValue::Kind::queue) return;
     Operation& operation = add(Operation::Kind::grow, *on, call, method);
@@ -206,6 +207,10 @@ void PythonModule::walk_call(PythonNode call) {
         static constexpr PythonWords kForever = {"serve_forever",    "run_app",     "run_forever", "start_consuming",
                                                  "infinity_polling", "run_polling", "run"};
         here().serves = here().serves || kForever.contains(word);
+        // A loop around starts the whole service again.
+        if (kForever.contains(word) || word == "run_until_complete")
+            for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer)
+                facts_.loops[loop - 1].exits = true, facts_.loops[loop - 1].endless = false;
     }
     if (word == "cache_clear")
         for (Memo& memo : facts_.memos)

@@ -391,6 +391,12 @@ bool PythonModule::is_outside_handler(const ClassScope* owner) const {
     return false;
 }
 
+// Of the standard library's logging: what it handles are the program's own messages.
+bool PythonModule::is_log_handler(const ClassScope* owner) const {
+    return std::any_of(owner->bases.begin(), owner->bases.end(),
+                       [&](const std::string& base) { return resolved_name(base).starts_with("py:logging."); });
+}
+
 std::string PythonModule::entry_reason(PythonNode definition, const std::vector<PythonNode>& decorators, const ClassScope* owner) const {
     for (const PythonNode& decorator : decorators) {
         PythonNode expression = decorator.first();
@@ -505,7 +511,7 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
                                                            "open"};
         const bool grpc = parameters.size() == 3 && parameters[1] == "request" && parameters[2] == "context";
         const bool handles = methods.contains(name) || (name.starts_with("on_") && !is_of_lifecycle(name));
-        if (grpc || (handles && is_outside_handler(owner))) return "handler method";
+        if (grpc || (handles && is_outside_handler(owner) && !(name == "emit" && is_log_handler(owner)))) return "handler method";
         if (parameters.size() >= 2 && (parameters[1] == "request" || parameters[1] == "req")) return "handler of a request";
         return {};
     }

@@ -30,6 +30,13 @@ std::string PythonModule::class_prefix() const {
 
 bool PythonModule::is_self(PythonNode expression) const { return !here().self.empty() && expression.text() == here().self; }
 
+// "os" where it stands for what "import os" gave.
+bool PythonModule::is_module(PythonNode expression) const {
+    const std::string name(expression.text());
+    const auto import = expression.is("identifier") ? imports_.find(name) : imports_.end();
+    return import != imports_.end() && import->second.find('.') == std::string::npos && !is_local_name(name) && !globals_.contains(name);
+}
+
 bool PythonModule::is_local_name(const std::string& name) const {
     return std::any_of(scopes_.begin() + 1, scopes_.end(), [&](const Scope& scope) { return scope.locals.contains(name); });
 }
@@ -253,7 +260,7 @@ void PythonModule::values_in(PythonNode expression, std::set<Name>& values, int 
         const std::string name(expression.text());
         if (kRequestNames.contains(name)) values.insert(name_(kInput));
         if (is_self(expression) && here().owner != nullptr) values.insert(name_(kObjectOf + here().owner->id));
-        values.insert(variable_access(name).variable);
+        if (!is_module(expression)) values.insert(variable_access(name).variable);
         return;
     }
     if (expression.is("attribute")) {
@@ -308,7 +315,8 @@ void PythonModule::note_call_flow(PythonNode call, const std::string& to) {
         else
             note_flow(to.empty() ? kNoName : name_(fmt::format("{}#{}", to, index++)), values);
     }
-    if (const PythonNode function = call.field("function"); function.is("attribute"))
+    if (const PythonNode function = call.field("function");
+        function.is("attribute") && !is_module(function.field("object")) && !is_defined_here(to))
         if (const auto on = access(function.field("object"))) note_flow(on->variable, all);
 }
 

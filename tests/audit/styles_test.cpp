@@ -447,3 +447,61 @@ TEST_CASE("a loop that walks over a list is no service's" NEEDS_CLANG) {
     CHECK(found("for (r = rows; r; r = r->next)").empty());
     CHECK(found("for (;;)") == Subjects{"kept"});
 }
+
+TEST_CASE("in Python what a module's functions are given is not what they return" NEEDS_PYTHON) {
+    const auto found = [](const std::string& key) {
+        return warnings_in(
+            "app.py", "import os\nimport zones\n\nkept = {}\n\n\n@app.route('/<path>')\ndef handle(path):\n    os.stat(path)\n    name = " +
+                          key + "\n    kept[name] = 1\n");
+    };
+    CHECK(found("os.getpid()").empty());
+    CHECK(found("os.stat(path)") == Subjects{"kept"});
+}
+
+TEST_CASE("in Python a number that is counted is a new key, a text that is made longer is not" NEEDS_PYTHON) {
+    const auto found = [](const std::string& step) {
+        return warnings_in("app.py", "kept = {}\nlast = make()\n\n\n@app.route('/')\ndef handle(request):\n    global last\n    last += " +
+                                         step + "\n    kept[last] = 1\n");
+    };
+    CHECK(found("1") == Subjects{"kept"});
+    CHECK(found("suffix").empty());
+}
+
+TEST_CASE("in Python a loop over pages of an answer, and one that runs the service again, are no service's" NEEDS_PYTHON) {
+    const auto found = [](const std::string& loop) {
+        return warnings_in("app.py",
+                           "import asyncio\n\nkept = []\n\n\n@app.route('/')\ndef handle(request):\n    return 1\n\n\nasync def main():\n" +
+                               loop + "\n\nasyncio.run(main())\n");
+    };
+    const std::string append = "        kept.append(page)\n";
+    CHECK(found("    while True:\n        page = await client.pages()\n" + append) == Subjects{"kept"});
+    CHECK(found("    while True:\n        page = await client.pages()\n" + append + "        if not page:\n            break\n").empty());
+    CHECK(found("    while True:\n        page = await client.sleep()\n" + append + "        if not page:\n            break\n") ==
+          Subjects{"kept"});
+    CHECK(found("    while True:\n        page = loop.run_until_complete(serve())\n        await done()\n" + append).empty());
+}
+
+TEST_CASE("in Python log records, update() without a value, and a parameter that is set anew are no growth" NEEDS_PYTHON) {
+    CHECK(warnings_in("app.py",
+                      "import logging\n\n\nclass Lines(logging.StreamHandler):\n    lines = []\n\n    def emit(self, record):\n"
+                      "        self.lines.append(record)\n\n\n@app.route('/')\ndef handle(request):\n    return 1\n")
+              .empty());
+    const auto found = [](const std::string& statement) {
+        return warnings_in(
+            "app.py",
+            "parts = {}\nkept = []\n\n\ndef run(line):\n    " + statement +
+                "\n\n\n@app.route('/')\ndef handle(request):\n    parts['all'] = Part()\n    parts['all'].update()\n    run(kept)\n");
+    };
+    CHECK(found("line = ['sudo'] + line").empty());
+    CHECK(found("line.append('sudo')") == Subjects{"kept"});
+}
+
+TEST_CASE("in Python an element that an early return leaves behind is a note where its key is of what is installed" NEEDS_PYTHON) {
+    const auto found = [](const std::string& key) {
+        return warnings_in("app.py", "kept = set()\n\n\n@app.route('/')\ndef handle(request):\n    " + key +
+                                         " = request.path\n    kept.add(" + key +
+                                         ")\n    if not request.body:\n        return\n    kept.discard(" + key + ")\n");
+    };
+    CHECK(found("page") == Subjects{"kept"});
+    CHECK(found("device").empty());
+}

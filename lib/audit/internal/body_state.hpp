@@ -17,6 +17,7 @@ struct BodyState {
     std::vector<Access> function_guards;      // of early exits before
     int first_time = 0;                       // conditions around that hold only while something is not set
     ReleasePaths paths;
+    bool awaits = false;  // something that is not known to wait for requests
     bool blocks = false, serves = false, calls_parameter = false, starts_parameter = false, wraps = false;  // as in Function
 
     std::vector<Access> all_guards() const;

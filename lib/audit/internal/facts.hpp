@@ -72,7 +72,7 @@ struct Operation {
     std::vector<Access> guards;                  // sizes and counts that conditions around it compare
     std::vector<Name> key_values;                // variables and results in the key
     Name key = kNoName;                          // text of the key in the source
-    bool few_keys = false;                       // the key is a literal or of a type with few values
+    bool few_keys = false;                       // the key, or what is added to a count, is a literal or of a type with few values
     std::optional<std::uint32_t> key_parameter;  // the key is this parameter of the function
     bool first_value = false;                    // replace: no other function sets it, nor does the constructor
     bool first_time = false;                     // only while a global or member is not set

@@ -26,6 +26,8 @@ bool names_installed(std::string_view name);
 // Whether the name of a key says that it has any number of values: "session_id".
 bool names_many_values(std::string_view key);
 
+// Why the keys may be few by what they and the container are named.
+std::optional<std::string> doubt_of_names(const std::string& key, const std::string& container);
 // Why the keys of an addition may be few; nothing where they are not, or where it has none.
 // container: its name, without its class.
 std::optional<std::string> doubt_of_key(const Program& program, const Operation& addition, const std::string& container);

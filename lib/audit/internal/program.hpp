@@ -77,17 +77,21 @@ class Program {
     // Whether the function, or another method of its class, counts the integer up.
     bool counts_in(Name integer, Name function) const;
     // The fewest assignments, arguments and results between a source and the value; nothing where it has no such source.
-    // input: a handler's parameters, received data: any values. fresh: new objects, random numbers, counts, the time: different
-    // each time.
-    enum class Source { input, fresh };
+    // input: a handler's parameters, received data: any values. fresh: random numbers, counts, the time, what was allocated:
+    // different each time. object: objects of classes that requests make; what is in them may be the same in all.
+    enum class Source { input, fresh, object };
     std::optional<int> steps_from(Source source, Name value) const;
     // Whether a value may be different in each request, as far as is seen.
-    bool is_request_value(Name value) const { return input_values_.contains(value) || fresh_values_.contains(value); }
+    bool is_request_value(Name value) const {
+        return steps_from(Source::input, value) || steps_from(Source::fresh, value) || steps_from(Source::object, value);
+    }
     std::string place_text(Place place) const;
 
     // Whether what the function gets comes from outside: it is a handler by its parameters or its decorator, or stands in or below a
     // loop that receives. Of callbacks that are registered this is not known: they may report devices or timers.
     bool is_handled(Name function) const;
+    // Whether the function, or the handler that leads to it, is given what comes from outside: not by a loop of its caller's only.
+    bool is_given_requests(Name function, std::uint32_t loop) const;
 
     // Whether something else than a call in this code starts it: a framework, a library, a thread.
     bool is_started(Name function) const { return roots_.contains(function) || in_thread_.contains(function); }
@@ -150,8 +154,8 @@ class Program {
     std::unordered_map<Name, std::string> lasting_;  // classes
     std::set<Name> held_;                            // classes that a lasting variable names
     std::set<Name> short_;
-    std::unordered_map<Name, std::vector<Name>> flows_;          // from -> to
-    std::unordered_map<Name, int> input_values_, fresh_values_;  // with their steps
+    std::unordered_map<Name, std::vector<Name>> flows_;      // from -> to
+    std::map<Source, std::unordered_map<Name, int>> steps_;  // of values, by what they come from
     bool service_ = false;
 };
 

@@ -90,6 +90,7 @@ class PythonModule {
                        const PythonValue& value);
     std::string entry_reason(PythonNode definition, const std::vector<PythonNode>& decorators, const ClassScope* owner) const;
     bool is_outside_handler(const ClassScope* owner) const;
+    bool is_log_handler(const ClassScope* owner) const;
 
     // Bodies (python_body.cpp).
     void walk(PythonNode node);
@@ -123,6 +124,7 @@ class PythonModule {
     bool is_given_by_framework(PythonNode attribute) const;
     bool has_base_here(const ClassScope& scope) const;  // in this module
     bool sets_first(PythonNode target, PythonNode value) const;
+    bool is_module(PythonNode expression) const;
     bool is_local_name(const std::string& name) const;       // of any function around
     std::string inherited(const std::string& member) const;  // its identifier in the first base that is known, "" where there is none
     PythonValue known_value(PythonNode expression);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "audit/internal/key_doubts.hpp"
 #include "audit/internal/rules.hpp"
 
 namespace leakline::audit {
@@ -49,6 +50,9 @@ std::vector<AuditFinding> find_skipped_removals(const Program& program) {
             finding.removals.push_back(
                 {site_of(program, skip.removed, skip.function, "a removal"),
                  fmt::format("the {} at {} comes before it", skip.thrown ? "exception" : "return", program.place_text(skip.left))});
+            for (const Operation& operation : program.facts().operations)
+                if (operation.kind == Operation::Kind::grow && operation.function == skip.function && operation.at == skip.added)
+                    if (const auto doubt = doubt_of_names(program.text(operation.key), finding.subject)) finding.doubts.push_back(*doubt);
             note_reach(program, finding, skip.function, "the growth");
             finding.level = level_of(finding);
             findings.push_back(std::move(finding));
