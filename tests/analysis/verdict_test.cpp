@@ -112,6 +112,30 @@ TEST_CASE("memory that grows by less than what was allocated and not used before
     CHECK(verdict_of(ring) == Verdict::leak);
 }
 
+TEST_CASE("the mappings of a collected heap are no leak of their own: memory decides") {
+    Diagnosis node = outside(100);
+    node.command = "node server.js";
+    ResourceGrowth& mappings = node.resources.counts.emplace_back();
+    mappings.resource = Resource::mappings;
+    mappings.verdict = Trend::growing;
+    mappings.growth = 400;
+    mappings.kinds = {{"anonymous memory rw-p", {}, 400, true}};
+    mappings.reasons = {"memory mappings leak"};
+    Diagnosis native = node, files = node, undecided = node, level = node;
+    undecided.trend.verdict = Trend::inconclusive;
+    CHECK(verdict_of(undecided) == Verdict::inconclusive);
+    level.trend.verdict = Trend::stable;
+    CHECK(verdict_of(level) == Verdict::leak);
+    analysis::judge(node);
+    CHECK(node.verdict == Verdict::inconclusive);
+    CHECK(node.resources.counts.empty());
+    CHECK(node.warnings.back() == "memory mappings grew: they are parts of the heap of node, which is judged as memory");
+    native.command = "./server";
+    CHECK(verdict_of(native) == Verdict::leak);
+    files.resources.counts[0].kinds.push_back({"/tmp/upload-*", {}, 5, true});
+    CHECK(verdict_of(files) == Verdict::leak);
+}
+
 TEST_CASE("a stable JVM is no proof: its heap takes growth in before memory grows") {
     Diagnosis java = measured(Trend::stable, false);
     java.command = "java -Xmx1g Server";

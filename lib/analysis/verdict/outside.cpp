@@ -174,6 +174,19 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
     return conclusion;
 }
 
+void take_heap_mappings(Evidence& evidence) {
+    const auto runtime = collected_runtime(evidence);
+    if (!runtime || does_not_grow(evidence.trend.verdict)) return;
+    const auto of_heap = [](const ResourceGrowth& growth) {
+        const auto other = [](const ResourceKind& kind) { return kind.growth > 0 && kind.name != "anonymous memory rw-p"; };
+        return growth.resource == Resource::mappings && growth.verdict == Trend::growing && !growth.exhausted && !growth.kinds.empty() &&
+               std::none_of(growth.kinds.begin(), growth.kinds.end(), other);
+    };
+    if (std::erase_if(evidence.resources.counts, of_heap) > 0)
+        evidence.warnings.push_back(
+            fmt::format("memory mappings grew: they are parts of the heap of {}, which is judged as memory", *runtime));
+}
+
 // A program that allocates much at its start (a ring, a table with a place for each user) and fills it bit by bit grows in memory until
 // every page of it was used.
 std::optional<Conclusion> memory_used_first(const Facts& facts, const Policy& policy) {

@@ -86,6 +86,9 @@ void take_replaced_blocks(Evidence& evidence);
 // Memory that grows by a few bytes per request although no line does (fragmentation of a cache that is full) is stable, and the
 // detection limit is what it may grow by.
 void take_small_growth(Evidence& evidence);
+// Takes away the count of mappings that are the heap of a collected runtime (V8 maps its heap in parts), unless memory is level: it may be a
+// leak or none, as memory is.
+void take_heap_mappings(Evidence& evidence);
 // Of the growth of the lines that leak: less is a part of what the others keep, as the vector of pointers to it, which doubles in
 // steps that follow neither requests, connections nor time.
 inline constexpr double kDetail = 0.05;

@@ -144,6 +144,7 @@ Evidence restate(Evidence measured) {
     take_replaced_blocks(measured);
     take_filled_caches(measured);
     take_small_growth(measured);
+    take_heap_mappings(measured);
     take_object_counts(measured);
     project(measured);
     return measured;
