@@ -196,9 +196,30 @@ CountJudgment judge_count(std::span<const double> x, std::span<const double> cou
     return judgment;
 }
 
+namespace {
+
+// A thread has a stack and its guard, and may have an arena of malloc: what is not known of threads is not known of these mappings.
+void judge_with_threads(Resources& resources, const ResourceOptions& options) {
+    constexpr double kMappingsOfThread = 4;
+    const auto of = [&](Resource resource) {
+        return std::find_if(resources.counts.begin(), resources.counts.end(),
+                            [&](const ResourceGrowth& growth) { return growth.resource == resource; });
+    };
+    const auto threads = of(Resource::threads), mappings = of(Resource::mappings);
+    if (threads == resources.counts.end() || mappings == resources.counts.end()) return;
+    if (threads->verdict != Trend::inconclusive || mappings->verdict != Trend::growing || mappings->exhausted) return;
+    if (mappings->growth > kMappingsOfThread * threads->growth) return;
+    mappings->verdict = Trend::inconclusive;
+    mappings->time_to_limit_h.reset();
+    mappings->reasons = {resource_reason(*mappings, options.more)};
+}
+
+}  // namespace
+
 void judge_resources(Resources& resources, const ResourceOptions& options) {
     for (ResourceGrowth& growth : resources.counts)
         if (!growth.at_marks.empty() && growth.at_marks.size() == resources.mark_seconds.size()) judge(growth, resources, options);
+    judge_with_threads(resources, options);
 }
 
 std::optional<std::string> resources_undecided(const Resources& resources) {

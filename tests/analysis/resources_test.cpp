@@ -71,6 +71,27 @@ TEST_CASE("one descriptor in 20 requests is a leak, with its kind, its rate and 
     CHECK(*growth.time_to_limit_h == doctest::Approx(1014.0 / 1800));
 }
 
+TEST_CASE("mappings of threads are no leak as long as the threads may be a pool that is still filling") {
+    const auto with_threads = [](double threads_per_round, bool extended) {
+        Resources resources = counted(
+            8, [](int round) { return 10 + 150.0 * round; }, Resource::mappings);
+        ResourceGrowth& threads = resources.counts.emplace_back(resources.counts[0]);
+        threads.resource = Resource::threads;
+        for (std::size_t round = 0; round < threads.at_marks.size(); ++round)
+            threads.at_marks[round] = threads_per_round * static_cast<double>(round);
+        threads.kinds.clear();
+        judged(resources, extended);
+        return resources;
+    };
+    const Resources pool = with_threads(75, false);
+    CHECK(pool.counts[0].growth == 1050);
+    CHECK(pool.counts[0].verdict == Trend::inconclusive);
+    CHECK(pool.counts[0].reasons[0].find("which may be a leak or a pool that is still filling") != std::string::npos);
+    CHECK(pool.counts[1].verdict == Trend::inconclusive);
+    CHECK(with_threads(75, true).counts[0].verdict == Trend::growing);
+    CHECK(with_threads(20, false).counts[0].verdict == Trend::growing);  // seven for each thread
+}
+
 TEST_CASE("what grew by less than a large pool is given more rounds before it is called a leak") {
     Resources resources = counted(8, [](int round) { return 10 + 20.0 * round; });
     CHECK(judged(resources).verdict == Trend::inconclusive);
