@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "audit/internal/program.hpp"
+#include "base/ascii.hpp"
 
 namespace leakline::audit {
 
@@ -97,7 +98,13 @@ void Program::hold_registered() {
     std::set<Name> perhaps_short;
     for (const Creation& creation : facts_.creations)
         if (may_run_repeatedly(creation.function, creation.loop)) perhaps_short.insert(creation.type);
-    const auto keep = [&](Name method, Name by, const std::string& why) {
+    // "Observer(self.got_line)" makes an object that may be gone as soon as this one is.
+    const auto is_constructor = [&](Name through) {
+        const std::string& id = text(through);
+        const std::size_t last = id.find_last_of(".") + 1;
+        return id.ends_with(".__init__") || (last < id.size() && is_upper(id[last]));
+    };
+    const auto keep = [&](Name method, Name by, Name through, const std::string& why) {
         const Function* known = function(method);
         if (known == nullptr || known->owner == kNoName || known->kind == Function::Kind::constructor) return;
         // In Python it is enough that the registering function is not known to run per request, because a framework may call it.
@@ -107,7 +114,8 @@ void Program::hold_registered() {
         // An object that registers itself lasts where it is not made for requests, even by a guess.
         const Function* registrar = function(by);
         const bool itself = registrar != nullptr && registrar->owner == known->owner && text(method).starts_with("py:");
-        if (lasts && !short_.contains(known->owner) && !(itself && perhaps_short.contains(known->owner))) hold(known->owner, why);
+        if (lasts && !short_.contains(known->owner) && !(itself && (perhaps_short.contains(known->owner) || is_constructor(through))))
+            hold(known->owner, why);
     };
     std::set<Name> withdrawn;
     for (const Call& call : facts_.calls)
@@ -117,10 +125,11 @@ void Program::hold_registered() {
         const bool kept = call.kind == Call::Kind::deferred || call.kind == Call::Kind::thread || call.kind == Call::Kind::handed;
         const Function* through = function(call.through);
         if (kept && !call.guessed && !(through != nullptr && through->calls_parameter))
-            keep(call.to, call.from, fmt::format("a method of it is registered at {}", place_text(call.at)));
+            keep(call.to, call.from, call.kind == Call::Kind::thread ? kNoName : call.through,
+                 fmt::format("a method of it is registered at {}", place_text(call.at)));
     }
     for (const Name id : serving_)
-        if (const Function* known = function(id)) keep(id, id, fmt::format("{} does not return", text(known->name)));
+        if (const Function* known = function(id)) keep(id, id, kNoName, fmt::format("{} does not return", text(known->name)));
 }
 
 void Program::find_lifetimes() {

@@ -505,3 +505,15 @@ TEST_CASE("in Python an element that an early return leaves behind is a note whe
     CHECK(found("page") == Subjects{"kept"});
     CHECK(found("device").empty());
 }
+
+TEST_CASE("in Python an object that gives its method to another object's constructor may end with it" NEEDS_PYTHON) {
+    const auto found = [](const std::string& start) {
+        return warnings_in(
+            "app.py", "from logs import LineObserver\n\n\nclass Step:\n    def __init__(self, log):\n        self.lines = []\n        " +
+                          start +
+                          "\n\n    def got_line(self, line):\n        self.lines.append(line)\n\n\n@app.route('/')\ndef handle(request):\n"
+                          "    return 1\n");
+    };
+    CHECK(found("self.observer = LineObserver(self.got_line)").empty());
+    CHECK(found("log.add_observer(self.got_line)") == Subjects{"Step.lines"});
+}

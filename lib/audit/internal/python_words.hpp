@@ -38,9 +38,9 @@ inline constexpr PythonWords kServices = {"serve_forever", "run_app",        "ru
                                           "make_server",   "listen_tcp",     "infinity_polling"};
 // Results that were received; those that are different each time.
 inline constexpr PythonWords kInputs = {"get_json", "json", "readexactly", "readuntil"};
-inline constexpr PythonWords kNews = {"uuid1",  "uuid4",  "token_hex", "token_urlsafe", "id",     "time",         "monotonic",
-                                      "now",    "utcnow", "random",    "randint",       "count",  "create_task",  "ensure_future",
-                                      "Thread", "Event",  "Future",    "Lock",          "object", "perf_counter", "accept"};
+inline constexpr PythonWords kNews = {"uuid1",  "uuid4",  "token_hex", "token_urlsafe", "time",         "monotonic",     "now",
+                                      "utcnow", "random", "randint",   "count",         "create_task",  "ensure_future", "Thread",
+                                      "Event",  "Future", "Lock",      "object",        "perf_counter", "accept"};
 inline constexpr PythonWords kRequestNames = {"request", "req", "message", "msg", "payload", "packet", "event", "environ"};
 // Functions that call what they are given once, when the one result that they wait for is there.
 inline constexpr PythonWords kOnResult = {"addCallback", "addCallbacks", "addErrback", "addBoth", "add_done_callback", "then"};
