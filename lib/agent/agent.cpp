@@ -15,6 +15,7 @@
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
 #include "agent/internal/python_holders.hpp"
+#include "agent/internal/real_functions.hpp"
 #include "agent/internal/segment_mapping.hpp"
 #include "agent/internal/stack_capture.hpp"
 #include "agent/internal/stack_table.hpp"
@@ -327,6 +328,8 @@ std::uint32_t put_stack(ThreadState& thread, CapturedStack& captured) {
 
 bool is_sandboxed() { return sandboxed; }
 
+bool segment_may_go() { return attached; }
+
 bool is_recording() { return fork_marker != nullptr && fork_marker->work.load(std::memory_order_acquire) == Work::on; }
 
 bool has_recorded_resources() {
@@ -505,7 +508,9 @@ bool start_attached(int file, std::uint64_t interval, std::string_view command) 
     }
     attached = true;
     begin_tables(mapping);
+    begin_mappings();
     python::forget_names();
+    fork_marker->pid.store(unwind::system_call(SYS_getpid), kRelaxed);
     describe_program(command);
     fork_marker->work.store(Work::on, std::memory_order_release);
     agent_lock.unlock();

@@ -1,5 +1,4 @@
-// Hooks of the C library's functions that open and close descriptors, in a library that is loaded with the program. The program's call is passed
-// on first; the stack of one that opened a descriptor is recorded afterwards. An entry is cleared before its number is closed: once it is,
+// Hooks of the C library's functions that open and close descriptors. The program's call is passed on first; the stack of one that opened a descriptor is recorded afterwards. An entry is cleared before its number is closed: once it is,
 // another thread may have it.
 //
 // The C library's own calls of these functions do not reach the hooks: functions that open descriptors inside of it have hooks of their own
@@ -19,8 +18,8 @@
 
 #include "agent/internal/agent.hpp"
 #include "agent/internal/hook.hpp"
+#include "agent/internal/hooks.hpp"
 #include "agent/internal/real_functions.hpp"
-#include "unwind/next_function.hpp"
 
 namespace leakline::agent {
 
@@ -116,7 +115,7 @@ void closes(int number) {
     if (number >= 0) descriptors_close(static_cast<unsigned>(number), static_cast<unsigned>(number));
 }
 
-#define LEAKLINE_NEXT(result, name, parameters) constinit unwind::Next<result(*) parameters> next_##name{#name};
+#define LEAKLINE_NEXT(result, name, parameters) constinit Behind<result(*) parameters> next_##name{#name};
 #define LEAKLINE_NEXT_OPENER(name, parameters, arguments) LEAKLINE_NEXT(int, name, parameters)
 #define LEAKLINE_NEXT_STREAM_OPENER(name, parameters, arguments) LEAKLINE_NEXT(FILE*, name, parameters)
 
@@ -274,6 +273,28 @@ LEAKLINE_HOOK(int, closedir, (DIR * folder)) {
     LEAKLINE_TAIL_CALL return call(folder);
 }
 
+#ifdef LEAKLINE_ATTACHED
+namespace {
+
+#define LEAKLINE_OPENER_ROW(name, parameters, arguments) LEAKLINE_ROW_OF_LIBC(allocates, name, next_##name),
+#define LEAKLINE_CLOSER_ROW(name) LEAKLINE_ROW_OF_LIBC(frees, name, next_##name)
+const Hook descriptor_table[] = {
+    LEAKLINE_OPENERS(LEAKLINE_OPENER_ROW) LEAKLINE_STREAM_OPENERS(LEAKLINE_OPENER_ROW) LEAKLINE_OPENER_ROW(opendir, , )
+        LEAKLINE_OPENER_ROW(dup2, , ) LEAKLINE_OPENER_ROW(dup3, , ) LEAKLINE_OPENER_ROW(fcntl, , ) LEAKLINE_OPENER_ROW(fcntl64, , )
+            LEAKLINE_OPENER_ROW(signalfd, , ) LEAKLINE_OPENER_ROW(pipe, , ) LEAKLINE_OPENER_ROW(pipe2, , )
+                LEAKLINE_OPENER_ROW(socketpair, , ) LEAKLINE_OPENER_ROW(recvmsg, , ) LEAKLINE_CLOSER_ROW(close),
+    LEAKLINE_CLOSER_ROW(close_range),
+    LEAKLINE_CLOSER_ROW(closefrom),
+    LEAKLINE_CLOSER_ROW(fclose),
+    LEAKLINE_CLOSER_ROW(pclose),
+    LEAKLINE_CLOSER_ROW(closedir),
+    LEAKLINE_CLOSER_ROW(freopen),
+    LEAKLINE_CLOSER_ROW(freopen64)};
+
+}  // namespace
+
+std::span<const Hook> descriptor_hooks() { return descriptor_table; }
+#else
 #define LEAKLINE_FIND_OPENER(name, parameters, arguments) next_##name.get();
 #define LEAKLINE_FIND(result, name, parameters) next_##name.get();
 void find_descriptor_functions() {
@@ -281,5 +302,6 @@ void find_descriptor_functions() {
     LEAKLINE_STREAM_OPENERS(LEAKLINE_FIND_OPENER)
     LEAKLINE_OTHERS(LEAKLINE_FIND)
 }
+#endif
 
 }  // namespace leakline::agent

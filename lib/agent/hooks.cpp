@@ -134,7 +134,13 @@ LEAKLINE_HOOK(long, syscall, (long number, long a, long b, long c, long d, long 
 }
 
 #ifdef LEAKLINE_ATTACHED
-LEAKLINE_HOOK(int, fork, ()) { return fork_between_visits(real.fork); }
+namespace {
+
+constinit Behind<int (*)()> next_fork{"fork"};
+
+}  // namespace
+
+LEAKLINE_HOOK(int, fork, ()) { return fork_between_visits(next_fork.get()); }
 
 namespace {
 
@@ -145,7 +151,7 @@ const Hook table[] = {
     LEAKLINE_ROW(frees, dlclose),
     LEAKLINE_ROW(frees, prctl),
     LEAKLINE_ROW(frees, syscall),
-    LEAKLINE_ROW(frees, fork),
+    LEAKLINE_ROW_OF_LIBC(frees, fork, next_fork),
     LEAKLINE_ROW(allocates, malloc),
     LEAKLINE_ROW(allocates, calloc),
     LEAKLINE_ROW(allocates, realloc),
@@ -159,7 +165,7 @@ const Hook table[] = {
 
 }  // namespace
 
-std::span<const Hook> hooks() { return table; }
+std::span<const Hook> allocator_hooks() { return table; }
 #endif
 
 }  // namespace leakline::agent

@@ -1,4 +1,4 @@
-// Hooks of mmap, munmap and mremap, in a library that is loaded with the program. Anonymous memory that the program maps to write into is sampled as
+// Hooks of mmap, munmap and mremap. Anonymous memory that the program maps to write into is sampled as
 // blocks of malloc are: by its size, so that large mappings are always recorded. Calls by allocators and by runtimes with a heap of their own are left out:
 // the allocator's blocks are recorded already, and a runtime's heap has no line. glibc's own calls do not reach the hooks.
 #include <dlfcn.h>
@@ -10,19 +10,19 @@
 #include <string_view>
 
 #include "agent/internal/hook.hpp"
+#include "agent/internal/hooks.hpp"
 #include "agent/internal/mapping_list.hpp"
 #include "agent/internal/python.hpp"
 #include "agent/internal/real_functions.hpp"
 #include "agent/internal/sampled_calls.hpp"
-#include "unwind/next_function.hpp"
 
 namespace leakline::agent {
 
 namespace {
 
-constinit unwind::Next<void* (*)(void*, size_t, int, int, int, off_t)> next_mmap{"mmap"};
-constinit unwind::Next<int (*)(void*, size_t)> next_munmap{"munmap"};
-constinit unwind::Next<void* (*)(void*, size_t, size_t, int, void*)> next_mremap{"mremap"};
+constinit Behind<void* (*)(void*, size_t, int, int, int, off_t)> next_mmap{"mmap"};
+constinit Behind<int (*)(void*, size_t)> next_munmap{"munmap"};
+constinit Behind<void* (*)(void*, size_t, size_t, int, void*)> next_mremap{"mremap"};
 
 constinit MappingList mappings;
 bool program_is_runtime;
@@ -127,13 +127,30 @@ LEAKLINE_HOOK(void*, mremap, (void* old, size_t old_size, size_t size, int flags
     return pages;
 }
 
-void find_mapping_functions() {
+void begin_mappings() {
     static char path[4096];
     const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
     program_is_runtime = length > 0 && is_runtime({path, static_cast<size_t>(length)});
+    mappings.clear();
+}
+
+#ifdef LEAKLINE_ATTACHED
+namespace {
+
+// Both names of mmap are one function.
+const Hook mapping_table[] = {LEAKLINE_ROW_OF_LIBC(allocates, mmap, next_mmap), LEAKLINE_ROW_OF_LIBC(allocates, mmap64, next_mmap),
+                              LEAKLINE_ROW_OF_LIBC(frees, munmap, next_munmap), LEAKLINE_ROW_OF_LIBC(frees, mremap, next_mremap)};
+
+}  // namespace
+
+std::span<const Hook> mapping_hooks() { return mapping_table; }
+#else
+void find_mapping_functions() {
+    begin_mappings();
     next_mmap.get();
     next_munmap.get();
     next_mremap.get();
 }
+#endif
 
 }  // namespace leakline::agent

@@ -50,9 +50,9 @@ void find(Function& function, const char* name) {
 
 }  // namespace
 
-constinit RealFunctions real = {first_malloc,        first_free,           first_calloc,  first_realloc, first_memalign,
-                                first_aligned_alloc, first_posix_memalign, first_valloc,  first_pvalloc, first_reallocarray,
-                                first_dlclose,       first_prctl,          first_syscall, nullptr};
+constinit RealFunctions real = {first_malloc,        first_free,           first_calloc, first_realloc, first_memalign,
+                                first_aligned_alloc, first_posix_memalign, first_valloc, first_pvalloc, first_reallocarray,
+                                first_dlclose,       first_prctl,          first_syscall};
 
 // glibc has all of them since 2.26; allocators that define only some leave the others to it.
 void find_real_functions() {

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include <utility>
+
 #include "agent/internal/descriptor_table.hpp"
 #include "agent/internal/floating_point.hpp"
 #include "agent/internal/tables.hpp"
@@ -47,6 +49,9 @@ void begin_resources(const SegmentView& segment, bool all_there) {
     header = segment.header;
     descriptors.begin(segment, all_there);
     threads.begin(segment, all_there);
+    // Threads of this process may be starting that an earlier recording knew.
+    static long process;
+    if (const long now = unwind::system_call(SYS_getpid); std::exchange(process, now) == now) return;
     for (ThreadStart& start : starts) start.users.store(0, std::memory_order_relaxed);
 }
 
@@ -72,7 +77,10 @@ void descriptor_opened(int number, const void* frame) {
 }
 
 void descriptors_close(unsigned first, unsigned last) {
-    if (is_recording()) close_recorded(first, last);
+    if (!is_recording()) return;
+    if (!segment_may_go()) return close_recorded(first, last);
+    // A signal handler inside the agent leaves its entry, which readers see to be closed.
+    if (has_recorded_resources()) with_tables([&] { close_recorded(first, last); });
 }
 
 ThreadStart* thread_starts(const void* frame, void* (*routine)(void*), void* argument, bool detached) {

@@ -110,6 +110,49 @@ bool is_ours(const Object& object) { return object.is_inside(reinterpret_cast<co
 // The loader calls the allocator by pointers of its own.
 bool is_loader(const Object& object) { return object.base == ::getauxval(AT_BASE); }
 
+// ---- hooks
+
+// By the first letters of their names: each slot of the program is looked up.
+class HookTable {
+  public:
+    void fill() {
+        if (count_ > 0) return;
+        for (const auto& rows : {allocator_hooks(), descriptor_hooks(), mapping_hooks(), thread_hooks()})
+            for (const Hook& hook : rows)
+                if (count_ < kMax) hooks_[count_++] = &hook;
+        for (unsigned i = 0; i < count_; ++i) {
+            unsigned at = i;
+            const Hook* const hook = hooks_[i];
+            for (; at > 0 && letter(hooks_[at - 1]->name) > letter(hook->name); --at) hooks_[at] = hooks_[at - 1];
+            hooks_[at] = hook;
+        }
+        for (unsigned c = 0, i = 0; c < kLetters; ++c) {
+            while (i < count_ && letter(hooks_[i]->name) < c) ++i;
+            begin_[c] = static_cast<std::uint8_t>(i);
+        }
+        begin_[kLetters] = static_cast<std::uint8_t>(count_);
+    }
+    std::span<const Hook* const> hooks() const { return {hooks_, count_}; }
+    const Hook* named(const char* name) const {
+        const unsigned c = letter(name);
+        for (unsigned i = begin_[c]; i < begin_[c + 1]; ++i)
+            if (strcmp(hooks_[i]->name, name) == 0) return hooks_[i];
+        return nullptr;
+    }
+
+  private:
+    static constexpr unsigned kMax = 128, kLetters = 128;
+    static unsigned letter(const char* name) { return static_cast<unsigned char>(*name) % kLetters; }
+
+    const Hook* hooks_[kMax];
+    unsigned count_ = 0;
+    std::uint8_t begin_[kLetters + 1];
+};
+HookTable hook_table;
+
+// In place of a definition that is not the C library's.
+void* const kNotOurs = &hook_table;
+
 // ---- definitions
 
 // Objects come in the order in which the loader looks for definitions; what was loaded later and privately comes last. dlsym would
@@ -117,8 +160,12 @@ bool is_loader(const Object& object) { return object.base == ::getauxval(AT_BASE
 int find_in_object(dl_phdr_info* info, std::size_t, void*) {
     const Object object(*info);
     if (!object.usable || is_ours(object)) return 0;
-    for (const Hook& hook : hooks())
-        if (*hook.real == nullptr) *hook.real = object.find_function(hook.name);
+    const bool is_libc = object.find_function("__libc_start_main") != nullptr;
+    for (const Hook* const hook : hook_table.hooks()) {
+        if (*hook->real != nullptr) continue;
+        void* const found = object.find_function(hook->name);
+        if (found != nullptr) *hook->real = hook->only_of_libc && !is_libc ? kNotOurs : found;
+    }
     return 0;
 }
 
@@ -173,12 +220,6 @@ class Writable {
     bool open_ = false;
 };
 
-const Hook* hook_named(const char* name) {
-    for (const Hook& hook : hooks())
-        if (hook.name[0] == name[0] && strcmp(hook.name, name) == 0) return &hook;
-    return nullptr;
-}
-
 // push $index, with endbr64 before it or without: how the stubs of the lazy linkage begin.
 bool is_stub(const void* code, std::uint32_t index) {
     const auto* bytes = static_cast<const unsigned char*>(code);
@@ -203,7 +244,9 @@ struct Pass {
 void set_slot(const Object& object, const ElfW(Rela) & relocation, const ElfW(Sym) & symbol, const Hook& hook, Writable& writable,
               Pass& pass) {
     const Address place = object.base + relocation.r_offset;
-    if (*hook.real == nullptr || place % sizeof(void*) != 0 || !object.is_inside(reinterpret_cast<const void*>(place), PF_R | PF_W)) return;
+    if (*hook.real == nullptr || *hook.real == kNotOurs || place % sizeof(void*) != 0 ||
+        !object.is_inside(reinterpret_cast<const void*>(place), PF_R | PF_W))
+        return;
     auto& slot = *reinterpret_cast<std::atomic<void*>*>(place);
     void* now = slot.load(std::memory_order_relaxed);
     if (pass.wanted == Slots::undone) {
@@ -231,7 +274,7 @@ void set_slots_of(const Object& object, Pass& pass) {
             const auto type = ELF64_R_TYPE(table->r_info);
             if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT && (type != R_X86_64_64 || table->r_addend != 0)) continue;
             const ElfW(Sym)& symbol = object.symbols[ELF64_R_SYM(table->r_info)];
-            if (const Hook* const hook = hook_named(object.strings + symbol.st_name))
+            if (const Hook* const hook = hook_table.named(object.strings + symbol.st_name))
                 set_slot(object, *table, symbol, *hook, writable, pass);
         }
     };
@@ -259,6 +302,7 @@ int fork_between_visits(int (*fork)()) {
 }
 
 bool find_definitions() {
+    hook_table.fill();
     for_each_object(find_in_object, nullptr);
     return real.malloc != nullptr && real.free != nullptr;
 }

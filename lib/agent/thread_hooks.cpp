@@ -1,13 +1,12 @@
-// Hooks of the functions that start, join and detach threads, in a library that is loaded with the program. A thread begins in a function of
-// ours, which registers it under its handle before it calls the program's.
+// Hooks of the functions that start, join and detach threads. A thread begins in a function of ours, which registers it under its handle before it calls the program's.
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
 #include "agent/internal/agent.hpp"
 #include "agent/internal/hook.hpp"
+#include "agent/internal/hooks.hpp"
 #include "agent/internal/real_functions.hpp"
-#include "unwind/next_function.hpp"
 
 namespace leakline::agent {
 
@@ -28,12 +27,12 @@ bool is_detached(const pthread_attr_t* attributes) {
     return attributes != nullptr && ::pthread_attr_getdetachstate(attributes, &state) == 0 && state == PTHREAD_CREATE_DETACHED;
 }
 
-constinit unwind::Next<int (*)(pthread_t*, const pthread_attr_t*, Routine, void*)> next_create{"pthread_create"};
-constinit unwind::Next<int (*)(pthread_t, void**)> next_join{"pthread_join"};
-constinit unwind::Next<int (*)(pthread_t, void**)> next_tryjoin{"pthread_tryjoin_np"};
-constinit unwind::Next<int (*)(pthread_t, void**, const timespec*)> next_timedjoin{"pthread_timedjoin_np"};
-constinit unwind::Next<int (*)(pthread_t, void**, clockid_t, const timespec*)> next_clockjoin{"pthread_clockjoin_np"};
-constinit unwind::Next<int (*)(pthread_t)> next_detach{"pthread_detach"};
+constinit Behind<int (*)(pthread_t*, const pthread_attr_t*, Routine, void*)> next_create{"pthread_create"};
+constinit Behind<int (*)(pthread_t, void**)> next_join{"pthread_join"};
+constinit Behind<int (*)(pthread_t, void**)> next_tryjoin{"pthread_tryjoin_np"};
+constinit Behind<int (*)(pthread_t, void**, const timespec*)> next_timedjoin{"pthread_timedjoin_np"};
+constinit Behind<int (*)(pthread_t, void**, clockid_t, const timespec*)> next_clockjoin{"pthread_clockjoin_np"};
+constinit Behind<int (*)(pthread_t)> next_detach{"pthread_detach"};
 
 // Of a join that may give up.
 int joined(int error, pthread_t thread) {
@@ -78,6 +77,18 @@ LEAKLINE_HOOK(int, pthread_detach, (pthread_t thread)) {
     LEAKLINE_TAIL_CALL return call(thread);
 }
 
+#ifdef LEAKLINE_ATTACHED
+namespace {
+
+const Hook thread_table[] = {
+    LEAKLINE_ROW_OF_LIBC(allocates, pthread_create, next_create),      LEAKLINE_ROW_OF_LIBC(frees, pthread_join, next_join),
+    LEAKLINE_ROW_OF_LIBC(frees, pthread_tryjoin_np, next_tryjoin),     LEAKLINE_ROW_OF_LIBC(frees, pthread_timedjoin_np, next_timedjoin),
+    LEAKLINE_ROW_OF_LIBC(frees, pthread_clockjoin_np, next_clockjoin), LEAKLINE_ROW_OF_LIBC(frees, pthread_detach, next_detach)};
+
+}  // namespace
+
+std::span<const Hook> thread_hooks() { return thread_table; }
+#else
 void find_thread_functions() {
     next_create.get();
     next_join.get();
@@ -86,5 +97,6 @@ void find_thread_functions() {
     next_clockjoin.get();
     next_detach.get();
 }
+#endif
 
 }  // namespace leakline::agent

@@ -7,6 +7,9 @@
 //   fork             a child allocates and frees; answers with its exit code
 //   threads N        N threads allocate and free
 //   waits CALL       until the next command: waits in this system call; answers how often it has failed
+//   open N           N descriptors, by three functions each; "close" closes them
+//   start N          N threads that wait, and N that end and are not joined; "join" ends and joins them
+//   map N            N mappings of 1 MiB; "unmap" unmaps them
 //   worker           forks a child that reads commands too; answers with its pid
 //   program          the same, by fork and exec
 //   to I COMMAND     the Ith of them gets the command; answers with its answer
@@ -15,9 +18,12 @@
 //   storm N          forks N children that allocate and free; answers how many did not end as they should
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -155,6 +161,70 @@ int storm(int count) {
     return failures;
 }
 
+std::vector<int> opened;
+void leave_open() { opened.push_back(::open("/dev/null", O_RDONLY)); }
+void leave_dup() { opened.push_back(::dup(0)); }
+void leave_pipe() {
+    int ends[2];
+    if (::pipe(ends) == 0) opened.insert(opened.end(), {ends[0], ends[1]});
+}
+void open_and_close() {
+    ::close(::open("/dev/null", O_RDONLY));
+    std::fclose(std::fopen("/dev/null", "r"));
+}
+
+std::vector<pthread_t> started;
+int wake_up[2];
+void* waits(void*) {
+    char c;
+    return ::read(wake_up[0], &c, 1) == 1 ? nullptr : &wake_up;
+}
+void leave_running() {
+    started.emplace_back();
+    ::pthread_create(&started.back(), nullptr, waits, nullptr);
+}
+void leave_unjoined() {
+    started.emplace_back();
+    ::pthread_create(
+        &started.back(), nullptr, [](void*) -> void* { return nullptr; }, nullptr);
+}
+int join_all() {
+    int failures = 0;
+    for (const pthread_t thread : started) {
+        failures += ::write(wake_up[1], "", 1) == 1 ? 0 : 1;
+        void* result = nullptr;
+        failures += ::pthread_join(thread, &result) == 0 && result == nullptr ? 0 : 1;
+    }
+    started.clear();
+    ::close(wake_up[0]), ::close(wake_up[1]);
+    return failures;
+}
+
+constexpr std::size_t kMapped = std::size_t{1} << 20;
+std::vector<void*> mapped;
+void leave_mapped() { mapped.push_back(::mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)); }
+int unmap_all() {
+    int failures = 0;
+    for (void* pages : mapped) failures += ::munmap(pages, kMapped) == 0 ? 0 : 1;
+    mapped.clear();
+    return failures;
+}
+
+void change_resources(const std::string& command, int count, int& answer) {
+    if (command == "close") {
+        for (const int descriptor : opened) answer += ::close(descriptor) == 0 ? 0 : 1;
+        opened.clear();
+    }
+    if (command == "join") answer = join_all();
+    if (command == "unmap") answer = unmap_all();
+    if (command == "start" && ::pipe(wake_up) != 0) answer = 1;
+    for (int i = 0; i < count; ++i) {
+        if (command == "open") leave_open(), leave_dup(), leave_pipe(), open_and_close();
+        if (command == "start") leave_running(), leave_unjoined();
+        if (command == "map") leave_mapped();
+    }
+}
+
 bool read_line(std::string& line, int from = 0) {
     line.clear();
     for (char c; ::read(from, &c, 1) == 1;) {
@@ -193,6 +263,7 @@ int main() {
             answer = start_worker(command == "program");
             if (answer == 0) continue;
         }
+        change_resources(command, count, answer);
         if (command == "run") answer = run_program(text);
         if (command == "storm") answer = storm(count);
         if (command == "kill") kill_worker(workers.at(static_cast<std::size_t>(count)));

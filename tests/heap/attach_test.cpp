@@ -12,6 +12,7 @@
 #include "heap/internal/attach.hpp"
 #include "heap/internal/segment_file.hpp"
 #include "heap/recorder.hpp"
+#include "open_resources.hpp"
 #include "streams.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -198,6 +199,46 @@ TEST_CASE("at whatever moment leakline is killed while a process forks, that pro
         for (const int pid : {program.pid(), worker}) REQUIRE(test::comes_true([&] { return test::is_as_before(pid); }));
     }
     CHECK(program.ask("to 0 threads 2") == "ok 0");
+}
+
+TEST_CASE("descriptors, threads and mapped memory of a process and of its children are recorded from the attach on") {
+    AskedProgram program(kSubject);
+    const auto open_at = [](const HeapProfile& profile, Resource resource) {
+        return test::open_at(profile, profile.marks.size() - 1, resource, "/attach_subject.cpp");
+    };
+    using Counts = std::map<std::string, std::uint64_t>;
+    for (const char* command : {"open 1", "start 1", "map 1"}) CHECK(program.ask(command) == "ok 0");
+    const std::size_t threads = thread_ids(program.pid()).size();
+    for (int time = 0; time < 2; ++time) {
+        CAPTURE(time);
+        heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid(), 65536));
+        for (const char* command : {"close", "join", "unmap", "open 3", "start 4", "map 5"}) CHECK(program.ask(command) == "ok 0");
+        // Those that are not joined have ended; the agent's is there.
+        CHECK(test::comes_true([&] { return thread_ids(program.pid()).size() == threads + 3 + 1; }));
+        const HeapProfile profile = recorder.finish();
+        CHECK(profile.warnings.empty());
+        CHECK(open_at(profile, Resource::descriptors) ==
+              Counts{{"leave_open", 3}, {"leave_dup", 3}, {"leave_pipe", 6}, {"change_resources", 2}});
+        CHECK(open_at(profile, Resource::threads) == Counts{{"leave_running", 4}});
+        CHECK(open_at(profile, Resource::mappings) == Counts{{"leave_unjoined", 4}});
+        CHECK(live_through(profile, "leave_mapped") == doctest::Approx(5 << 20).epsilon(1e-6));
+        CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+        CHECK(thread_ids(program.pid()).size() == threads + 3);
+    }
+    const int worker = number(program.ask("worker"));
+    heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid(), 65536));
+    CHECK(program.ask("to 0 close") == "ok 0");
+    CHECK(program.ask("to 0 unmap") == "ok 0");
+    CHECK(program.ask("to 0 open 3") == "ok 0");
+    const int later = number(program.ask("worker"));
+    CHECK(test::comes_true([&] { return is_attached(recorder, later); }));
+    CHECK(program.ask("to 1 open 2") == "ok 0");
+    CHECK(program.ask("to 1 map 2") == "ok 0");
+    const HeapProfile profile = recorder.finish();
+    CHECK(open_at(profile, Resource::descriptors) == Counts{{"leave_open", 5}, {"leave_dup", 5}, {"leave_pipe", 10}, {"start_worker", 1}});
+    CHECK(live_through(profile, "leave_mapped") == doctest::Approx(2 << 20).epsilon(1e-6));
+    for (const int pid : {program.pid(), worker, later}) CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
+    for (const char* command : {"close", "join", "unmap", "to 0 close", "to 1 close", "to 1 unmap"}) CHECK(program.ask(command) == "ok 0");
 }
 
 TEST_CASE("objects that are loaded after the attach are recorded too") {

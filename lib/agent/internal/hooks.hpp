@@ -13,7 +13,16 @@ struct Hook {
     void* hook;
     void** real;  // where the hook finds that function
     Kind kind;
+    // A program may define a function of this name for a purpose of its own, and only the C library's is known: a call that leads elsewhere is left alone.
+    bool only_of_libc = false;
 };
-std::span<const Hook> hooks();
+std::span<const Hook> allocator_hooks();
+std::span<const Hook> descriptor_hooks();
+std::span<const Hook> mapping_hooks();
+std::span<const Hook> thread_hooks();
+
+// A row of such a table. behind: an object of Behind.
+#define LEAKLINE_ROW_OF_LIBC(kind, name, behind) \
+    { #name, reinterpret_cast < void*>(&hook_##name), (behind).place(), Hook::Kind::kind, true }
 
 }  // namespace leakline::agent

@@ -28,6 +28,10 @@ class MappingList {
             return;
         }
     }
+    // While no other thread uses it.
+    void clear() {
+        for (unsigned i = 0; i < used_.load(std::memory_order_relaxed); ++i) ranges_[i].begin.store(kFree, std::memory_order_relaxed);
+    }
     bool overlaps(const void* pages, std::size_t size) const {
         const auto begin = reinterpret_cast<std::uint64_t>(pages);
         const unsigned used = used_.load(std::memory_order_acquire);

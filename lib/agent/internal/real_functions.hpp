@@ -20,12 +20,13 @@ struct RealFunctions {
     int (*prctl)(int, long, long, long, long);
     // With the same signature as the hook, which ends with a jump and keeps the arguments in place: clone() by syscall() returns on another stack.
     long (*syscall)(long, long, long, long, long, long, long);
-    int (*fork)();  // only of an attached library
 };
 
 // In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.
 extern RealFunctions real __attribute__((visibility("hidden")));
 void find_real_functions();
+// Forgets the mappings of an earlier recording, or of a parent, and learns which program this is.
+void begin_mappings();
 // The same for the hooks of descriptors, mappings and threads.
 void find_descriptor_functions();
 void find_mapping_functions();

@@ -76,6 +76,9 @@ bool is_recording();
 // The program is in a sandbox: the agent makes no system call that it need not make.
 bool is_sandboxed();
 
+// Attached to a running program: the segment is unmapped when recording ends, and may be used with the lock only.
+bool segment_may_go();
+
 // Descriptors and threads (resources.cpp). With the lock, or before the agent is on.
 void begin_resources(const SegmentView& segment, bool all_there);
 void last_request_of_resources(std::size_t bytes);
