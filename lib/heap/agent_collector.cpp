@@ -217,7 +217,12 @@ class AgentCollector {
         const auto stat = read_stat(name.pid);
         choose_main(name, segment);
         segment.read();
-        watched_.push_back({&recording_->add(std::move(segment)), std::move(name), stat ? stat->stack_start : 0, {}, nullptr, {}});
+        watched_.push_back({&recording_->add(std::move(segment), options_.attached.empty() ? 0 : name.pid),
+                            std::move(name),
+                            stat ? stat->stack_start : 0,
+                            {},
+                            nullptr,
+                            {}});
         if (main_name_ == watched_.back().name) main_ = &watched_.back();
     }
 

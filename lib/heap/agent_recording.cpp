@@ -32,10 +32,11 @@ AgentRecording::AgentRecording(std::string executable, std::string command, Chil
     trace_ids_.emplace(std::uint64_t{1} << 32, 1);
 }
 
-AgentRecording::Process& AgentRecording::add(SegmentReader segment) {
+AgentRecording::Process& AgentRecording::add(SegmentReader segment, int pid) {
     if (processes_.empty()) sampling_.first_interval = segment.interval();
     sampling_.interval = std::max(sampling_.interval, segment.interval());
-    Process& process = processes_.emplace_back(std::move(segment));
+    Process& process = processes_.emplace_back(std::move(segment), pid);
+    if (pid == 0) process.pid_ = process.segment_.pid();
     if (children_ == Children::each) process.root_ = root_of(process.segment_);
     return process;
 }
@@ -180,7 +181,7 @@ void AgentRecording::take(Process& process, bool live) {
 void AgentRecording::take_open(Process& process) {
     const auto& stacks = process.segment_.descriptors();
     if (stacks.empty()) return;
-    const auto numbers = process.ended_ ? std::nullopt : numbers_in(fmt::format("/proc/{}/fd", process.segment_.pid()));
+    const auto numbers = process.ended_ ? std::nullopt : numbers_in(fmt::format("/proc/{}/fd", process.pid_));
     std::vector<bool> open(stacks.size(), !numbers);
     for (const std::uint32_t number : numbers.value_or(std::vector<std::uint32_t>()))
         if (number < open.size()) open[number] = true;
@@ -193,7 +194,7 @@ void AgentRecording::take_open(Process& process) {
 void AgentRecording::take_threads(Process& process) {
     const auto& threads = process.segment_.threads();
     if (threads.empty() || process.ended_) return;
-    const auto tasks = numbers_in(fmt::format("/proc/{}/task", process.segment_.pid()));
+    const auto tasks = numbers_in(fmt::format("/proc/{}/task", process.pid_));
     if (!tasks) return;
     const std::set<std::uint32_t> alive(tasks->begin(), tasks->end());
     // In a PID namespace of its own, the process has other numbers for its threads.

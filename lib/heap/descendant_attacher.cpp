@@ -1,12 +1,9 @@
 #include "heap/internal/descendant_attacher.hpp"
 
 #include <fmt/format.h>
-#include <linux/kcmp.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
@@ -26,14 +23,6 @@ constexpr int kLookRest = 19;
 // Until a thread of one process waits: others wait meanwhile.
 constexpr Nanoseconds kThreadPatience = std::chrono::milliseconds(200);
 constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(250), kLongestPause = std::chrono::seconds(16);
-
-enum class SharedMemory { no, yes, unknown };
-
-SharedMemory share_memory(int a, int b) {
-    const long order = ::syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
-    if (order == 0) return SharedMemory::yes;
-    return order > 0 || errno == ESRCH ? SharedMemory::no : SharedMemory::unknown;
-}
 
 bool has_ended(const std::optional<ProcessStat>& stat) { return !stat || stat->state == 'Z' || stat->state == 'X'; }
 
@@ -131,10 +120,7 @@ bool DescendantAttacher::look_at(int pid, Process& process) {
 std::string DescendantAttacher::reason_against(int pid) const {
     const auto stat = read_stat(pid);
     const int parent = stat ? stat->parent : 0;
-    const auto shares = [&](int other) {
-        const SharedMemory shared = share_memory(pid, other);
-        return shared == SharedMemory::yes || (shared == SharedMemory::unknown && other == parent);
-    };
+    const auto shares = [&](int other) { return share_memory(pid, other).value_or(other == parent); };
     const bool any = shares(root_) || std::any_of(processes_.begin(), processes_.end(), [&](const auto& other) {
                          return other.first != pid && !other.second.ended && shares(other.first);
                      });

@@ -1,6 +1,8 @@
 #include "heap/internal/running_program.hpp"
 
 #include <fmt/format.h>
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,6 +56,8 @@ class Check {
         if (!stat || !status) refuse_tracing(pid_, ESRCH);
         if (stat->state == 'Z' || stat->state == 'X' || status_value(*status, "TracerPid").value_or("0") != "0")
             refuse_tracing(pid_, EPERM);
+        if (share_memory(pid_, stat->parent).value_or(false))
+            refuse("has the memory of the process that started it", "give that process, or wait until it runs a program of its own");
         if (pid_ == ::getpid()) refuse("is leakline itself", "give the process to record");
         if (stat->state == 'T') refuse("is stopped (SIGSTOP, Ctrl-Z)", fmt::format("let it go on: kill -CONT {}", pid_));
         // The last number is that in the innermost namespace.
@@ -149,6 +153,12 @@ class Check {
 };
 
 }  // namespace
+
+std::optional<bool> share_memory(int a, int b) {
+    const long order = ::syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
+    if (order < 0 && errno != ESRCH) return std::nullopt;
+    return order == 0;
+}
 
 std::string attached_name() {
     static const std::string name = [] {

@@ -5,6 +5,7 @@
 //   load FILE        dlopen
 //   plugin N SIZE    N blocks, allocated by that object and kept
 //   fork             a child allocates and frees; answers with its exit code
+//   vfork            the same, of a child that has the memory of its parent for 200 ms
 //   threads N        N threads allocate and free
 //   waits CALL       until the next command: waits in this system call; answers how often it has failed
 //   open N           N descriptors, by three functions each; "close" closes them
@@ -84,15 +85,28 @@ int wait_in(const std::string& call) {
     return failures;
 }
 
+int exit_code_of(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 int fork_child() {
     const pid_t child = ::fork();
     if (child == 0) {
         churn();
         ::_exit(5);
     }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return exit_code_of(child);
+}
+
+int vfork_child() {
+    const pid_t child = ::vfork();
+    if (child == 0) {
+        ::usleep(200'000);
+        ::_exit(5);
+    }
+    return exit_code_of(child);
 }
 
 void run_threads(int count) {
@@ -257,6 +271,7 @@ int main() {
             for (int i = 0; i < count; ++i) kept.push_back(allocate(static_cast<std::size_t>(size)));
         }
         if (command == "fork") answer = fork_child();
+        if (command == "vfork") answer = vfork_child();
         if (command == "threads") run_threads(count);
         if (command == "waits") answer = wait_in(text);
         if (command == "worker" || command == "program") {

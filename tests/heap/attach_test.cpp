@@ -14,6 +14,7 @@
 #include "heap/recorder.hpp"
 #include "open_resources.hpp"
 #include "streams.hpp"
+#include "system/descendants.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -397,6 +398,22 @@ TEST_CASE("what an agent cannot be attached to is refused before it is touched, 
             MESSAGE("skipped: needs root");
         else
             CHECK(WEXITSTATUS(status) == 0);
+    }
+    SUBCASE("with the memory of its parent") {
+        program.tell("vfork");
+        int child = 0;
+        REQUIRE(test::comes_true([&] {
+            const std::vector<int> children = descendants_of(program.pid());
+            if (!children.empty()) child = children[0];
+            return child != 0;
+        }));
+        CHECK(refusal(child).find("has the memory of the process that started it") != std::string::npos);
+        CHECK(program.answer() == "ok 5");
+        heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+        CHECK(program.ask("vfork") == "ok 5");
+        CHECK(program.ask("keep 300 24") == "ok 0");
+        CHECK(live_through(recorder.finish(), "keep_block") == 300 * 24);
+        CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
     }
     CHECK(program.ask("keep 10 10") == "ok 0");
     CHECK(test::is_as_before(program.pid()));

@@ -28,7 +28,7 @@ class AgentRecording {
     // One image of a process. Its address stays valid until it is removed.
     class Process {
       public:
-        explicit Process(SegmentReader segment) : segment_(std::move(segment)) {}
+        Process(SegmentReader segment, int pid) : segment_(std::move(segment)), pid_(pid) {}
 
         const SegmentReader& segment() const { return segment_; }
         // Reads the segment for the last time, after the process has ended. Its live blocks no longer count; its allocations do.
@@ -50,6 +50,7 @@ class AgentRecording {
             std::uint64_t bytes = 0;
         };
         SegmentReader segment_;
+        int pid_;                                             // as we know it
         std::uint32_t root_ = 0;                              // trace of its own frame; 0: processes are summed
         bool ended_ = false, was_empty_ = false;              // was_empty_: no live blocks in the previous mark
         std::vector<std::uint32_t> trace_of_stack_;           // 0: not known yet
@@ -63,7 +64,8 @@ class AgentRecording {
     AgentRecording(const AgentRecording&) = delete;  // the module tables refer to symbols_
     AgentRecording& operator=(const AgentRecording&) = delete;
 
-    Process& add(SegmentReader segment);
+    // pid: where it is not the segment's, as in a PID namespace; 0: it is.
+    Process& add(SegmentReader segment, int pid = 0);
     // Counts what a process that has ended had allocated, and forgets it.
     void remove(Process& process);
 

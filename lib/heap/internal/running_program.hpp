@@ -3,6 +3,7 @@
 // Thread-safety: functions without state.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct RunningProgram {
 
 // Throws Error{input} or Error{system} if not, with the reason and what to do instead.
 RunningProgram check_running(int pid);
+
+// Whether two processes have the same memory, as after vfork: an agent in one would be in both. Nothing: that may not be asked.
+std::optional<bool> share_memory(int a, int b);
 
 // The agent's library in the process; nothing if it was never attached.
 std::optional<LoadedObject> find_attached(int pid, const std::vector<Mapping>& mappings);
