@@ -55,11 +55,13 @@ TrendVerdict judge(const RunContext& context, Series series) {
     return analysis::judge_trend(series, trend);
 }
 
-analysis::ResourceOptions count_options(const RunContext& context, std::size_t rounds, int planned) {
+// longer: the run takes the place of one that was extended, in fewer and longer rounds.
+enum class Longer { no, yes };
+analysis::ResourceOptions count_options(const RunContext& context, std::size_t rounds, int planned, Longer longer = Longer::no) {
     analysis::ResourceOptions options;
     options.first_mark = static_cast<std::size_t>(std::max(1, context.options.warmup_rounds.value_or(1)));
     options.requests_per_second = context.result.requests_per_second;
-    options.extended = analysis::is_extended_run(rounds, planned);
+    options.extended = longer == Longer::yes || analysis::is_extended_run(rounds, planned);
     return options;
 }
 
@@ -352,7 +354,8 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     }
     context.result.collected = objects.judged();
     warn_if_busy(context, load);
-    context.result.resources = final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds));
+    context.result.resources =
+        final_counts(context, target, count_options(context, rounds.rounds.size(), plan.rounds, requests ? Longer::yes : Longer::no));
     context.result.metric = log.metric();
     context.result.file_growth_bytes = log.file_growth();
     if (const Bytes files = context.result.file_growth_bytes; files != 0)
