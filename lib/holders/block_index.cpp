@@ -27,18 +27,27 @@ bool contain(std::span<const Range> ranges, std::uint64_t address) {
     return after != ranges.begin() && address < (after - 1)->end;
 }
 
-BlockIndex::BlockIndex(std::vector<Block> blocks) : blocks_(std::move(blocks)) {
-    if (blocks_.empty()) return;
-    lowest_ = blocks_.front().address;
-    highest_ = blocks_.back().end();
+BlockIndex::BlockIndex(std::vector<Block> blocks) {
+    // Only where a program asks for addresses of five-level page tables.
+    std::erase_if(blocks, [](const Block& block) { return block.end() >> 48 != 0; });
+    if (blocks.empty()) return;
+    lowest_ = blocks.front().address;
+    highest_ = blocks.back().end();
+    blocks_.reserve(blocks.size());
+    for (const Block& block : blocks) {
+        blocks_.push_back({static_cast<std::uint32_t>(block.address), static_cast<std::uint32_t>(block.size),
+                           static_cast<std::uint16_t>(block.address >> 32), static_cast<std::uint16_t>(block.size >> 32)});
+        bytes_ += block.size;
+    }
+    std::vector<Block>().swap(blocks);
     for (std::size_t first = 0; first < blocks_.size();) {
         std::size_t behind = first + 1;
-        while (behind < blocks_.size() && blocks_[behind].address - blocks_[behind - 1].end() < kLargestGap) ++behind;
-        Span span{blocks_[first].address / kPage * kPage, blocks_[behind - 1].end() / kPage * kPage + kPage, pages_.size()};
-        auto block = static_cast<BlockId>(first);
+        while (behind < blocks_.size() && blocks_[behind].address() - blocks_[behind - 1].block().end() < kLargestGap) ++behind;
+        Span span{blocks_[first].address() / kPage * kPage, blocks_[behind - 1].block().end() / kPage * kPage + kPage, pages_.size()};
+        auto id = static_cast<BlockId>(first);
         for (std::uint64_t page = span.begin; page < span.end; page += kPage) {
-            while (block < behind && blocks_[block].end() < page) ++block;
-            pages_.push_back(block);
+            while (id < behind && (*this)[id].end() < page) ++id;
+            pages_.push_back(id);
         }
         pages_.push_back(static_cast<BlockId>(behind));
         spans_.push_back(span);
@@ -57,10 +66,10 @@ BlockId BlockIndex::find_in_spans(std::uint64_t address) const {
     // later one.
     const BlockId low = pages_[page], high = std::min<BlockId>(pages_[page + 1] + 1, static_cast<BlockId>(blocks_.size()));
     const auto found = std::upper_bound(blocks_.begin() + low, blocks_.begin() + std::max(low, high), address,
-                                        [](std::uint64_t at, const Block& block) { return at < block.address; });
+                                        [](std::uint64_t at, const Packed& block) { return at < block.address(); });
     if (found == blocks_.begin() + low) return kNoBlock;
     const auto id = static_cast<BlockId>(found - blocks_.begin() - 1);
-    return address < blocks_[id].end() ? id : kNoBlock;
+    return address < (*this)[id].end() ? id : kNoBlock;
 }
 
 }  // namespace leakline::holders

@@ -30,9 +30,7 @@ class Description {
         : heap_(heap), index_(heap.index), graph_(heap.graph), roots_(roots), named_(named), most_(most), stop_(stop), members_(heap) {}
 
     std::vector<Holder> run() {
-        Bytes all = 0;
-        for (const Block& block : index_.blocks()) all += block.size;
-        least_ = static_cast<Bytes>(static_cast<double>(all) * kLeastShare);
+        least_ = static_cast<Bytes>(static_cast<double>(index_.bytes()) * kLeastShare);
         std::vector<std::size_t> order;
         for (std::size_t root = 0; root < roots_.roots.size(); ++root)
             if (graph_.owned_bytes(root) > 0 && graph_.owned_bytes(root) >= least_) order.push_back(root);
@@ -174,8 +172,9 @@ class Description {
         const Group& group = share.groups.front();
         if (group.type == 0) return;
         const std::string inner = path + (share.kind == FormMember::Kind::pointer && !share.linked ? "->" : "[]");
-        for (const Share& part : members_.split(group, share.domain, ObjectMembers::Strangers::left)) {
-            // The links between the objects themselves; what they lead to has been counted.
+        // The links between the objects themselves: what they lead to has been counted.
+        const std::string_view links = share.linked ? std::string_view(share.type_name) : std::string_view{};
+        for (const Share& part : members_.split(group, share.domain, ObjectMembers::Strangers::left, links)) {
             if (share.linked && part.type_name == share.type_name) continue;
             if (static_cast<double>(part.bytes) < kWorthAPart * static_cast<double>(holder.bytes) || holder.parts.size() >= kMaxParts)
                 continue;

@@ -1,5 +1,7 @@
 #include "holders/internal/graph.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -20,21 +22,25 @@ struct Part {
     std::vector<BlockId> edges;
 };
 
-void scan_blocks(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, BlockId begin, BlockId end,
-                 const std::stop_token& stop, Part& part) {
+void limit(Range& range, const Block& block, const Ownership::Used& used) {
+    range.begin = std::max(range.begin, (block.address + 7) / 8 * 8 + 8 * std::uint64_t{used.begin});
+    if (used.end != ~std::uint32_t{0}) range.end = std::min(range.end, block.address + 8 * std::uint64_t{used.end});
+}
+
+void scan_blocks(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, std::span<const Ownership::Used> used,
+                 BlockId begin, BlockId end, const std::stop_token& stop, Part& part) {
     part.counts.assign(end - begin, 0);
-    const std::span<const Ownership::Used> used = ownership.used();
     auto next =
         std::lower_bound(used.begin(), used.end(), begin, [](const Ownership::Used& each, BlockId block) { return each.block < block; });
     const MemoryImage::Region* region = nullptr;
     for (BlockId block = begin; block < end && !stop.stop_requested(); ++block) {
-        const Block& each = index[block];
+        const Block each = index[block];
         if (region == nullptr || each.address < region->mapping.begin || each.end() > region->mapping.end)
             region = image.region_at(each.address);
         if (region == nullptr) continue;
         Range range{each.address, std::min(each.end(), region->mapping.end)};
         for (; next != used.end() && next->block <= block; ++next)
-            if (next->block == block) range = {std::max(range.begin, next->part.begin), std::min(range.end, next->part.end)};
+            if (next->block == block) limit(range, each, *next);
         const char* const bytes = region->bytes.data();
         const std::size_t before = part.edges.size();
         BlockId previous = block;
@@ -72,9 +78,10 @@ class Graph::Kept {
 
     std::uint32_t at(std::uint32_t node, std::uint32_t i) const {
         if (node == start()) return blocks_ + i;
-        const std::size_t pointers = pointers_of(node);
+        const std::span<const BlockId> targets = is_block(node) ? graph_.targets(node) : std::span<const BlockId>{};
+        const std::size_t pointers = is_block(node) ? targets.size() : roots_.roots[node - blocks_].words.size();
         if (i >= pointers) return in_phase(owned_by(node)[i - pointers], root_of(node));
-        const BlockId target = is_block(node) ? graph_.targets(node)[i] : roots_.roots[node - blocks_].words[i].block;
+        const BlockId target = is_block(node) ? targets[i] : roots_.roots[node - blocks_].words[i].block;
         return is_owned(target) ? kNoNode : in_phase(target, root_of(node));
     }
 
@@ -101,20 +108,21 @@ class Graph::Kept {
     const std::uint32_t blocks_;
 };
 
-Graph::Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roots, const Ownership& ownership,
-             const std::stop_token& stop) {
-    scan(image, index, ownership, stop);
+Graph::Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roots, const Ownership& ownership, const std::stop_token& stop,
+             std::vector<Ownership::Used> used) {
+    scan(image, index, ownership, std::move(used), stop);
     reach(roots, ownership);
     retain(index, roots, Kept(*this, roots, ownership));
 }
 
-void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop) {
+void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, std::vector<Ownership::Used> used,
+                 const std::stop_token& stop) {
     const std::size_t threads =
         index.size() < kFewForThreads ? 1 : std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxThreads);
     // Parts of equal bytes, not of equal numbers of blocks.
     std::vector<BlockId> limits{0};
-    Bytes total = 0, sum = 0;
-    for (const Block& block : index.blocks()) total += block.size;
+    const Bytes total = index.bytes();
+    Bytes sum = 0;
     for (BlockId block = 0; block < index.size() && limits.size() < threads; ++block) {
         sum += index[block].size;
         if (sum >= total / threads * limits.size()) limits.push_back(block + 1);
@@ -123,17 +131,15 @@ void Graph::scan(const MemoryImage& image, const BlockIndex& index, const Owners
     std::vector<Part> parts(limits.size() - 1);
     std::vector<std::thread> others;
     for (std::size_t i = 1; i < parts.size(); ++i)
-        others.emplace_back([&, i] { scan_blocks(image, index, ownership, limits[i], limits[i + 1], stop, parts[i]); });
-    scan_blocks(image, index, ownership, limits[0], limits[1], stop, parts[0]);
+        others.emplace_back([&, i] { scan_blocks(image, index, ownership, used, limits[i], limits[i + 1], stop, parts[i]); });
+    scan_blocks(image, index, ownership, used, limits[0], limits[1], stop, parts[0]);
     for (std::thread& other : others) other.join();
 
-    first_edge_.reserve(index.size() + 1);
-    first_edge_.push_back(0);
     std::size_t edges = 0;
     for (const Part& part : parts) edges += part.edges.size();
     edges_.reserve(edges);
     for (Part& part : parts) {
-        for (const std::uint32_t count : part.counts) first_edge_.push_back(first_edge_.back() + count);
+        for (const std::uint32_t count : part.counts) rows_.push_back(count);
         edges_.insert(edges_.end(), part.edges.begin(), part.edges.end());
         part = {};
     }
@@ -179,7 +185,7 @@ std::vector<std::uint32_t> Graph::nearest_first(std::uint32_t first, std::uint32
 }
 
 void Graph::reach(const Roots& roots, const Ownership& ownership) {
-    owner_.assign(first_edge_.size() - 1, kNoRoot);
+    owner_.assign(rows_.size(), kNoRoot);
     std::vector<BlockId> reached;  // by root, whose first one is where `begins` says; only those that ownership leads to
     std::vector<BlockId> pending;
     // With all that it owns.
@@ -236,10 +242,11 @@ void Graph::reach(const Roots& roots, const Ownership& ownership) {
 }
 
 void Graph::retain(const BlockIndex& index, const Roots& roots, const Kept& kept) {
+    ::malloc_trim(0);  // what arrays were in before they grew, also in the arenas of the threads
     const Dominators found = find_dominators(kept, kept.start());
     dominators_.assign(owner_.size(), kNoBlock);
-    retained_.resize(owner_.size());
-    for (BlockId block = 0; block < owner_.size(); ++block) retained_[block] = index[block].size;
+    retained_.assign(owner_.size());
+    for (BlockId block = 0; block < owner_.size(); ++block) retained_.set(block, index[block].size);
     is_shared_.assign(owner_.size(), false);
     for (std::size_t place = 1; place < found.order.size(); ++place) {
         const std::uint32_t node = found.order[place], dominator = found.order[found.parents[place]];
@@ -249,11 +256,11 @@ void Graph::retain(const BlockIndex& index, const Roots& roots, const Kept& kept
     }
     for (std::size_t place = found.order.size(); place-- > 1;)
         if (const std::uint32_t node = found.order[place]; kept.is_block(node) && dominators_[node] != kNoBlock)
-            retained_[dominators_[node]] += retained_[node];
-    find_shared(index, roots, kept);
+            retained_.set(dominators_[node], retained_[dominators_[node]] + retained_[node]);
+    sum_up(index, roots, kept);
 }
 
-void Graph::find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept) {
+void Graph::sum_up(const BlockIndex& index, const Roots& roots, const Kept& kept) {
     const std::size_t count = roots.roots.size();
     owned_bytes_.assign(count, 0);
     owned_blocks_.assign(count, 0);

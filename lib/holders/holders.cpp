@@ -173,7 +173,7 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     HeapBlocks heap = find_blocks(image);
     report.allocator = name_of(heap.allocator);
     const BlockIndex index(std::exchange(heap.blocks, {}));
-    for (const Block& block : index.blocks()) report.bytes += block.size;
+    report.bytes = index.bytes();
     report.blocks = index.size();
     NumberWords numbers(names);
     const Roots found = find_roots(image, heap, index, names, numbers);
@@ -182,8 +182,9 @@ HolderReport Snapshot::holders(const HolderOptions& options) const {
     std::vector<const Group*> variables;
     for (const NamedRoot& root : named) variables.push_back(&root.group);
     ObjectForms forms(image, index, names);
-    const Ownership ownership(image, index, variables, forms, numbers, options.stop);
-    const Graph graph(image, index, found, ownership, options.stop);
+    Ownership ownership(image, index, variables, forms, numbers, options.stop);
+    const Graph graph(image, index, found, ownership, options.stop, ownership.take_used());
+    ownership.forget_owners();
     const Heap all{image, index, names, forms, ownership, graph};
     options.progress("naming holders");
     report.holders = describe_roots(all, found, named, options.most, options.stop);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <span>
 #include <tuple>
 
 #include "debuginfo/type_name.hpp"
@@ -84,7 +86,7 @@ class Search {
         for (BlockId block = 0; block < heap_.index.size(); ++block) {
             if (!components_.is_lost(block)) continue;
             const std::uint32_t component = components_.of(block);
-            if (!is_led_to_[component] && members_[component].front() == block) add(component, taken);
+            if (!is_led_to_[component] && members_of(component).front() == block) add(component, taken);
         }
         std::vector<LostKind> sorted;
         for (auto& [key, kind] : kinds_) sorted.push_back(std::move(kind));
@@ -94,19 +96,28 @@ class Search {
 
   private:
     void find_members() {
-        members_.resize(components_.size());
         is_led_to_.assign(components_.size(), false);
+        first_member_.assign(components_.size() + 1, 0);
         for (BlockId block = 0; block < heap_.index.size(); ++block) {
             if (!components_.is_lost(block)) continue;
-            members_[components_.of(block)].push_back(block);
+            ++first_member_[components_.of(block)];
             for (const BlockId target : heap_.graph.targets(block))
                 if (components_.is_lost(target) && components_.of(target) != components_.of(block))
                     is_led_to_[components_.of(target)] = true;
         }
+        std::partial_sum(first_member_.begin(), first_member_.end(), first_member_.begin());
+        members_.resize(first_member_.back());
+        // Backwards, so that where each part begins is found again.
+        for (BlockId block = static_cast<BlockId>(heap_.index.size()); block-- > 0;)
+            if (components_.is_lost(block)) members_[--first_member_[components_.of(block)]] = block;
+    }
+
+    std::span<const BlockId> members_of(std::uint32_t component) const {
+        return {members_.data() + first_member_[component], members_.data() + first_member_[component + 1]};
     }
 
     void add(std::uint32_t component, std::vector<bool>& taken) {
-        const std::vector<BlockId>& members = members_[component];
+        const std::span<const BlockId> members = members_of(component);
         LostKind kind;
         kind.cycle = members.size() > 1;
         kind.block_size = kind.cycle ? 0 : heap_.index[members.front()].size;
@@ -150,7 +161,7 @@ class Search {
 
     // The first object of the ring whose member is known to lead on within it.
     void name_cycle(std::uint32_t component, LostKind& kind) {
-        for (const BlockId block : members_[component]) {
+        for (const BlockId block : members_of(component)) {
             const Object object = object_in(block);
             if (kind.type.empty()) kind.type = object.name;
             if (object.type == 0) continue;
@@ -181,8 +192,9 @@ class Search {
 
     const Heap& heap_;
     Components components_;
-    std::vector<std::vector<BlockId>> members_;  // by component
-    std::vector<bool> is_led_to_;                // by component: whether another one leads to it
+    std::vector<BlockId> members_;             // by component
+    std::vector<std::uint32_t> first_member_;  // of each component, in members_; and one more
+    std::vector<bool> is_led_to_;              // by component: whether another one leads to it
     std::map<std::tuple<bool, std::string, std::string, Bytes>, LostKind> kinds_;
 };
 

@@ -38,7 +38,7 @@ class MainSearch {
 
     // Without what further elements keep that it leads to: a node of a list has all that come behind.
     Bytes kept_alone(BlockId block) const {
-        const Block& whole = heap_.index[block];
+        const Block whole = heap_.index[block];
         return heap_.graph.retained_bytes(block) - kept({whole.address, whole.end()}, block, true);
     }
 

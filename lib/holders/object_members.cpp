@@ -12,7 +12,10 @@ using debuginfo::TypeId;
 struct ObjectMembers::Division {
     Domain domain = 0;
     std::vector<Share> shares;
-    std::vector<std::pair<BlockId, std::uint32_t>> taken;  // blocks with their share, whose targets are to be given out
+    std::vector<BlockId> taken;  // their targets are to be given out
+
+    // Which share has a block that was taken: their domains are numbered in their order.
+    std::size_t number_of(Domain of_block) const { return of_block - shares.front().domain; }
 };
 
 ObjectMembers::ObjectMembers(const Heap& heap) : heap_(heap), domains_(heap.index.size(), 0) {}
@@ -23,11 +26,12 @@ bool ObjectMembers::take(Division& division, Share& share, BlockId block) {
     share.bytes += heap_.index[block].size;
     ++share.blocks;
     if (heap_.graph.is_shared(block)) share.shared_bytes += heap_.index[block].size;
-    division.taken.emplace_back(block, static_cast<std::uint32_t>(&share - division.shares.data()));
+    division.taken.push_back(block);
     return true;
 }
 
 void ObjectMembers::add_object(Share& share, TypeId type, std::uint64_t object, std::uint64_t size) {
+    if (share.counted_only) return;
     const auto is_same = [&](const Group& each) { return each.type == type && (type != 0 || each.size == size); };
     auto group = std::find_if(share.groups.begin(), share.groups.end(), is_same);
     if (group == share.groups.end()) {
@@ -36,7 +40,12 @@ void ObjectMembers::add_object(Share& share, TypeId type, std::uint64_t object, 
         share.groups.push_back({type, size, {}});
         group = share.groups.end() - 1;
     }
-    group->objects.push_back(object);
+    // Memory that is reserved is resident only once it is written; growing would take both the old and the new copy for a moment.
+    constexpr std::size_t kMany = 1 << 16;
+    std::vector<std::uint64_t>& objects = group->objects;
+    if (objects.size() == objects.capacity() && objects.size() >= kMany)
+        objects.reserve(std::max<std::size_t>(2 * objects.size(), heap_.index.size()));
+    objects.push_back(object);
 }
 
 // Objects that their own kind of pointer leads to. They count as elements of what points to the first.
@@ -80,7 +89,7 @@ void ObjectMembers::follow_pointer(Division& division, const Place& place, std::
     const BlockId block = heap_.index.find(object);
     if (!take(division, share, block)) return;
     ++share.members;
-    const Block& memory = heap_.index[block];
+    const Block memory = heap_.index[block];
     const Pointed pointed = heap_.forms.pointed(place.type, object, memory);
     switch (pointed.kind) {
         case Pointed::Kind::unknown:
@@ -129,8 +138,9 @@ void ObjectMembers::follow_owner(Division& division, const Place& place, std::ui
 // All that the blocks taken since `first` own.
 void ObjectMembers::take_owned(Division& division, std::size_t first) {
     for (std::size_t i = first; i < division.taken.size(); ++i) {
-        const auto [block, number] = division.taken[i];
-        for (const BlockId owned : heap_.ownership.owned_by(block)) take(division, division.shares[number], owned);
+        const BlockId block = division.taken[i];
+        Share& share = division.shares[division.number_of(domains_[block])];
+        for (const BlockId owned : heap_.ownership.owned_by(block)) take(division, share, owned);
     }
 }
 
@@ -139,11 +149,12 @@ void ObjectMembers::take_reached(Division& division, Strangers strangers) {
     for (const bool into_owned : {false, true}) {
         if (into_owned && strangers == Strangers::left) return;
         for (std::size_t i = 0; i < division.taken.size(); ++i) {
-            const auto [block, number] = division.taken[i];
+            const BlockId block = division.taken[i];
+            Share& share = division.shares[division.number_of(domains_[block])];
             for (const BlockId target : heap_.graph.targets(block)) {
                 if (heap_.ownership.has_owner(target) && !into_owned) continue;
                 const std::size_t before = division.taken.size();
-                if (take(division, division.shares[number], target)) take_owned(division, before);
+                if (take(division, share, target)) take_owned(division, before);
             }
         }
     }
@@ -162,7 +173,7 @@ void ObjectMembers::follow_words(Division& division, const Group& group) {
 void ObjectMembers::find_siblings(Division& division, const Group& group, const ObjectForm& form) const {
     const auto some = std::count_if(division.shares.begin(), division.shares.end(), [](const Share& share) { return share.bytes > 0; });
     if (some < 2) return;
-    const Domain first = division.shares.front().domain;  // they are numbered in their order
+    const Domain first = division.shares.front().domain;
     std::vector<std::size_t> from(division.shares.size(), division.shares.size());
     std::vector<bool> entered(heap_.index.size(), false);
     std::vector<BlockId> pending;
@@ -178,8 +189,8 @@ void ObjectMembers::find_siblings(Division& division, const Group& group, const 
     for (const std::vector<Place>* places : {&form.pointers, &form.words})
         for (const std::uint64_t object : group.objects)
             for (const Place& place : *places) enter(heap_.index.find(heap_.image.word(object + place.offset).value_or(0)), place.member);
-    for (const auto& [block, number] : division.taken)
-        for (const BlockId target : heap_.graph.targets(block)) enter(target, number);
+    for (const BlockId block : division.taken)
+        for (const BlockId target : heap_.graph.targets(block)) enter(target, division.number_of(domains_[block]));
     const auto go_on = [&](BlockId block, Domain domain) {
         if (entered[block] || domains_[block] != domain) return;
         entered[block] = true;
@@ -198,14 +209,16 @@ void ObjectMembers::find_siblings(Division& division, const Group& group, const 
         if (from[i] < from.size()) division.shares[i].sibling = division.shares[from[i]].path;
 }
 
-std::vector<Share> ObjectMembers::split(const Group& group, Domain domain, Strangers strangers) {
+std::vector<Share> ObjectMembers::split(const Group& group, Domain domain, Strangers strangers, std::string_view links) {
     const ObjectForm& form = heap_.forms.form_of(group.type, group.size);
     Division division;
     division.domain = domain;
+    division.taken.reserve(heap_.index.size());
     for (const FormMember& member : form.members) {
         Share& share = division.shares.emplace_back();
         static_cast<FormMember&>(share) = member;
         share.domain = new_domain();
+        share.counted_only = !links.empty() && share.type_name == links;
     }
     const auto follow_all = [&](const std::vector<Place>& places, const auto& follow) {
         const std::size_t before = division.taken.size();

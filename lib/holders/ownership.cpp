@@ -62,13 +62,24 @@ class Ownership::Walk {
             };
             const Contents contents = forms_.containers().read(place.type, object.address + place.offset, take);
             for (const Contents::Used& used : contents.used)
-                if (const BlockId block = index_.find(used.block); block != kNoBlock) result_.used_.push_back({block, used.part});
+                if (const BlockId block = index_.find(used.block); block != kNoBlock) add_used(block, used.part);
             for (const std::uint64_t each : contents.elements) {
                 const ObjectForms::Element element = forms_.element_of(place.type, each);
                 add(element.type, element.address);
             }
         }
         for (const Place& place : form.pointers) pointers_.push_back({place.type, object.address + place.offset, object.owner});
+    }
+
+    // Whole words.
+    void add_used(BlockId block, const Range& part) {
+        constexpr std::uint64_t kAll = ~std::uint32_t{0};
+        const Block whole = index_[block];
+        const std::uint64_t begin = std::max(part.begin, whole.address) - whole.address;
+        const std::uint64_t end = std::max(part.end, whole.address) - whole.address;
+        if (begin < 8 && end >= whole.size) return;
+        result_.used_.push_back(
+            {block, static_cast<std::uint32_t>(std::min((begin + 7) / 8, kAll)), static_cast<std::uint32_t>(std::min(end / 8, kAll))});
     }
 
     void add(TypeId type, std::uint64_t address) {
@@ -127,7 +138,7 @@ Ownership::Ownership(const MemoryImage& image, const BlockIndex& index, const st
     Walk walk(*this, image, index, forms, numbers, stop);
     for (std::size_t root = 0; root < variables.size(); ++root)
         if (variables[root]->type != 0) walk.start_at(*variables[root], root);
-    std::stable_sort(used_.begin(), used_.end(), [](const Used& a, const Used& b) { return a.block < b.block; });
+    std::sort(used_.begin(), used_.end(), [](const Used& a, const Used& b) { return a.block < b.block; });
     gather(blocks_ + variables.size());
 }
 
@@ -142,15 +153,22 @@ bool Ownership::is_number(BlockId block, std::uint64_t offset) const {
 }
 
 void Ownership::gather(std::size_t owners) {
-    first_.assign(owners + 1, 0);
-    for (const Owner owner : owners_)
-        if (owner != kNone) ++first_[owner + 1];
-    for (std::size_t i = 1; i < first_.size(); ++i) first_[i] += first_[i - 1];
-    owned_.resize(first_.back());
+    has_owner_.assign(blocks_, false);
+    std::vector<std::uint32_t> first(owners + 1, 0);
+    for (BlockId block = 0; block < blocks_; ++block) {
+        if (owners_[block] == kNone) continue;
+        has_owner_[block] = true;
+        ++first[owners_[block]];
+    }
+    std::uint32_t sum = 0;
+    for (std::uint32_t& each : first) {
+        rows_.push_back(each);
+        each = sum += each;
+    }
+    owned_.resize(sum);
     // Backwards, so that where each part begins is found again.
-    for (Owner owner = 0; owner < owners; ++owner) first_[owner] = first_[owner + 1];
     for (BlockId block = blocks_; block-- > 0;)
-        if (owners_[block] != kNone) owned_[--first_[owners_[block]]] = block;
+        if (owners_[block] != kNone) owned_[--first[owners_[block]]] = block;
 }
 
 }  // namespace leakline::holders

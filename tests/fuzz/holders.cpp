@@ -201,13 +201,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<const Group*> variables;
     for (const NamedRoot& root : named) variables.push_back(&root.group);
     ObjectForms forms(image, index, names);
-    const Ownership ownership(image, index, variables, forms, numbers, {});
-    const Graph graph(image, index, roots, ownership, {});
+    Ownership ownership(image, index, variables, forms, numbers, {});
+    const Graph graph(image, index, roots, ownership, {}, ownership.take_used());
     std::uint64_t blocks = graph.lost_blocks();
     for (std::size_t root = 0; root < roots.roots.size(); ++root) blocks += graph.owned_blocks(root);
     require(blocks == index.size());
-    Bytes all = 0, held = 0;
-    for (const Block& block : index.blocks()) all += block.size;
+    const Bytes all = index.bytes();
+    Bytes held = 0;
     for (std::size_t root = 0; root < roots.roots.size(); ++root) require(graph.shared(root).bytes <= graph.owned_bytes(root));
     for (BlockId block = 0; block < index.size(); ++block) {
         require(graph.retained_bytes(block) >= index[block].size && graph.retained_bytes(block) <= all);

@@ -1,4 +1,4 @@
-// Dominators, beside an algorithm that only follows the definition.
+// Dominators, beside an algorithm that only follows the definition, and the arrays that hold graphs.
 #include "holders/internal/dominators.hpp"
 
 #include <doctest/doctest.h>
@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <random>
 #include <vector>
+
+#include "holders/internal/sparse_rows.hpp"
 
 using namespace leakline::holders;
 
@@ -118,4 +120,34 @@ TEST_CASE("a list of a million nodes, linked both ways and entered at both ends,
     const Dominators dominators = find_dominators(List(), 0);
     CHECK(dominators.order.size() == kSize);
     CHECK(std::all_of(dominators.parents.begin(), dominators.parents.end(), [](std::uint32_t parent) { return parent == 0; }));
+}
+
+TEST_CASE("compact numbers are right below and above 2^32, and those that are too large are the largest") {
+    CompactNumbers numbers;
+    numbers.assign(2);
+    numbers.push_back(7);
+    numbers.set(1, 0xffffffff);
+    CHECK(numbers[1] == 0xffffffff);
+    numbers.set(0, std::uint64_t{5} << 32 | 1);
+    numbers.push_back(~std::uint64_t{0});
+    CHECK(numbers[0] == (std::uint64_t{5} << 32 | 1));
+    CHECK(numbers[1] == 0xffffffff);
+    CHECK(numbers[2] == 7);
+    CHECK(numbers[3] == CompactNumbers::kMax);
+    numbers.set(0, 3);
+    CHECK(numbers[0] == 3);
+}
+
+TEST_CASE("sparse rows are where they were put, and others are empty") {
+    SparseRows rows;
+    const auto size_of = [](std::size_t row) { return row % 3 == 0 || row > 250 ? 0 : row % 5; };
+    for (std::size_t row = 0; row < 300; ++row) rows.push_back(size_of(row));
+    std::uint64_t next = 0;
+    for (std::size_t row = 0; row < 310; ++row) {
+        const SparseRows::Row found = rows[row];
+        const std::uint64_t expected = row < 300 ? size_of(row) : 0;
+        CHECK(found.end - found.begin == expected);
+        if (expected > 0) CHECK(found.begin == next);
+        next += expected;
+    }
 }

@@ -39,9 +39,9 @@ class BlockIndex {
     // blocks: by address, without overlap; at most kNoBlock - 1.
     explicit BlockIndex(std::vector<Block> blocks);
 
-    const std::vector<Block>& blocks() const { return blocks_; }
-    const Block& operator[](BlockId id) const { return blocks_[id]; }
+    Block operator[](BlockId id) const { return blocks_[id].block(); }
     std::size_t size() const { return blocks_.size(); }
+    Bytes bytes() const { return bytes_; }  // of all blocks
     // Also of an address in the middle of a block: iterators, several base classes, short strings. Not of one past its end: that is where
     // the next mapping or block begins. kNoBlock for others.
     BlockId find(std::uint64_t address) const {
@@ -57,7 +57,16 @@ class BlockIndex {
     };
     BlockId find_in_spans(std::uint64_t address) const;
 
-    std::vector<Block> blocks_;
+    // In 12 bytes: addresses and sizes of programs have 48 bits.
+    struct Packed {
+        std::uint32_t address_low = 0, size_low = 0;
+        std::uint16_t address_high = 0, size_high = 0;
+
+        std::uint64_t address() const { return std::uint64_t{address_high} << 32 | address_low; }
+        Block block() const { return {address(), std::uint64_t{size_high} << 32 | size_low}; }
+    };
+    std::vector<Packed> blocks_;
+    Bytes bytes_ = 0;
     std::vector<Span> spans_;
     std::vector<BlockId> pages_;  // for each page of a span the first block that ends in or behind it; one more behind the last page
     std::uint64_t lowest_ = 1, highest_ = 0;

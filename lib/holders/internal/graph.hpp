@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "holders/internal/blocks.hpp"
+#include "holders/internal/compact_numbers.hpp"
 #include "holders/internal/memory_image.hpp"
 #include "holders/internal/ownership.hpp"
 #include "holders/internal/roots.hpp"
+#include "holders/internal/sparse_rows.hpp"
 
 namespace leakline::holders {
 
@@ -25,11 +27,14 @@ inline constexpr std::uint32_t kNoRoot = ~std::uint32_t{0};
 
 class Graph {
   public:
-    Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roots, const Ownership& ownership, const std::stop_token& stop);
+    // used: by Ownership::take_used(); other blocks are scanned as a whole.
+    Graph(const MemoryImage& image, const BlockIndex& index, const Roots& roots, const Ownership& ownership, const std::stop_token& stop,
+          std::vector<Ownership::Used> used = {});
 
     // The blocks that a block's words lead to, without itself; the same can be there twice.
     std::span<const BlockId> targets(BlockId block) const {
-        return {edges_.data() + first_edge_[block], edges_.data() + first_edge_[block + 1]};
+        const SparseRows::Row row = rows_[block];
+        return {edges_.data() + row.begin, edges_.data() + row.end};
     }
     // The root that holds a block; kNoRoot: none, it is lost.
     std::uint32_t owner(BlockId block) const { return owner_[block]; }
@@ -52,23 +57,24 @@ class Graph {
     std::uint64_t lost_blocks() const { return lost_count_; }
 
   private:
-    void scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, const std::stop_token& stop);
+    void scan(const MemoryImage& image, const BlockIndex& index, const Ownership& ownership, std::vector<Ownership::Used> used,
+              const std::stop_token& stop);
     void reach(const Roots& roots, const Ownership& ownership);
     template <class OwnedBy>
     std::vector<std::uint32_t> nearest_first(std::uint32_t first, std::uint32_t behind, const Roots& roots, const Ownership& ownership,
                                              const OwnedBy& owned_by) const;
     class Kept;
     void retain(const BlockIndex& index, const Roots& roots, const Kept& kept);
-    void find_shared(const BlockIndex& index, const Roots& roots, const Kept& kept);
+    void sum_up(const BlockIndex& index, const Roots& roots, const Kept& kept);
 
-    std::vector<std::size_t> first_edge_;  // by block, and one more
+    SparseRows rows_;  // by block, of edges_
     std::vector<BlockId> edges_;
     std::vector<std::uint32_t> owner_;
     std::vector<Bytes> owned_bytes_;
     std::vector<std::uint64_t> owned_blocks_;
     std::vector<Shared> shared_;
     std::vector<bool> is_shared_;  // by block
-    std::vector<Bytes> retained_;
+    CompactNumbers retained_;
     std::vector<BlockId> dominators_;
     Bytes lost_bytes_ = 0;
     std::uint64_t lost_count_ = 0;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "debuginfo/debug_info.hpp"
@@ -45,6 +46,7 @@ struct Share : FormMember {
     std::uint64_t elements = 0;  // in all of these containers; of a pointer: objects, with those linked to it
     bool linked = false;         // a pointer to objects that point to more of their kind
     std::vector<Group> groups;   // the elements by their type, most first
+    bool counted_only = false;   // without groups
 };
 
 class ObjectMembers {
@@ -59,7 +61,8 @@ class ObjectMembers {
         left,
         taken
     };  // blocks that are owned by something else in the domain, such as the nodes that the objects are in
-    std::vector<Share> split(const Group& group, Domain domain, Strangers strangers);
+    // links: members of that type have no groups, as they lead to more objects like those that are split.
+    std::vector<Share> split(const Group& group, Domain domain, Strangers strangers, std::string_view links = {});
 
   private:
     struct Division;

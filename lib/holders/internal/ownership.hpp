@@ -17,6 +17,7 @@
 #include "holders/internal/memory_image.hpp"
 #include "holders/internal/number_words.hpp"
 #include "holders/internal/object_form.hpp"
+#include "holders/internal/sparse_rows.hpp"
 
 namespace leakline::holders {
 
@@ -28,18 +29,20 @@ class Ownership {
               NumberWords& numbers, const std::stop_token& stop);
 
     // Whether a block or a root owns it.
-    bool has_owner(BlockId block) const { return !owners_.empty() && owners_[block] != kNone; }
-    // The block that owns it, or, behind the blocks, the number of the root; kNoBlock: none.
+    bool has_owner(BlockId block) const { return block < has_owner_.size() && has_owner_[block]; }
+    // The block that owns it, or, behind the blocks, the number of the root; kNoBlock: none. Not after forget_owners().
     std::uint32_t owner_of(BlockId block) const { return owners_.empty() ? kNone : owners_[block]; }
+    void forget_owners() { std::vector<Owner>().swap(owners_); }
     // The blocks that a block, or a root, owns itself.
     std::span<const BlockId> owned_by(BlockId block) const { return part(block); }
     std::span<const BlockId> owned_by_root(std::size_t root) const { return part(blocks_ + root); }
-    // The part of a block that holds anything: all of it, but for containers with room to grow. Sorted by block.
+    // The part of a block that holds anything: all of it, but for containers with room to grow. A block can have several, which limit each other.
     struct Used {
         BlockId block = kNoBlock;
-        Range part;
+        std::uint32_t begin = 0, end = 0;  // words from the block's start; end also stands for all that are farther
     };
-    std::span<const Used> used() const { return used_; }
+    // Sorted by block. They are needed once, and then take no more memory here.
+    std::vector<Used> take_used() { return std::exchange(used_, {}); }
     // Whether what stands there, at an offset in the block, is a number by the type of its object; see number_words.hpp. Never where no block is
     // among the numbers.
     bool is_number(BlockId block, std::uint64_t offset) const;
@@ -51,14 +54,15 @@ class Ownership {
     static constexpr Owner kNone = ~Owner{0};
 
     std::span<const BlockId> part(std::size_t owner) const {
-        if (owner + 1 >= first_.size()) return {};
-        return {owned_.data() + first_[owner], owned_.data() + first_[owner + 1]};
+        const SparseRows::Row row = rows_[owner];
+        return {owned_.data() + row.begin, owned_.data() + row.end};
     }
     void gather(std::size_t owners);
 
     Owner blocks_ = 0;
-    std::vector<Owner> owners_;         // of each block: a block, or blocks_ and a root's number
-    std::vector<std::uint32_t> first_;  // by owner, in owned_; and one more
+    std::vector<Owner> owners_;  // of each block: a block, or blocks_ and a root's number
+    std::vector<bool> has_owner_;
+    SparseRows rows_;  // by owner, of owned_
     std::vector<BlockId> owned_;
     std::vector<Used> used_;
     // What the objects of a block have; only if blocks are among the numbers.
