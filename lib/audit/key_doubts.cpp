@@ -116,7 +116,9 @@ std::optional<std::string> doubt_of_key(const Program& program, const Operation&
     if (path.size() > kLongestSurePath || *steps > kMostSteps)
         return fmt::format("the key '{}' is far from the handler: it may come from elsewhere", key);
     if (!program.is_handled(path.back())) return fmt::format("the key '{}' comes from a callback, which may report a few things only", key);
-    if ((path.size() > kShortPath || !program.is_given_requests(addition.function, addition.loop)) && !named)
+    // What a loop polls again and again has mostly the same keys each time.
+    const bool polled = program.text(addition.word) == "update" && is_python(program, addition) && !program.starts_at_handler(path);
+    if (polled || ((path.size() > kShortPath || !program.is_given_requests(addition.function, addition.loop)) && !named))
         return fmt::format("nothing says that the key '{}' has more than a few values", key);
     return std::nullopt;
 }

@@ -392,8 +392,7 @@ std::vector<Name> Program::path_to(Name id, std::uint32_t loop) const {
 
 bool Program::is_given_requests(Name id, std::uint32_t loop) const {
     if (in_service_loop(loop) || !text(id).starts_with("py:")) return true;
-    const Function* root = function(path_to(id, loop).back());
-    return root != nullptr && root->is_entry();
+    return starts_at_handler(path_to(id, loop));
 }
 
 bool Program::is_handled(Name id) const {

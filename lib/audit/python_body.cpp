@@ -330,6 +330,9 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
         // d[k] = f(d[k]): the key is there already, or the statement fails.
         if (known.kind != PythonValue::Kind::default_dict && value && mentions(value, target.text())) return;
         if (here().present.contains(fmt::format("{} in {}", key.text(), container.text()))) return;
+        // d[k] = [x for x in d[k] if ...]: what is left of the element.
+        if (one_of(value.kind(), {"list_comprehension", "set_comprehension", "dictionary_comprehension"}))
+            add(Operation::Kind::replace, *on, target, "[k] =");
         Operation& operation = add(Operation::Kind::grow, outer, target, "[k] =");
         note_key(operation, key);
         return;

@@ -210,7 +210,10 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
             if (!value) continue;
             scope.set_by[attribute].insert("");
             // A dataclass's field(default_factory=...) is of each object.
-            if (!is_field(value)) scope.shared.insert(attribute);
+            // So is what a model of pydantic or the like is given as "parts: list = []".
+            const std::string_view type = assignment.field("type") ? assignment.field("type").text() : "";
+            const bool of_model = !type.empty() && type.find("ClassVar") == type.npos && !scope.bases.empty();
+            if (!is_field(value) && !of_model) scope.shared.insert(attribute);
         }
     }
     for (PythonNode statement : body.children()) {
@@ -437,7 +440,6 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
                                                           "message",
                                                           "command_handler",
                                                           "exception_handler",
-                                                          "timer",
                                                           "agent"};
         static const std::set<std::string_view> bare = {"receiver",
                                                         "shared_task",
@@ -512,13 +514,16 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
         const bool grpc = parameters.size() == 3 && parameters[1] == "request" && parameters[2] == "context";
         const bool handles = methods.contains(name) || (name.starts_with("on_") && !is_of_lifecycle(name));
         if (grpc || (handles && is_outside_handler(owner) && !(name == "emit" && is_log_handler(owner)))) return "handler method";
-        if (parameters.size() >= 2 && (parameters[1] == "request" || parameters[1] == "req")) return "handler of a request";
+        const bool own = name.starts_with('_') && name != "__call__";  // a helper, or a constructor
+        if (!own && parameters.size() >= 2 && (parameters[1] == "request" || parameters[1] == "req")) return "handler of a request";
         return {};
     }
     const auto are = [&](std::initializer_list<std::string_view> wanted) {
         return parameters.size() == wanted.size() && std::equal(wanted.begin(), wanted.end(), parameters.begin());
     };
-    if (!parameters.empty() && (parameters[0] == "request" || parameters[0] == "req")) return "handler of a request";
+    // A helper, or a function within another one, is called by what is around it.
+    const bool own = name.starts_with('_') || scopes_.size() > 1;
+    if (!own && !parameters.empty() && (parameters[0] == "request" || parameters[0] == "req")) return "handler of a request";
     if (are({"event", "context"}) || are({"environ", "start_response"}) || are({"scope", "receive", "send"}) || are({"reader", "writer"}))
         return "handler by its parameters";
     return {};

@@ -166,7 +166,9 @@ bool PythonModule::few_values(PythonNode expression) const {
         const auto parts = expression.children();
         return std::all_of(parts.begin(), parts.end(), [&](const PythonNode& part) { return few_values(part); });
     }
-    if (kind == "attribute") {  // Color.RED
+    if (kind == "attribute") {  // Color.RED, Color.RED.value
+        if (one_of(expression.field("attribute").text(), {"value", "name"}) && expression.field("object").is("attribute"))
+            return few_values(expression.field("object"));
         const std::string_view name = expression.field("attribute").text();
         return std::all_of(name.begin(), name.end(),
                            [](unsigned char c) { return std::isupper(c) != 0 || std::isdigit(c) != 0 || c == '_'; });

@@ -54,6 +54,7 @@ bool holds_parts_of_program(const std::string& subject) {
 
 // What is not proven of one addition.
 std::vector<std::string> doubts_of(const Program& program, const Operation& addition, const std::string& subject) {
+    constexpr std::size_t kLongestSurePath = 5;
     std::vector<std::string> doubts;
     if (!program.is_service())
         doubts.emplace_back("no handler and no loop that waits is in this code: it may run once for each process");
@@ -62,6 +63,8 @@ std::vector<std::string> doubts_of(const Program& program, const Operation& addi
     // What is read again on a signal, or added by code that sets the service up, does not come with requests.
     if (const auto doubt = doubt_of_setup(program, addition.function, addition.loop)) doubts.push_back(*doubt);
     if (const auto doubt = doubt_of_key(program, addition, member_name(subject))) doubts.push_back(*doubt);
+    if (program.path_to(addition.function, addition.loop).size() > kLongestSurePath)
+        doubts.emplace_back("it is many calls away from the handler: one of them may be another function of the same name");
     if (addition.first_time) doubts.emplace_back("it grows only while something is not set yet");
     if (program.text(addition.word) == "[k]") doubts.emplace_back("it grows only where [] is given a key that it does not have");
     return doubts;

@@ -517,3 +517,76 @@ TEST_CASE("in Python an object that gives its method to another object's constru
     CHECK(found("self.observer = LineObserver(self.got_line)").empty());
     CHECK(found("log.add_observer(self.got_line)") == Subjects{"Step.lines"});
 }
+
+TEST_CASE("in Python helpers, constructors and functions within others are no handlers by a parameter's name" NEEDS_PYTHON) {
+    const auto found = [](const std::string& head) {
+        return warnings_in("app.py",
+                           "kept = []\n\n\n@app.route('/')\ndef handle(name):\n    return 1\n\n\n" + head + "kept.append(request)\n");
+    };
+    CHECK(found("def show(request):\n    ") == Subjects{"kept"});
+    CHECK(found("def _show(request):\n    ").empty());
+    CHECK(found("class Show:\n    def render(self, request):\n        ") == Subjects{"kept"});
+    CHECK(found("class Show:\n    def __init__(self, request):\n        ").empty());
+    CHECK(found("def use():\n    def show(request):\n        ").empty());
+}
+
+TEST_CASE("in Python what a model's field is made with is of each object" NEEDS_PYTHON) {
+    const auto found = [](const std::string& type) {
+        return warnings_in("app.py", "from models import Base\n\n\nclass User(Base):\n    groups" + type +
+                                         " = []\n\n    def add_group(self, name):\n        self.groups.append(name)\n\n\n"
+                                         "@app.route('/<name>')\ndef handle(name):\n    User().add_group(name)\n");
+    };
+    CHECK(found("") == Subjects{"User.groups"});
+    CHECK(found(": ClassVar[list]") == Subjects{"User.groups"});
+    CHECK(found(": list").empty());
+}
+
+TEST_CASE("in Python what a loop polls has the same keys each time, and what is many calls away is a note" NEEDS_PYTHON) {
+    const auto found = [](const std::string& statement) {
+        return warnings_in(
+            "app.py",
+            "import time\n\nkept = {}\nlines = []\n\n\ndef main():\n    while True:\n        time.sleep(1)\n        prices = s.recv(9)\n        " +
+                statement + "\n\n\nmain()\n");
+    };
+    CHECK(found("kept[prices] = 1") == Subjects{"kept"});
+    CHECK(found("kept.update(prices)").empty());
+    const auto far = [](int calls) {
+        std::string text = "lines = []\n\n\n@app.route('/<user>')\ndef handle(user):\n    f0(user)\n";
+        for (int i = 0; i < calls; ++i) text += "\n\ndef f" + std::to_string(i) + "(user):\n    f" + std::to_string(i + 1) + "(user)\n";
+        return warnings_in("app.py", text + "\n\ndef f" + std::to_string(calls) + "(user):\n    lines.append(user)\n");
+    };
+    CHECK(far(3) == Subjects{"lines"});
+    CHECK(far(4).empty());
+}
+
+TEST_CASE("in Python results that are kept by what is installed are a note" NEEDS_PYTHON) {
+    const auto found = [](const std::string& name) {
+        return warnings_in("app.py", "import functools\n\n\n@functools.cache\ndef parse(" + name + "):\n    return 1\n\n\n@app.route('/<" +
+                                         name + ">')\ndef handle(" + name + "):\n    return parse(" + name + ")\n");
+    };
+    CHECK(found("text") == Subjects{"parse"});
+    CHECK(found("service").empty());
+}
+
+TEST_CASE("in Python what is left of an element replaces it, and a task that is added runs once" NEEDS_PYTHON) {
+    const auto found = [](const std::string& value, const std::string& word) {
+        return warnings_in(
+            "app.py",
+            "from collections import defaultdict\n\nkept = defaultdict(list)\nlines = []\n\n\ndef run(name):\n    lines.append(name)\n\n\n"
+            "def plan():\n    jobs." +
+                word + "(run)\n\n\n@app.route('/<user>')\ndef handle(user):\n    kept['all'].append(user)\n    kept['all'] = " + value +
+                "\n");
+    };
+    CHECK(found("[n for n in rest if n]", "add_task") == Subjects{});
+    CHECK(found("None", "add_task") == Subjects{"kept"});
+    CHECK(found("[n for n in rest if n]", "add_listener") == Subjects{"lines"});
+}
+
+TEST_CASE("in Python an element with a constant for its key that an early return leaves behind is a note" NEEDS_PYTHON) {
+    const auto found = [](const std::string& key) {
+        return warnings_in("app.py", "kept = set()\n\n\n@app.route('/<user>')\ndef handle(user):\n    kept.add(" + key +
+                                         ")\n    if not user:\n        return\n    kept.discard(" + key + ")\n");
+    };
+    CHECK(found("user") == Subjects{"kept"});
+    CHECK(found("Mode.BUSY.value").empty());
+}

@@ -90,6 +90,11 @@ class Program {
     // Whether what the function gets comes from outside: it is a handler by its parameters or its decorator, or stands in or below a
     // loop that receives. Of callbacks that are registered this is not known: they may report devices or timers.
     bool is_handled(Name function) const;
+    // Whether a path_to begins with a handler that a framework calls.
+    bool starts_at_handler(const std::vector<Name>& path) const {
+        const Function* root = function(path.back());
+        return root != nullptr && root->is_entry();
+    }
     // Whether the function, or the handler that leads to it, is given what comes from outside: not by a loop of its caller's only.
     bool is_given_requests(Name function, std::uint32_t loop) const;
 

@@ -42,8 +42,10 @@ inline constexpr PythonWords kNews = {"uuid1",  "uuid4",  "token_hex", "token_ur
                                       "utcnow", "random", "randint",   "count",         "create_task",  "ensure_future", "Thread",
                                       "Event",  "Future", "Lock",      "object",        "perf_counter", "accept"};
 inline constexpr PythonWords kRequestNames = {"request", "req", "message", "msg", "payload", "packet", "event", "environ"};
-// Functions that call what they are given once, when the one result that they wait for is there.
-inline constexpr PythonWords kOnResult = {"addCallback", "addCallbacks", "addErrback", "addBoth", "add_done_callback", "then"};
+// Functions that call what they are given once, at once or when the one result that they wait for is there.
+inline constexpr PythonWords kOnResult = {
+    "addCallback", "addCallbacks", "addErrback",           "addBoth",       "add_done_callback", "then", "add_task", "submit",
+    "apply_async", "call_soon",    "call_soon_threadsafe", "deferToThread", "callInThread"};
 inline constexpr PythonWords kAtOnce = {"map",     "filter", "sorted", "sort",    "min",        "max",     "reduce", "any",  "all",
                                         "starmap", "sub",    "apply",  "groupby", "accumulate", "partial", "wraps",  "retry"};
 

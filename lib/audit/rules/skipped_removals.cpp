@@ -50,9 +50,13 @@ std::vector<AuditFinding> find_skipped_removals(const Program& program) {
             finding.removals.push_back(
                 {site_of(program, skip.removed, skip.function, "a removal"),
                  fmt::format("the {} at {} comes before it", skip.thrown ? "exception" : "return", program.place_text(skip.left))});
-            for (const Operation& operation : program.facts().operations)
-                if (operation.kind == Operation::Kind::grow && operation.function == skip.function && operation.at == skip.added)
-                    if (const auto doubt = doubt_of_names(program.text(operation.key), finding.subject)) finding.doubts.push_back(*doubt);
+            for (const Operation& operation : program.facts().operations) {
+                if (operation.kind != Operation::Kind::grow || operation.function != skip.function || operation.at != skip.added) continue;
+                if (operation.few_keys)
+                    finding.doubts.emplace_back("its keys stand in the source");
+                else if (const auto doubt = doubt_of_names(program.text(operation.key), finding.subject))
+                    finding.doubts.push_back(*doubt);
+            }
             note_reach(program, finding, skip.function, "the growth");
             finding.level = level_of(finding);
             findings.push_back(std::move(finding));

@@ -23,7 +23,7 @@ bool is_given_request_values(const Program& program, Name function) {
     const auto& variables = program.facts().variables;
     return std::any_of(variables.begin(), variables.end(), [&](const Variable& variable) {
         return variable.storage == Storage::parameter && variable.owner == function && program.is_request_value(variable.id) &&
-               !names_few_values(program.text(variable.name));
+               !names_few_values(program.text(variable.name)) && !names_installed(program.text(variable.name));
     });
 }
 
