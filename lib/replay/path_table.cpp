@@ -33,7 +33,8 @@ struct Entries {
         if (requests.size() < kLeast) return false;
         if (share([](const auto& entry) { return std::any_of(entry.first.begin(), entry.first.end(), is_digit); }) >= kWithDigits)
             return true;
-        return requests.size() >= kLeastOfRare && share([](const auto& entry) { return entry.second <= kRare; }) >= kMostlyRare;
+        return requests.size() >= kLeastOfRare &&
+               share([](const std::pair<const std::string, std::uint64_t>& entry) { return entry.second <= kRare; }) >= kMostlyRare;
     }
 };
 

@@ -340,7 +340,7 @@ TEST_CASE("traffic of which most failed makes the run invalid, and a few failure
     Diagnosis as_recorded = measured(Trend::stable, false);
     as_recorded.replay.sent = 1000;
     as_recorded.replay.statuses = {{200, 100}, {404, 900}};
-    as_recorded.replay.paths["GET /admin"] = {.sent = 1000, .completed = 1000, .errors = 900, .failed_as_recorded = 900};
+    as_recorded.replay.paths["GET /admin"] = {.sent = 1000, .completed = 1000, .errors = 900, .failed_as_recorded = 900, .latency = {}};
     analysis::judge(as_recorded);
     CHECK(as_recorded.verdict == Verdict::no_leak);
     CHECK(as_recorded.caveats.empty());
