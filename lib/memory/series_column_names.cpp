@@ -98,6 +98,17 @@ constexpr std::array<std::string_view, 29> kNotUsed = {
     "limit",   "free",     "avail",        "available", "max",      "vsz",   "virt",    "virtual",   "vms", "vss",
     "memfree", "memtotal", "memavailable", "total",     "capacity", "quota", "net",     "network",   "rx",  "tx",
     "sent",    "received", "recv",         "disk",      "block",    "blk",   "traffic", "bandwidth", "io"};
+// Of kMemoryWords and others: memory without what is in swap, memory that stays the same when it is swapped, and swap.
+constexpr std::array<std::string_view, 17> kResidentWords = {"rss",     "pss",       "uss",      "rsz",      "res",      "vmrss",
+                                                             "rssanon", "anonymous", "anon",     "resident", "ws",       "workingset",
+                                                             "memory",  "mem",       "memusage", "memused",  "kbmemused"};
+constexpr std::array<std::string_view, 15> kHeapWords = {"heap",   "nonheap",  "go",     "jvm",       "java",
+                                                         "nodejs", "memstats", "alloc",  "allocated", "external",
+                                                         "array",  "buffers",  "native", "committed", "peak"};
+constexpr std::array<std::string_view, 2> kSwapWords = {"swap", "vmswap"};
+// Beside the word for swap: the amount of it now.
+constexpr std::array<std::string_view, 12> kSwapAmountWords = {"used",  "usage", "current", "size", "now",     "value",
+                                                               "bytes", "mem",   "memory",  "vm",   "process", "real"};
 constexpr std::array<std::string_view, 34> kLabels = {
     "name",     "container", "container_name", "pod",     "pod_name",     "instance",   "series",      "command", "comm",
     "cmd",      "process",   "process_name",   "service", "service_name", "app",        "application", "job",     "host",
@@ -200,6 +211,28 @@ int memory_rank(std::string_view name, std::string_view metric) {
     if (!names_used_memory(name)) return kNotUsedMemory;
     if (metric.find("resident") != std::string_view::npos || metric.find("working_set") != std::string_view::npos) return 1;
     return 2;
+}
+
+bool is_resident_metric(std::string_view metric) {
+    bool resident = metric.find("working_set") != std::string_view::npos;
+    for (const std::string_view word : words_in(metric)) {
+        if (is_one_of(kHeapWords, word) || is_one_of(kSwapWords, word)) return false;
+        resident = resident || is_one_of(kResidentWords, word);
+    }
+    return resident;
+}
+
+bool is_swap_metric(std::string_view metric) {
+    bool swap = false;
+    for (const std::string_view word : words_in(metric)) {
+        const bool is_swap = is_one_of(kSwapWords, word);
+        swap = swap || is_swap;
+        // What is left is the subject, "db" of db_swap; "in" and "cached" are none beside swap.
+        if (!is_swap && !is_one_of(kSwapAmountWords, word) &&
+            (is_one_of(kMemoryWords, word) || is_one_of(kHowWords, word) || word == "cached"))
+            return false;
+    }
+    return swap;
 }
 
 std::optional<double> unit_by_name(std::string_view unit) {

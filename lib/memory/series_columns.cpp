@@ -108,13 +108,9 @@ class MemoryChoice {
 
     // The swap of the same subject: memory that the kernel has moved out of the chosen metric.
     const Candidate* swap_beside(const Candidate& chosen) const {
-        const auto is_swap = [](const Candidate& candidate) {
-            const std::vector<std::string_view> words = split(candidate.metric, '_');
-            return std::any_of(words.begin(), words.end(), [](std::string_view word) { return word == "swap" || word == "vmswap"; });
-        };
-        if (is_swap(chosen)) return nullptr;
+        if (!is_resident_metric(chosen.metric)) return nullptr;
         const auto found = std::find_if(known_.begin(), known_.end(), [&](const Candidate& candidate) {
-            return candidate.subject == chosen.subject && candidate.rank != kNotUsedMemory && is_swap(candidate);
+            return candidate.subject == chosen.subject && candidate.rank != kNotUsedMemory && is_swap_metric(candidate.metric);
         });
         return found == known_.end() ? nullptr : &*found;
     }

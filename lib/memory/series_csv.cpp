@@ -26,6 +26,7 @@
 #include "memory/internal/series_formats.hpp"
 #include "memory/internal/series_log_time.hpp"
 #include "memory/internal/series_numbers.hpp"
+#include "memory/internal/series_swap.hpp"
 #include "memory/internal/series_text.hpp"
 #include "system/byte_source.hpp"
 
@@ -46,7 +47,13 @@ class RowReader {
           mark_(options.decimal),
           interval_s_(options.interval_s.value_or(0)),
           collector_(collector),
-          bytes_(columns_.series.size()) {}
+          swaps_(collector),
+          bytes_(columns_.series.size()),
+          has_swap_(columns_.series.size()),
+          swap_(columns_.series.size()) {
+        for (const MemoryColumn& column : columns_.memory)
+            if (column.is_swap) has_swap_[column.series] = true;
+    }
 
     // ahead: the lines that follow in the same block, for an ambiguous number.
     void read(std::string_view line, std::uint64_t number, std::string_view ahead) {
@@ -56,6 +63,7 @@ class RowReader {
         const char* const end = at + line.size();
         row_ = {};
         std::fill(bytes_.begin(), bytes_.end(), 0.);
+        std::fill(swap_.begin(), swap_.end(), std::nullopt);
         if (bytes_.size() > 1) missing_.assign(bytes_.size(), false);
         label_.clear();
         metric_.clear();
@@ -90,8 +98,9 @@ class RowReader {
         add(number);
     }
 
-    // Throws Error{input} if all rows were of metrics other than memory.
-    void check_metrics() const {
+    // After the last row. Throws Error{input} if all rows were of metrics other than memory.
+    void finish() {
+        swaps_.finish();
         const bool memory = std::any_of(metrics_.begin(), metrics_.end(), [](const auto& metric) { return metric.second != 0; });
         if (metrics_.empty() || memory) return;
         throw Error(ErrorKind::input, name_,
@@ -111,7 +120,7 @@ class RowReader {
     // Reads one cell with a number or a time into the row. Returns where it ends; nullptr: the row is skipped.
     const char* read_value(ColumnRole role, std::size_t column, const char* at, const char* end, std::uint64_t number,
                            std::string_view line, std::string_view ahead) {
-        MemoryColumn* const memory = role == ColumnRole::memory ? &columns_.memory[row_.memory++] : nullptr;
+        const MemoryColumn* const memory = role == ColumnRole::memory ? &columns_.memory[row_.memory++] : nullptr;
         double value = 0, bytes_per_unit = memory != nullptr ? memory->bytes_per_unit : 0;
         const bool plain = role != ColumnRole::clock && (role != ColumnRole::time || columns_.time_form == TimeForm::number);
         const char* after = plain ? plain_number(at, end, value) : nullptr;
@@ -126,10 +135,7 @@ class RowReader {
                                                             : number_of(size.number);
             // A counter that is missing keeps its value; a row without time or memory is not a sample.
             if (!parsed && role == ColumnRole::requests) return after;
-            if (!parsed && memory != nullptr && memory->keeps_value && is_missing(cell)) {
-                bytes_[memory->series] += memory->kept_bytes;
-                return after;
-            }
+            if (!parsed && memory != nullptr && memory->is_swap && is_missing(cell)) return after;
             if (!parsed && memory != nullptr && columns_.series.size() > 1 && is_missing(cell)) {
                 missing_[memory->series] = true;
                 return after;
@@ -148,8 +154,10 @@ class RowReader {
             case ColumnRole::requests: row_.requests = value; break;
             default:
                 if (bytes_per_unit == 0 && value != 0 && std::isfinite(value)) throw no_unit(number, *memory, value);
-                bytes_[memory->series] += value * bytes_per_unit;
-                if (memory->keeps_value) memory->kept_bytes = value * bytes_per_unit;
+                if (memory->is_swap)
+                    swap_[memory->series] = value * bytes_per_unit;
+                else
+                    bytes_[memory->series] += value * bytes_per_unit;
         }
         return after;
     }
@@ -169,7 +177,10 @@ class RowReader {
                 if (columns_.has_labels) label_ += SeriesCollector::kBetweenLabels;
                 label_ += columns_.series[series];
             }
-            collector_.add(label_, row_.process, sample, number);
+            if (has_swap_[series])
+                swaps_.add(label_, row_.process, sample, swap_[series], number);
+            else
+                collector_.add(label_, row_.process, sample, number);
             label_.resize(label);
         }
     }
@@ -318,10 +329,13 @@ class RowReader {
     double interval_s_;
     std::uint64_t rows_ = 0;  // good ones
     SeriesCollector& collector_;
+    SwapCollector swaps_;
     double last_clock_ = 0, midnight_ = 0;  // of TimeForm::clock, in seconds
     Row row_;
     std::vector<double> bytes_;  // of each series of the row
     std::vector<bool> missing_;  // those without a value
+    std::vector<bool> has_swap_;
+    std::vector<std::optional<double>> swap_;  // of each series of the row
     std::string label_, metric_;
     std::map<std::string, double> metrics_;  // bytes in one of each
     std::map<std::string, std::uint64_t> ticks_;
@@ -450,7 +464,7 @@ void read_csv(std::unique_ptr<ByteSource> source, const std::string& name, const
         }
     }
     if (!rows) throw Error(ErrorKind::input, name, "is empty", "expected memory over time, as CSV with a header");
-    rows->check_metrics();
+    rows->finish();
     collector.ended(blocks.end(), number);
 }
 

@@ -231,6 +231,37 @@ TEST_CASE("CSV: the swap of a process is added to its memory, and where it is no
     CHECK(read("t_s,swap_bytes\n1,5\n").series.at(0).value == Values{5});
 }
 
+TEST_CASE("CSV: swap that is not known is what it was before in the same series, and at the start what it is first") {
+    const SeriesFile named =
+        read("t_s,name,rss_bytes,swap_bytes\n0,a,10,\n0,b,1,\n1,a,10,500\n1,b,1,\n2,a,11,\n2,b,1,\n3,a,x,900\n4,a,12,\n4,b,2,\n");
+    REQUIRE(named.series.size() == 2);
+    CHECK(named.series[0].value == Values{510, 510, 511, 512});
+    CHECK(named.series[1].value == Values{1, 1, 1, 2});
+    CHECK(named.damage.count() == 1);
+    CHECK(read("t_s,rss_bytes,swap_bytes\n0,10,\n1,10,\n2,10,5\n3,10,6\n").series.at(0).value == Values{15, 15, 15, 16});
+    CHECK(read("t_s,rss_bytes,swap_bytes\n0,10,\n1,11,\n").series.at(0).value == Values{10, 11});
+    const SeriesFile several = read("t_s,db_rss_bytes,db_swap_bytes,web_rss_bytes,web_swap_bytes\n0,1,7,2,\n1,1,,2,9\n2,,5,2,\n3,1,,2,\n");
+    CHECK(several.series.at(0).value == Values{8, 8, 8});
+    CHECK(several.series.at(1).value == Values{11, 11, 11, 11});
+}
+
+TEST_CASE("CSV: only the amount in swap is added, and only to resident memory") {
+    for (const char* memory :
+         {"rss_bytes", "pss_bytes", "uss_bytes", "anonymous_bytes", "working_set_bytes", "mem_used_bytes", "process_resident_memory_bytes"})
+        for (const char* swap : {"swap_bytes", "swap_used_bytes", "VmSwap_bytes", "process_swap_memory_bytes"}) {
+            INFO(memory << " " << swap);
+            CHECK(read("t_s," + std::string(memory) + "," + swap + "\n0,10,5\n").series.at(0).value == Values{15});
+        }
+    for (const char* swap : {"swap_cached_bytes", "swap_in_bytes", "swap_free_bytes", "swap_total_bytes", "swap_peak_bytes"}) {
+        INFO(swap);
+        CHECK(read("t_s,rss_bytes," + std::string(swap) + "\n0,10,5\n").series.at(0).value == Values{10});
+    }
+    for (const char* heap : {"heap_used_bytes", "jvm_memory_used_bytes"}) {
+        INFO(heap);
+        CHECK(read("t_s," + std::string(heap) + ",swap_bytes\n0,10,5\n").series.at(0).value == Values{10});
+    }
+}
+
 TEST_CASE("CSV: rss is read where there is a choice, --metric chooses, + adds up") {
     const char* text = "unix_ms,pss_bytes,rss_bytes,swap_bytes\n1,10,20,5\n";
     CHECK(read(text, metric("rss")).series[0].value == Values{20});

@@ -38,6 +38,11 @@ std::string memory_subject(std::string_view metric);
 int memory_rank(std::string_view name, std::string_view metric);
 inline constexpr int kNotUsedMemory = 9;
 
+// Resident memory, which shrinks when the kernel moves a part of it to swap: rss, mem_used, working_set; not heap_used.
+bool is_resident_metric(std::string_view metric);
+// The amount that is in swap: swap, vmswap, swap_used; not swap_cached, swap_in, swap_free.
+bool is_swap_metric(std::string_view metric);
+
 // Bytes in a unit by its name in a header, "kib", "mb"; nothing if it is unknown.
 std::optional<double> unit_by_name(std::string_view unit);
 

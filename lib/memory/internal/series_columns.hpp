@@ -33,9 +33,8 @@ enum class ColumnRole : unsigned char { none, time, clock, memory, requests, pro
 struct MemoryColumn {
     double bytes_per_unit = 0;  // 0: given neither by the name nor by --unit, so each value must have one
     std::size_t series = 0;     // which of a row's series it is part of; columns of one are added up
-    bool keeps_value = false;   // a missing cell means the value before it
+    bool is_swap = false;       // a missing cell means the value before it in the series
     std::string name;           // lower case, for errors
-    double kept_bytes = 0;      // of the last row that had a value
 };
 
 struct Columns {
@@ -63,8 +62,8 @@ struct Columns {
 //
 // If the names do not show it, the first rows do: a column whose cells carry a unit of memory ("480 MiB", "12MiB / 2GiB") is
 // memory, one whose cells are times is time. Each subject ("api" and "web" of api_rss_mib, web_rss_mib) is a series; of
-// several metrics of one subject (rss, pss, heap) one is read, rss first, and its swap is added: what the kernel has moved there is not in
-// the others. A column called name, container, pod,
+// several metrics of one subject (rss, pss, heap) one is read, rss first. Its swap is added if it is of resident memory (rss, pss, uss,
+// anonymous, working set, used memory), which is without what the kernel has moved there; a heap is not. A column called name, container, pod,
 // command, pid, ... says which series a row belongs to, and where times repeat in more than one row of ten without such a
 // column, one whose texts make them unique.
 Columns columns_of(const std::vector<std::string_view>& header, const CellSample& sample, const SeriesReadOptions& options,
