@@ -109,7 +109,10 @@ HeapBlocks find_blocks(const MemoryImage& image) {
         seen = seen || other.allocator == loaded.allocator;
         add(std::move(other), all);
     }
-    if (!seen) add(find_mapped_blocks(image, loaded, all.heaps), all);
+    if (seen) return all;
+    // A library that is only loaded, for its heap profiler or by a plugin, allocates little or nothing.
+    HeapBlocks mapped = find_mapped_blocks(image, loaded, all.heaps);
+    if (size_of(mapped.blocks) >= size_of(all.blocks)) add(std::move(mapped), all);
     return all;
 }
 

@@ -62,7 +62,7 @@ class Walk {
         if (right_ == 0 || wrong_ > right_ / 16 + image_.threads.size()) return std::nullopt;
         found_.allocator = HeapBlocks::Allocator::mimalloc;
         order_blocks(found_.blocks);
-        add_delayed_lists();
+        if (!add_delayed_lists()) return std::nullopt;
         remove_blocks(found_.blocks, std::move(free_));
         return std::move(found_);
     }
@@ -139,18 +139,19 @@ class Walk {
 
     std::uint64_t delayed_at() const { return kDirect + form_.direct_pages * 8 + kQueues; }
 
-    void add_delayed_lists() {
+    // False if they have more blocks than there are: a ring.
+    bool add_delayed_lists() {
         constexpr std::uint64_t kKeysBehind = 32;  // {list, thread, arena, cookie, keys}
         for (const std::uint64_t heap : heaps_) {
             found_.own.push_back({heap, heap + delayed_at() + 8});
             const std::uint64_t keys = heap + delayed_at() + kKeysBehind;
-            std::size_t steps = 0;
-            for (std::uint64_t block = word_(heap + delayed_at()); block != 0 && steps < found_.blocks.size(); ++steps) {
+            for (std::uint64_t block = word_(heap + delayed_at()); block != 0; block = next_in(block, heap, keys)) {
                 if (block_at(found_.blocks, block) == nullptr) break;
+                if (free_.size() == found_.blocks.size()) return false;
                 free_.push_back(block);
-                block = next_in(block, heap, keys);
             }
         }
+        return true;
     }
 
     const MemoryImage& image_;

@@ -58,9 +58,10 @@ class Walk {
             const bool bss = before != nullptr && is_bss(before->mapping, region.mapping);
             if (bss && region.mapping.size() >= kPage) {
                 data_ = {before->mapping.begin, region.mapping.end};
-                if (find_classes() && find_root() && add_spans()) return take();
+                if (find_classes() && find_root() && add_spans() && remove_free()) return take();
                 spans_.clear();
                 leaves_.clear();
+                free_.clear();
                 found_ = {};
             }
             before = &region;
@@ -176,10 +177,12 @@ class Walk {
         return root_ != 0;
     }
 
-    // False if the free lists of spans of small blocks contradict what is counted in them.
+    // False if leaves overlap, so that the same words would be read many times, or if the free lists of spans of small blocks contradict what
+    // is counted in them.
     bool add_spans() {
+        if (!find_leaves()) return false;
         image_.for_each_word(root_, root_ + root_entries() * 8, [&](std::uint64_t at, std::uint64_t leaf) {
-            if (leaf == 0 || !leaves_.insert(leaf).second) return;
+            if (leaf == 0 || !leaves_.contains(leaf)) return;
             const std::uint64_t first = (at - root_) / 8 << leaf_bits();
             for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
                 if (word_(entry) != first + place) return true;  // not where the span begins
@@ -212,27 +215,46 @@ class Walk {
         return whole && slots.free_count() + span.taken == count;
     }
 
+    // Two entries of the root do not share a leaf either.
+    bool find_leaves() {
+        bool apart = true;
+        image_.for_each_word(root_, root_ + root_entries() * 8, [&](std::uint64_t, std::uint64_t leaf) {
+            if (leaf != 0) apart = leaves_.insert(leaf).second && apart;
+        });
+        std::uint64_t end = 0;
+        for (const std::uint64_t leaf : leaves_) {
+            apart = apart && leaf >= end;
+            end = leaf + leaf_entries() * 8;
+        }
+        return apart;
+    }
+
+    // False if there are more blocks in the lists than in all: a ring.
+    bool remove_free() {
+        order_blocks(found_.blocks);
+        add_thread_caches();
+        add_central_slots();
+        if (free_.size() > found_.blocks.size()) return false;
+        remove_blocks(found_.blocks, std::move(free_));
+        return true;
+    }
+
     HeapBlocks take() {
         found_.allocator = HeapBlocks::Allocator::tcmalloc;
         found_.own.push_back({root_, root_ + root_entries() * 8});
         for (const std::uint64_t leaf : leaves_) found_.own.push_back({leaf, leaf + leaf_entries() * 8});
         join_ranges(found_.heaps);
-        order_blocks(found_.blocks);
-        add_thread_caches();
-        add_central_slots();
-        remove_blocks(found_.blocks, std::move(free_));
         return std::move(found_);
     }
 
-    // Of a list of free blocks of a class; ends where it leaves those. The number of them.
-    std::uint64_t add_list(std::uint64_t head, std::size_t size_class, std::uint64_t most) {
-        std::uint64_t count = 0;
-        for (std::uint64_t at = head; at != 0 && count < most; at = word_(at), ++count) {
+    // A list of free blocks of a class; ends where it leaves those.
+    void add_list(std::uint64_t head, std::size_t size_class, std::uint64_t most) {
+        std::uint64_t at = head;
+        for (std::uint64_t count = 0; at != 0 && count < most && free_.size() <= found_.blocks.size(); at = word_(at), ++count) {
             const Block* const block = block_at(found_.blocks, at);
             if (block == nullptr || block->size != classes_.sizes[size_class]) break;
             free_.push_back(at);
         }
-        return count;
     }
 
     bool is_thread_cache(std::uint64_t address) const {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "holders/internal/allocators.hpp"
 #include "holders/internal/graph.hpp"
 #include "holders/internal/memory_image.hpp"
 #include "holders/known_program.hpp"
@@ -189,6 +191,49 @@ TEST_CASE("of each allocator the blocks in use are found with their sizes, and n
             CHECK(heap.blocks.size() - used < 100);  // of the program's start, and of threads
         }
     }
+}
+
+namespace {
+
+void put_word(MemoryImage& image, std::uint64_t address, std::uint64_t value) {
+    auto& region = image.regions[static_cast<std::size_t>(image.region_at(address) - image.regions.data())];
+    std::memcpy(region.bytes.data() + (address - region.mapping.begin), &value, sizeof value);
+}
+
+}  // namespace
+
+TEST_CASE("tables of tcmalloc with a ring of free blocks, or with leaves that overlap, are refused" *
+          doctest::skip(library("libtcmalloc_minimal.so.4").empty())) {
+    const Program program(std::vector<std::string>{"allocator_blocks", "1"}, library("libtcmalloc_minimal.so.4"));
+    MemoryImage image = copy_process(program.pid(), {});
+    const auto put = [&](std::uint64_t address, std::uint64_t value) { put_word(image, address, value); };
+    const HeapBlocks right = find_tcmalloc_blocks(image);
+    REQUIRE(right.blocks.size() > 5000);
+    REQUIRE(right.own.size() >= 3);  // central lists, the root, leaves
+    const std::uint64_t root = right.own[1].begin, leaf = right.own[2].begin;
+    REQUIRE(image.word(root) == 0);
+    put(root, leaf + 8);
+    CHECK(find_tcmalloc_blocks(image).blocks.empty());
+    put(root, 0);
+
+    const auto block = std::find_if(right.blocks.begin(), right.blocks.end(), [](const Block& each) { return each.size == 8; });
+    REQUIRE(block != right.blocks.end());
+    const std::uint64_t list = right.own[0].begin + 1216;  // of class 1: blocks of 8 bytes
+    put(block->address, block->address);
+    put(list + 128, block->address);
+    put(list + 1152, image.word(list + 1152).value_or(0) >> 32 << 32 | 1);
+    CHECK(find_tcmalloc_blocks(image).blocks.empty());
+}
+
+TEST_CASE("tables of mimalloc with a ring of free blocks are refused" * doctest::skip(library("libmimalloc.so.2").empty())) {
+    const Program program(std::vector<std::string>{"allocator_blocks", "1"}, library("libmimalloc.so.2"));
+    MemoryImage image = copy_process(program.pid(), {});
+    const HeapBlocks right = find_mimalloc_blocks(image);
+    REQUIRE(right.blocks.size() > 5000);
+    REQUIRE_FALSE(right.own.empty());
+    put_word(image, right.own[0].end - 8, right.blocks[0].address);  // the list of what other threads have freed
+    put_word(image, right.blocks[0].address, right.blocks[0].address);
+    CHECK(find_mimalloc_blocks(image).blocks.empty());
 }
 
 TEST_CASE("an index finds the block around any address, and none between blocks") {

@@ -162,6 +162,17 @@ TEST_CASE("of an allocator whose tables are not known large parts of its memory 
     CHECK(report.holders[0].bytes < 8 << 20);
 }
 
+TEST_CASE("an allocator's library that is loaded, but not used, has no blocks" * doctest::skip(library("libm.so.6").empty())) {
+    const TemporaryDirectory folder;
+    const std::string idle = folder.path() + "/libtcmalloc_idle.so";
+    std::filesystem::copy_file(library("libm.so.6"), idle);
+    const HolderReport report = Program("gcc-O2", "list", kElements, idle).look();
+    CHECK(report.allocator == "glibc");
+    CHECK(report.warnings.empty());
+    REQUIRE_FALSE(report.holders.empty());
+    CHECK(report.holders[0].elements == kElements);
+}
+
 TEST_CASE("statics of Rust have their containers and elements" *
           doctest::skip(!std::filesystem::exists(std::string(KNOWN_HOLDERS_DIR) + "/rust"))) {
     const struct {
