@@ -96,14 +96,15 @@ void SourceText::index_directories() {
     }
 }
 
-std::optional<std::string> SourceText::beside_others(const std::string& name) const {
-    std::set<std::string> found;
-    for (const auto& [file, path] : located_) {
-        if (!path || !file.starts_with('/')) continue;
-        const std::string beside = (fs::path(*path).parent_path() / name).string();
-        if (is_file(beside)) found.insert(beside);
+std::optional<std::string> SourceText::beside_user_code(const std::string& name) const {
+    std::optional<std::string> found;
+    for (const std::string& folder : user_folders_) {
+        const std::string beside = (fs::path(folder) / name).string();
+        if (!is_file(beside)) continue;
+        if (found) return std::nullopt;
+        found = beside;
     }
-    return found.size() == 1 ? std::optional(*found.begin()) : std::nullopt;
+    return found;
 }
 
 const std::optional<std::string>& SourceText::locate(const std::string& file) {
@@ -137,7 +138,7 @@ const std::optional<std::string>& SourceText::locate(const std::string& file) {
     if (file.starts_with('/')) return place->second;
     // A name without a folder is ambiguous: every project has a main.cpp. Clang leaves it so of what is included from the same folder.
     const auto named = std::find_if(wanted.begin(), wanted.end(), [](const std::string& part) { return part != ".."; });
-    if (wanted.end() - named < 2) return place->second = wanted.size() == 1 ? beside_others(wanted[0]) : std::nullopt;
+    if (wanted.end() - named < 2) return place->second = wanted.size() == 1 ? beside_user_code(wanted[0]) : std::nullopt;
     const std::string rest = fmt::format("/{}", fmt::join(named, wanted.end(), "/"));
     for (const std::string& folder : above_program_)
         if (is_file(folder + rest)) return place->second = folder + rest;
@@ -160,8 +161,13 @@ void SourceText::fill(LineReport& report) {
         return line >= 1 && line <= text.size() ? text[line - 1] : std::string();
     };
 
+    const auto add_user_file = [&](const std::string& file) {
+        if (!file.starts_with('/')) return;
+        if (const std::optional<std::string>& path = locate(file)) user_folders_.insert(fs::path(*path).parent_path().string());
+    };
     for (const LineGrowth& growth : report.lines)
-        if (growth.at.file.starts_with('/')) locate(growth.at.file);
+        if (growth.user_code) add_user_file(growth.at.file);
+    for (const ResourceLine& line : report.resource_lines) add_user_file(line.at.file);
     for (LineGrowth& growth : report.lines)
         // The C library's source is usually not available.
         if (growth.at.line != 0) growth.source = text_of(growth.at.file, growth.at.line, growth.user_code || growth.leaking);

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,8 @@ namespace leakline::report {
 // Finds the files that debug info names. A path is looked for under each directory, longest suffix first
 // (/build/src/a/b.cpp: DIR/build/src/a/b.cpp, ... DIR/b.cpp), then anywhere below the directories by name and
 // as many parent folders as match (a tie is not resolved), then as it stands. A relative path (as ccache's base_dir and
-// -fdebug-prefix-map leave it) is looked for in the folders above the program as well, nearest first; a mere name beside the files that
-// were asked for before, if only one of their folders has it.
+// -fdebug-prefix-map leave it) is looked for in the folders above the program as well, nearest first; a mere name beside the files of
+// user code that fill() has seen, if only one of their folders has it.
 class SourceText {
   public:
     // Directories that do not exist: Error{input}.
@@ -44,13 +45,14 @@ class SourceText {
 
   private:
     void index_directories();
-    std::optional<std::string> beside_others(const std::string& name) const;
+    std::optional<std::string> beside_user_code(const std::string& name) const;
 
     std::vector<std::string> directories_;
     std::vector<std::string> above_program_;  // nearest first
     bool directories_only_ = false;
     std::optional<std::multimap<std::string, std::string>> by_name_;  // file name -> path, made at first need
     std::map<std::string, std::optional<std::string>> located_;
+    std::set<std::string> user_folders_;
     std::map<std::string, std::vector<std::string>> lines_;
 };
 

@@ -71,17 +71,27 @@ TEST_CASE("a relative path is found above the program, nearest first, unless it 
     CHECK_FALSE(elsewhere.locate("../../lib/cache.cpp").has_value());
 }
 
-TEST_CASE("a bare name is found beside the other files, if only one of their folders has it") {
+TEST_CASE("a bare name is found beside the files of user code, if only one of their folders has it") {
     const TemporaryDirectory root;
     put(root.path() + "/a/main.cpp", "#include \"mini.hpp\"\n");
     put(root.path() + "/a/mini.hpp", "beside\n");
     put(root.path() + "/b/other.cpp", "\n");
-    SourceText source;
-    CHECK(source.locate(root.path() + "/a/main.cpp"));
-    CHECK(source.locate(root.path() + "/b/other.cpp"));
-    CHECK(source.lines("mini.hpp") == std::vector<std::string>{"beside"});
+    put(root.path() + "/system/vector", "\n");
+    put(root.path() + "/system/mini.hpp", "the system's\n");
+    put(root.path() + "/system/queue.h", "the system's\n");
     put(root.path() + "/a/twice.hpp", "\n");
     put(root.path() + "/b/twice.hpp", "\n");
+    LineReport report;
+    for (const char* file : {"/a/main.cpp", "/b/other.cpp", "/system/vector"}) {
+        LineGrowth line;
+        line.at = {"f", root.path() + file, 1};
+        line.user_code = !std::string_view(file).starts_with("/system");
+        report.lines.push_back(line);
+    }
+    SourceText source;
+    source.fill(report);
+    CHECK(source.lines("mini.hpp") == std::vector<std::string>{"beside"});
+    CHECK_FALSE(source.locate("queue.h"));
     CHECK_FALSE(source.locate("twice.hpp"));
 }
 
