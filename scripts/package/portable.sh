@@ -67,9 +67,10 @@ README
 
 # No program asks for a later glibc or for another library, and neither do the libraries that leakline has inside.
 check() {
-  local newest others
-  newest=$(objdump -p "$1" | grep -oE 'GLIBC_([0-9.]+|ABI\w+)' | sort -Vu | tail -1)  # those of the ABI need 2.36
-  others=$(objdump -p "$1" | awk '/NEEDED/ {print $2}' | grep -vE "^(libc\.so\.6|libm\.so\.6|ld-linux-x86-64\.so\.2${2:+|$2})$" | tr '\n' ' ' || true)
+  local headers newest others
+  headers=$(objdump -p "$1")
+  newest=$(grep -oE 'GLIBC_([0-9.]+|ABI\w+)' <<<"$headers" | sort -Vu | tail -1 || true)  # those of the ABI need 2.36
+  others=$(awk '/NEEDED/ {print $2}' <<<"$headers" | grep -vE "^(libc\.so\.6|libm\.so\.6|ld-linux-x86-64\.so\.2${2:+|$2})$" | tr '\n' ' ' || true)
   if [ -n "$others" ] || [ "$(printf '%s\n' "GLIBC_$glibc" "$newest" | sort -V | tail -1)" != "GLIBC_$glibc" ]; then
     echo "portable: $1 needs ${newest:-no glibc}${others:+ and $others}" >&2
     exit 1
@@ -78,6 +79,8 @@ check() {
 check "$stage/bin/leakline"
 check "$stage/libexec/leakline/trackd"
 check "$stage/lib/heaptrack/libexec/heaptrack_interpret" 'libstdc\+\+\.so\.6|libgcc_s\.so\.1'
-while read -r file; do check "$file"; done < <(find "$build/lib" -name 'libleakline_*.so')
+mapfile -t inside < <(find "$build/lib" -name 'libleakline_*.so')
+[ "${#inside[@]}" -gt 0 ] || { echo "portable: no libleakline_*.so in $build/lib" >&2; exit 1; }
+for file in "${inside[@]}"; do check "$file"; done
 tar czf "$folder/$name.tar.gz" -C "$folder/stage" --owner=0 --group=0 --sort=name "$name"
 ls -l "$folder/$name.tar.gz"
