@@ -132,9 +132,9 @@ void Recorder::look_for_children() {
     constexpr Nanoseconds kGap = std::chrono::seconds(1);
     const Nanoseconds now = system_clock().monotonic();
     if (state_->agent || !state_->attached.empty() || now < state_->next_look) return;  // the agent records them, an attached agent none
-    state_->next_look = now + kGap;
     const int recorded = pid();
-    if (recorded == 0) return;
+    if (recorded == 0) return;  // not known yet: it may be a helper that ends within a second
+    state_->next_look = now + kGap;
     if (!state_->children || state_->children_of != recorded) state_->children.emplace(recorded);
     state_->children_of = recorded;
     state_->children->look();

@@ -78,6 +78,9 @@ struct LineGrowth {
     std::vector<CallerNode> callers;
 };
 
+// Of a container that doubles: it is an arena, which adds ever larger blocks and keeps those that it has.
+inline bool adds_blocks(const LineGrowth& line) { return line.live_first_blocks > 0 && line.live_last_blocks > line.live_first_blocks; }
+
 // The line to change: the innermost line of user code through which most of the growth passes, with the sum
 // of all that passes through it. It is shown in addition to the disjoint lines and does not reduce them: one statement's growth
 // is often split over the lines that it calls.

@@ -52,15 +52,21 @@ VariableSegments::VariableSegments(const std::map<std::string, std::uint64_t>& r
                 const std::string entry = path.substr(begin + 1, end - begin - 1);
                 if (entry != "*" && !entry.empty()) folders[path.substr(0, begin + 1)].requests[entry] += count;
             }
-        const std::string* largest = nullptr;
+        // All of one depth at a time, that of the largest: a log may have thousands of them.
+        const auto depth_of = [](std::string_view folder) { return std::count(folder.begin(), folder.end(), '/'); };
         std::size_t entries = 0;
+        std::ptrdiff_t depth = 0;
+        std::vector<const std::string*> variable;
         for (const auto& [folder, of_folder] : folders) {
-            if (of_folder.requests.size() <= entries || !of_folder.are_identifiers()) continue;
-            largest = &folder;
+            if (!of_folder.are_identifiers()) continue;
+            variable.push_back(&folder);
+            if (of_folder.requests.size() <= entries) continue;
             entries = of_folder.requests.size();
+            depth = depth_of(folder);
         }
-        if (largest == nullptr) return;
-        folders_.insert(*largest);
+        if (variable.empty()) return;
+        for (const std::string* folder : variable)
+            if (depth_of(*folder) == depth) folders_.insert(*folder);
     }
 }
 

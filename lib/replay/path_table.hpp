@@ -20,8 +20,8 @@ namespace leakline::replay {
 class VariableSegments {
   public:
     VariableSegments() = default;
-    // requests: how many there are of each path, as PathTable::normalized gives it. A folder's entries become one as long as there are
-    // more than PathTable::kLimit paths, and the entries have digits in them or most of them occur a few times only.
+    // requests: how many there are of each path, as PathTable::normalized gives it. The entries of folders become one, a depth at a
+    // time, as long as there are more than PathTable::kLimit paths, and the entries have digits in them or most of them occur a few times only.
     explicit VariableSegments(const std::map<std::string, std::uint64_t>& requests);
 
     // Whether the segment behind this beginning of a normalized path ("/users/") is one.

@@ -20,6 +20,13 @@ bool is_refusal(int status, int recorded_status) {
 // Statuses of a service that does not know or accept an identifier. An overload (429, 503) is not one.
 bool denies_identifier(int status) { return (status >= 400 && status < 500 && status != 408 && status != 429) || status == 500; }
 
+// Whether an error answers a request that the log has with an error of its kind. A login or an overload comes before the request is
+// looked at.
+bool is_as_recorded(int status, int recorded_status) {
+    const bool unserved = status == 401 || status == 403 || status == 429;
+    return status == recorded_status || (status / 100 == recorded_status / 100 && !unserved);
+}
+
 }  // namespace
 
 std::vector<std::uint16_t> Tally::refuse_fresh() {
@@ -71,7 +78,7 @@ void Tally::done(const Sent& request, const http::ClientPool::Done& result) {
     if (status >= 400) {
         ++path.errors;
         // Expected statuses are not failures either, whatever the log says.
-        path.failed_as_recorded += request.recorded_status >= 400 || accepted;
+        path.failed_as_recorded += is_as_recorded(status, request.recorded_status) || accepted;
     }
     path.first += request.first_round;
     path.fresh += request.fresh;

@@ -108,9 +108,7 @@ void add_ranking(TerminalText& text, const std::vector<LineGrowth>& lines, std::
                 fmt::format("{:{}}{}", "", kSourceIndent, text.cut(source, static_cast<std::size_t>(text.options().width) - kSourceIndent)),
                 Color::dim));
         if (line.growth_class == GrowthClass::container_doubling && line.payload_bytes) {
-            // An arena adds blocks and keeps those that it has.
-            const bool arena = line.live_last_blocks > line.live_first_blocks;
-            std::string bounds = fmt::format("{}: {} to {} in use", arena ? "ever larger blocks" : "one block that doubles",
+            std::string bounds = fmt::format("{}: {} to {} in use", adds_blocks(line) ? "ever larger blocks" : "one block that doubles",
                                              format_bytes(line.payload_bytes->low), format_bytes(line.payload_bytes->high));
             if (rate) bounds += fmt::format(", {} to {} {}", format_bytes(rate->low), format_bytes(rate->high), per);
             text.item(std::string(kSourceIndent, ' '), bounds);

@@ -107,6 +107,10 @@ TEST_CASE("memory that grows by less than what was allocated and not used before
     CHECK(ring.reasons[0].starts_with(
         "memory grows and no source line does, but at least 912 MiB of the live heap was not used yet (most was allocated at track.cpp:31, 1 GiB): "
         "its first use would look the same; to decide, run at least "));
+    // What grows is live heap whose lines are not known, which is no first use.
+    Diagnosis unknown = ring;
+    unknown.lines.accounting.unattributed_bytes = 90 << 20;
+    CHECK(verdict_of(unknown) == Verdict::leak);
     // All of it is in use, and memory goes on.
     ring.series.value = {1000 * kMiB, 1100 * kMiB};
     CHECK(verdict_of(ring) == Verdict::leak);

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "model/request_jsonl.hpp"
@@ -356,6 +357,7 @@ TEST_CASE("a replay whose requests are mostly refused is not valid, unless the l
         while (!wire.read_request().empty()) wire.write("HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 0\r\n\r\n");
     });
     std::vector<Request> requests = posts(10);
+    std::uint64_t as_recorded = 0;
     const auto reasons = [&](int answer, std::optional<int> recorded, const char* expected = "") {
         status = answer;
         for (Request& request : requests) request.recorded_status = recorded;
@@ -366,6 +368,7 @@ TEST_CASE("a replay whose requests are mostly refused is not valid, unless the l
         check_books(stats);
         CHECK(stats.completed == 10);
         CHECK(stats.valid == stats.reasons.empty());
+        as_recorded = stats.paths.at("POST /api/track").failed_as_recorded;
         return stats.reasons.empty() ? std::string() : stats.reasons[0];
     };
     CHECK(reasons(401, std::nullopt)
@@ -377,4 +380,11 @@ TEST_CASE("a replay whose requests are mostly refused is not valid, unless the l
     CHECK(reasons(401, std::nullopt, "4xx").empty());
     CHECK(reasons(302, std::nullopt).empty());
     CHECK(reasons(304, 200).empty());
+
+    // Errors are as recorded if they are of the same kind. A login or a service that is broken answers everything.
+    for (const auto& [answer, recorded, count] : {std::tuple(404, 404, 10), {410, 404, 10}, {500, 404, 0}, {403, 404, 0}, {503, 500, 10}}) {
+        CAPTURE(answer);
+        reasons(answer, recorded);
+        CHECK(as_recorded == static_cast<std::uint64_t>(count));
+    }
 }

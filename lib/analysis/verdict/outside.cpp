@@ -96,13 +96,23 @@ bool interpreted(const Evidence& evidence) {
            });
 }
 
+bool grows_while_idle(const Evidence& evidence) {
+    return evidence.split.bytes_per_hour_by_time && evidence.idle && evidence.idle->growth_bytes >= kIdleGrowth;
+}
+
+// Freed memory that malloc retains, where that is most of the growth.
+std::optional<double> retained_by_malloc(const Evidence& evidence) {
+    const Accounting& accounting = evidence.lines.accounting;
+    if (!accounting.retention_delta_bytes || !accounting.rss_delta_bytes || *accounting.memory_delta_bytes() <= 0) return std::nullopt;
+    const auto retained = static_cast<double>(*accounting.retention_delta_bytes);
+    return retained >= kExplainingShare * static_cast<double>(*accounting.memory_delta_bytes()) ? std::optional(retained) : std::nullopt;
+}
+
 std::string outside_words(const Evidence& evidence) {
     if (auto words = lines_unknown(evidence)) return *words;
-    const Accounting& accounting = evidence.lines.accounting;
-    if (accounting.retention_delta_bytes && accounting.rss_delta_bytes && *accounting.memory_delta_bytes() > 0 &&
-        static_cast<double>(*accounting.retention_delta_bytes) >= kExplainingShare * static_cast<double>(*accounting.memory_delta_bytes()))
+    if (const auto retained = retained_by_malloc(evidence))
         return fmt::format("memory keeps growing, but live heap does not: malloc retains {} of freed memory (fragmentation)",
-                           format_bytes(static_cast<double>(*accounting.retention_delta_bytes)));
+                           format_bytes(*retained));
     return "memory keeps growing, but no source line does: it grows outside of what the recorder sees (mmap, "
            "thread stacks, fragmentation, a custom allocator)";
 }
@@ -120,7 +130,7 @@ std::optional<double> retained_growth(const Facts& facts) {
     // Heap bytes that are still live are not held back by an allocator, whichever lines they come from.
     if (lines_unknown(evidence)) return std::nullopt;
     // What grows while nothing is requested is no allocator that warms up.
-    if (evidence.split.bytes_per_hour_by_time && evidence.idle && evidence.idle->growth_bytes >= kIdleGrowth) return std::nullopt;
+    if (grows_while_idle(evidence)) return std::nullopt;
     double held = collected_runtime(evidence) ? std::max(kRetainedByCollector, level_after_first_round(evidence))
                   : interpreted(evidence)     ? kRetainedByInterpreter
                                               : kRetainedByAllocator;
@@ -193,6 +203,8 @@ std::optional<Conclusion> memory_used_first(const Facts& facts, const Policy& po
     const Evidence& evidence = facts.evidence;
     if (!facts.memory_grows() || !facts.leaking.empty() || evidence.oom_kill || evidence.soak || evidence.series.size() == 0)
         return std::nullopt;
+    // Growth with another known cause is no first use.
+    if (lines_unknown(evidence) || retained_by_malloc(evidence) || grows_while_idle(evidence)) return std::nullopt;
     double live = 0;
     const LineGrowth* largest = nullptr;
     for (const LineGrowth& line : evidence.lines.lines) {

@@ -79,8 +79,7 @@ std::string line_reason(const LineGrowth& line) {
         return fmt::format("{} leaks {} per connection", short_place(line.at), format_bytes(line.bytes_per_connection->estimate));
     std::string text = fmt::format("live heap allocated at {} ", short_place(line.at));
     if (line.growth_class == GrowthClass::container_doubling)
-        text += line.live_last_blocks > line.live_first_blocks ? "is an arena that takes ever larger blocks"
-                                                               : "is one container that keeps doubling";
+        text += adds_blocks(line) ? "is an arena that takes ever larger blocks" : "is one container that keeps doubling";
     else
         text += "grew in every round";
     if (line.bytes_per_request) text += fmt::format(", by {} per request", format_bytes(line.bytes_per_request->estimate));

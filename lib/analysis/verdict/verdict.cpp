@@ -144,8 +144,8 @@ Evidence restate(Evidence measured) {
     take_replaced_blocks(measured);
     take_filled_caches(measured);
     take_small_growth(measured);
-    take_heap_mappings(measured);
     take_object_counts(measured);
+    take_heap_mappings(measured);  // after it: what the runtime says of memory decides
     project(measured);
     return measured;
 }
