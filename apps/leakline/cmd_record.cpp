@@ -177,7 +177,8 @@ int record_process(const Options& chosen, Messages& messages, const Interruption
     options.children = chosen.children;
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     for (const std::string& warning : recorder.warnings()) messages.warn(warning);
-    const std::size_t children = recorder.attached_to().size() - 1;
+    const std::vector<int> pids = recorder.attached_to();  // without those that have ended meanwhile
+    const auto children = static_cast<std::size_t>(std::count_if(pids.begin(), pids.end(), [&](int pid) { return pid != chosen.pid; }));
     messages.note(fmt::format(
         "attached to process {}{} (one of its threads stood still for {}); {}", chosen.pid,
         children > 0 ? fmt::format(" and {} that it started", counted(children, "process")) : "", format_duration(recorder.stopped()),

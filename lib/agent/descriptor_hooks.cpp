@@ -293,7 +293,7 @@ const Hook descriptor_table[] = {
 
 }  // namespace
 
-std::span<const Hook> descriptor_hooks() { return descriptor_table; }
+std::span<const Hook> descriptor_hooks() { return all_of(descriptor_table); }
 #else
 #define LEAKLINE_FIND_OPENER(name, parameters, arguments) next_##name.get();
 #define LEAKLINE_FIND(result, name, parameters) next_##name.get();

@@ -165,7 +165,7 @@ const Hook table[] = {
 
 }  // namespace
 
-std::span<const Hook> allocator_hooks() { return table; }
+std::span<const Hook> allocator_hooks() { return all_of(table); }
 #endif
 
 }  // namespace leakline::agent

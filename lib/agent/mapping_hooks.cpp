@@ -143,7 +143,7 @@ const Hook mapping_table[] = {LEAKLINE_ROW_OF_LIBC(allocates, mmap, next_mmap), 
 
 }  // namespace
 
-std::span<const Hook> mapping_hooks() { return mapping_table; }
+std::span<const Hook> mapping_hooks() { return all_of(mapping_table); }
 #else
 void find_mapping_functions() {
     begin_mappings();

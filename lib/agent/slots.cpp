@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #include <atomic>
+#include <cstdint>
+#include <iterator>
 
 #include "agent/internal/agent_lock.hpp"
 #include "agent/internal/hooks.hpp"
@@ -117,9 +119,10 @@ class HookTable {
   public:
     void fill() {
         if (count_ > 0) return;
-        for (const auto& rows : {allocator_hooks(), descriptor_hooks(), mapping_hooks(), thread_hooks()})
-            for (const Hook& hook : rows)
-                if (count_ < kMax) hooks_[count_++] = &hook;
+        const std::span<const Hook> tables[] = {allocator_hooks(), descriptor_hooks(), mapping_hooks(), thread_hooks()};
+        static_assert(std::size(tables) * kMostHooks <= kMax && kMax <= UINT8_MAX);  // of begin_
+        for (const auto& rows : tables)
+            for (const Hook& hook : rows) hooks_[count_++] = &hook;
         for (unsigned i = 0; i < count_; ++i) {
             unsigned at = i;
             const Hook* const hook = hooks_[i];
@@ -141,7 +144,7 @@ class HookTable {
     }
 
   private:
-    static constexpr unsigned kMax = 128, kLetters = 128;
+    static constexpr unsigned kMax = 255, kLetters = 128;
     static unsigned letter(const char* name) { return static_cast<unsigned char>(*name) % kLetters; }
 
     const Hook* hooks_[kMax];

@@ -87,7 +87,7 @@ const Hook thread_table[] = {
 
 }  // namespace
 
-std::span<const Hook> thread_hooks() { return thread_table; }
+std::span<const Hook> thread_hooks() { return all_of(thread_table); }
 #else
 void find_thread_functions() {
     next_create.get();

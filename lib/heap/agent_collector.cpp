@@ -34,6 +34,8 @@ namespace {
 constexpr Nanoseconds kHelper = std::chrono::milliseconds(unwind::kHelper_ms);
 // Interval of checks for new processes and of memory readings.
 constexpr Nanoseconds kTick = std::chrono::milliseconds(20);
+// Of processes that ended after their agents had left: so many have a warning each.
+constexpr std::size_t kNamed = 8;
 constexpr std::size_t kLargestAnswer = std::size_t{64} << 20;
 
 class AgentCollector {
@@ -125,19 +127,24 @@ class AgentCollector {
             if (watched.attached && read_stat(watched.name.pid)) watched.attached->ask_to_leave();
         for (const Watched& watched : watched_) {
             const bool gone = &watched == main_ ? service_.ends_now() : !read_stat(watched.name.pid).has_value();
-            if (watched.attached && !gone)
-                leave(watched, &watched == main_ ? std::string() : fmt::format("process {}: ", watched.name.pid));
+            if (watched.attached && !gone) leave(watched);
         }
+        if (left_early_ > kNamed)
+            warnings_.push_back(
+                fmt::format("the agent left another {} early, which have ended since", counted(left_early_ - kNamed, "process")));
         if (!attacher_) return;
         if (const std::size_t left = attacher_->restore_others(); left > 0)
             warnings_.push_back(fmt::format("pointers in {} that started last still lead to the agent, which only passes calls on",
                                             counted(left, "process")));
         if (std::string warning = attacher_->warning(); !warning.empty()) warnings_.push_back(std::move(warning));
     }
-    // which: "" for the named process.
-    void leave(const Watched& watched, const std::string& which) {
+    // "" for the named process.
+    std::string beginning_of_warning(const Watched& watched) const {
+        return &watched == main_ ? std::string() : fmt::format("process {}: ", watched.name.pid);
+    }
+    void warn_of_end(const Watched& watched) {
         using agent::AttachEnd;
-        constexpr Nanoseconds kPatience = std::chrono::seconds(5);
+        const std::string which = beginning_of_warning(watched);
         switch (watched.attached->end_reason()) {
             case AttachEnd::reader_gone:
                 warnings_.push_back(which + "leakline was stopped for 5 s: the agent left the process, and the recording ends there");
@@ -148,6 +155,18 @@ class AgentCollector {
             case AttachEnd::last_thread: warnings_.push_back(which + "all of its threads ended: the recording ends there"); break;
             default: break;
         }
+    }
+    // The process has ended since. One whose last thread has ended has ended as it should.
+    void warn_of_early_end(const Watched& watched) {
+        using agent::AttachEnd;
+        const AttachEnd reason = watched.attached->end_reason();
+        if (reason != AttachEnd::sandbox && reason != AttachEnd::reader_gone) return;
+        if (++left_early_ <= kNamed) warn_of_end(watched);
+    }
+    void leave(const Watched& watched) {
+        constexpr Nanoseconds kPatience = std::chrono::seconds(5);
+        warn_of_end(watched);
+        const std::string which = beginning_of_warning(watched);
         if (!watched.attached->detach(kPatience))
             warnings_.push_back(which + "the agent has not left the process yet (a library is being loaded): it leaves when that is done");
         else if (const auto left = watched.attached->slots().hooked; left > 0)
@@ -171,18 +190,24 @@ class AgentCollector {
             if (!known_.contains(name)) open(std::move(name));
         Bytes resident = 0;
         for (Watched& watched : watched_) {
-            if (watched.process->has_ended()) continue;
+            const bool had_ended = watched.process->has_ended();
+            if (had_ended && !watched.attached) continue;
             const auto stat = read_stat(watched.name.pid);
             const bool replaced = stat && watched.stack_start != 0 && stat->stack_start != 0 && stat->stack_start != watched.stack_start;
             const bool newer = std::any_of(watched_.begin(), watched_.end(), [&](const Watched& other) {
                 return other.name.pid == watched.name.pid && other.name.image > watched.name.image && !other.process->has_ended();
             });
             if (!stat || stat->state == 'Z' || stat->state == 'X' || replaced || newer) {
-                end(watched);
-                unlist(watched);
-                watched.attached.reset();  // so did the agent
+                if (had_ended) {
+                    warn_of_early_end(watched);
+                } else {
+                    end(watched);
+                    unlist(watched);
+                }
+                watched.attached.reset();  // the agent has gone with the program
                 continue;
             }
+            if (had_ended) continue;  // the agent left early
             resident += stat->resident;
         }
         // Workers that are replaced again and again must not fill memory, or use up descriptors.
@@ -401,7 +426,8 @@ class AgentCollector {
     RecordingWriter writer_;
     std::unique_ptr<AgentRecording> recording_;  // null until a process is recorded
     std::optional<DescendantAttacher> attacher_;
-    unsigned images_ = 0;  // that were attached to
+    unsigned images_ = 0;         // that were attached to
+    std::size_t left_early_ = 0;  // processes that have ended, after their agents
     std::set<SegmentName> known_;
     std::list<Watched> watched_;
     const Watched* main_ = nullptr;  // of watched_

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
@@ -46,10 +47,16 @@ void DescendantAttacher::Unrecorded::add(int pid, const Process& process) {
                        !process.reason.empty() ? process.reason : "ended before it could be attached to");
 }
 
-DescendantAttacher::DescendantAttacher(int root, const std::vector<int>& attached, const std::vector<int>& refused, Bytes interval)
+DescendantAttacher::DescendantAttacher(int root, const std::vector<int>& attached, const std::vector<Refused>& refused, Bytes interval)
     : root_(root), interval_(interval), tracker_(root, {}) {
     for (const int pid : attached) processes_[pid].attached = true;
-    for (const int pid : refused) processes_[pid].refused = true;
+    for (const Refused& process : refused) {
+        Process& known = processes_[process.pid];
+        known.refused = true;
+        known.stack_start = process.stack_start;
+        known.pause = kLongestPause;
+        known.next_try = system_clock().monotonic() + kLongestPause;
+    }
     processes_.erase(root);
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -70,16 +77,23 @@ void DescendantAttacher::run(const std::stop_token& stop) {
     Nanoseconds took{};
     while (sleep_for(stop, std::max<Nanoseconds>(kLookGap, kLookRest * took))) {
         const Nanoseconds begin = system_clock().monotonic();
-        look();
-        took = system_clock().monotonic() - begin;
-        std::size_t without = 0;
-        for (auto& [pid, process] : processes_) {
-            if (process.attached || process.refused || process.ended) continue;
-            if (begin >= std::max(process.since + kSettle, process.next_try) && !stop.stop_requested()) attach(pid, process, stop);
-            without += !process.attached && !process.reason.empty() ? 1 : 0;
+        try {
+            look();
+            took = system_clock().monotonic() - begin;
+            attach_all(begin, stop);
+        } catch (const std::exception&) {  // no memory left: the next look may find some
         }
-        unrecorded_ = without;
     }
+}
+
+void DescendantAttacher::attach_all(Nanoseconds now, const std::stop_token& stop) {
+    std::size_t without = 0;
+    for (auto& [pid, process] : processes_) {
+        if (process.attached || process.ended) continue;
+        if (now >= std::max(process.since + kSettle, process.next_try) && !stop.stop_requested()) attach(pid, process, stop);
+        without += !process.attached && !process.refused && !process.reason.empty() ? 1 : 0;
+    }
+    unrecorded_ = without;
 }
 
 void DescendantAttacher::look() {
@@ -117,27 +131,29 @@ bool DescendantAttacher::look_at(int pid, Process& process) {
 }
 
 // An agent in memory that another process has as well would be that process's too.
-std::string DescendantAttacher::reason_against(int pid) const {
-    const auto stat = read_stat(pid);
-    const int parent = stat ? stat->parent : 0;
-    const auto shares = [&](int other) { return share_memory(pid, other).value_or(other == parent); };
+std::optional<bool> DescendantAttacher::shares_memory(int pid) const {
+    const auto shares = [&](int other) { return share_memory(pid, other).value_or(false); };
     const bool any = shares(root_) || std::any_of(processes_.begin(), processes_.end(), [&](const auto& other) {
                          return other.first != pid && !other.second.ended && shares(other.first);
                      });
-    return any ? "has the memory of the process that started it" : "";
+    if (any) return true;
+    const auto stat = read_stat(pid);
+    return stat ? shares_with_parent(pid, stat->parent) : false;
 }
 
 void DescendantAttacher::attach(int pid, Process& process, const std::stop_token& stop) {
-    std::string reason = reason_against(pid);
-    if (reason.empty()) {
+    std::string reason = "has the memory of the process that started it";
+    if (shares_memory(pid) != true) {
         try {
             Attached attached = attach_agent(pid, interval_, stop, kThreadPatience);
-            process.attached = true;
             const std::lock_guard lock(mutex_);
             found_.push_back({pid, std::move(attached.segment)});
+            process.attached = true;
             return;
         } catch (const Error& error) {
             reason = error.message();
+        } catch (const std::exception& error) {  // no memory left
+            reason = fmt::format("could not be attached to: {}", error.what());
         }
     }
     if (has_ended(read_stat(pid))) return;  // the next look notes that
@@ -152,11 +168,12 @@ std::size_t DescendantAttacher::restore_others() {
     const Nanoseconds deadline = system_clock().monotonic() + kPatience;
     std::size_t left = 0;
     for (const auto& [pid, process] : processes_) {
-        if (process.attached || process.ended || !has_agents_library(pid) || !reason_against(pid).empty()) continue;
+        if (process.attached || process.ended) continue;
         try {
+            if (!has_agents_library(pid) || shares_memory(pid) == true) continue;
             if (system_clock().monotonic() < deadline && attach_agent(pid, interval_, {}, kThreadPatience).segment->detach(kLeave))
                 continue;
-        } catch (const Error&) {
+        } catch (const std::exception&) {
         }
         left += has_ended(read_stat(pid)) ? 0 : 1;
     }

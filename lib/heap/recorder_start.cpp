@@ -184,13 +184,14 @@ void Recorder::State::open_output() {
 
 void Recorder::State::attach_descendants(Bytes interval, AttachBeats& beats) {
     for (const int pid : descendants_of(options.attach_to)) {
+        const auto before = read_stat(pid);
         try {
             attached.push_back({pid, attach_agent(pid, interval, options.stop)});
             beats.add(*attached.back().attached.segment);
         } catch (const Error& reason) {
             if (options.stop.stop_requested()) throw;
             if (!read_stat(pid)) continue;
-            refused.push_back(pid);
+            refused.push_back({pid, before ? before->stack_start : 0});
             warnings.push_back(
                 fmt::format("process {} ({}) is not recorded: it {}", pid, printable(file_name(executable_of(pid))), reason.message()));
         }

@@ -24,6 +24,10 @@ namespace {
 
 constexpr const char* kStartItInstead = "start it under leakline instead: leakline record --tracker agent -o run.leak -- CMD ARG...";
 
+// Docker's default seccomp profile forbids kcmp without CAP_SYS_PTRACE, and some kernels lack it.
+constexpr const char* kMayShare =
+    "may have the memory of the process that started it, which waits (kcmp, which would tell, is not allowed)";
+
 LoadedObject::ReadMemory memory_of(int pid) {
     return [pid](std::uint64_t address, void* to, std::size_t size) { return read_memory(pid, address, to, size); };
 }
@@ -56,7 +60,9 @@ class Check {
         if (!stat || !status) refuse_tracing(pid_, ESRCH);
         if (stat->state == 'Z' || stat->state == 'X' || status_value(*status, "TracerPid").value_or("0") != "0")
             refuse_tracing(pid_, EPERM);
-        if (share_memory(pid_, stat->parent).value_or(false))
+        const auto shares = shares_with_parent(pid_, stat->parent);
+        if (!shares) refuse(kMayShare, "wait until it runs a program of its own, or allow leakline to trace (CAP_SYS_PTRACE)");
+        if (*shares)
             refuse("has the memory of the process that started it", "give that process, or wait until it runs a program of its own");
         if (pid_ == ::getpid()) refuse("is leakline itself", "give the process to record");
         if (stat->state == 'T') refuse("is stopped (SIGSTOP, Ctrl-Z)", fmt::format("let it go on: kill -CONT {}", pid_));
@@ -158,6 +164,17 @@ std::optional<bool> share_memory(int a, int b) {
     const long order = ::syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
     if (order < 0 && errno != ESRCH) return std::nullopt;
     return order == 0;
+}
+
+std::optional<bool> shares_with_parent(int pid, int parent) {
+    if (const auto known = share_memory(pid, parent)) return known;
+    const std::vector<int> threads = thread_ids(parent);
+    const bool waits = std::any_of(threads.begin(), threads.end(), [&](int thread) {
+        const auto text = read_small_file(fmt::format("/proc/{}/task/{}/stat", parent, thread));
+        const auto stat = text ? parse_stat(*text) : std::nullopt;
+        return stat && stat->state == 'D';
+    });
+    return waits ? std::nullopt : std::optional(false);
 }
 
 std::string attached_name() {

@@ -5,7 +5,7 @@
 //   load FILE        dlopen
 //   plugin N SIZE    N blocks, allocated by that object and kept
 //   fork             a child allocates and frees; answers with its exit code
-//   vfork            the same, of a child that has the memory of its parent for 200 ms
+//   vfork [MS]       the same, of a child that has the memory of its parent for 200 ms, or MS
 //   threads N        N threads allocate and free
 //   waits CALL       until the next command: waits in this system call; answers how often it has failed
 //   open N           N descriptors, by three functions each; "close" closes them
@@ -16,15 +16,19 @@
 //   to I COMMAND     the Ith of them gets the command; answers with its answer
 //   kill I           kills it and waits for it
 //   run FILE         starts a program that sleeps; answers with its pid
+//   sandbox          enters a seccomp sandbox that allows everything
 //   storm N          forks N children that allocate and free; answers how many did not end as they should
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -100,13 +104,19 @@ int fork_child() {
     return exit_code_of(child);
 }
 
-int vfork_child() {
+int vfork_child(int milliseconds) {
     const pid_t child = ::vfork();
     if (child == 0) {
-        ::usleep(200'000);
+        ::usleep(static_cast<useconds_t>(milliseconds) * 1000);
         ::_exit(5);
     }
     return exit_code_of(child);
+}
+
+int enter_sandbox() {
+    sock_filter allow{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+    const sock_fprog filter{1, &allow};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0 ? 0 : 1;
 }
 
 void run_threads(int count) {
@@ -271,7 +281,8 @@ int main() {
             for (int i = 0; i < count; ++i) kept.push_back(allocate(static_cast<std::size_t>(size)));
         }
         if (command == "fork") answer = fork_child();
-        if (command == "vfork") answer = vfork_child();
+        if (command == "vfork") answer = vfork_child(count > 0 ? count : 200);
+        if (command == "sandbox") answer = enter_sandbox();
         if (command == "threads") run_threads(count);
         if (command == "waits") answer = wait_in(text);
         if (command == "worker" || command == "program") {

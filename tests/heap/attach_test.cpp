@@ -6,10 +6,16 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <iterator>
 
 #include "base/error.hpp"
 #include "heap/internal/attach.hpp"
+#include "heap/internal/descendant_attacher.hpp"
 #include "heap/internal/segment_file.hpp"
 #include "heap/recorder.hpp"
 #include "open_resources.hpp"
@@ -168,6 +174,96 @@ TEST_CASE("a child that cannot be attached to is named at the end, and does not 
     CHECK(test::comes_true([&] { return test::is_as_before(worker); }));
 }
 
+TEST_CASE("a child that was refused at the attach is attached to when it runs another program") {
+    AskedProgram program(kSubject);
+    const int worker = number(program.ask("worker"));
+    constexpr std::uint64_t kBeforeExec = 4096;
+    heap::DescendantAttacher attacher(program.pid(), {program.pid()}, {{worker, kBeforeExec}}, 1);
+    std::vector<heap::DescendantAttacher::Found> found;
+    CHECK(test::comes_true([&] {
+        if (found.empty()) found = attacher.take();
+        return !found.empty();
+    }));
+    attacher.stop();
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].pid == worker);
+    CHECK(found[0].segment->detach(seconds(5)));
+    CHECK(attacher.warning().empty());
+    CHECK(test::comes_true([&] { return test::is_as_before(worker); }));
+}
+
+TEST_CASE("a child that enters a sandbox, and ends later, is named in a warning") {
+    AskedProgram program(kSubject);
+    const int worker = number(program.ask("worker"));
+    heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+    CHECK(program.ask("to 0 keep 300 24") == "ok 0");
+    CHECK(program.ask("to 0 sandbox") == "ok 0");
+    CHECK(test::comes_true([&] { return !is_attached(recorder, worker); }));
+    CHECK(program.ask("kill 0") == "ok 0");
+    const HeapProfile profile = recorder.finish();
+    REQUIRE(profile.warnings.size() == 1);
+    CHECK(profile.warnings[0] ==
+          fmt::format("process {}: it entered a seccomp sandbox: the agent left before, and the recording ends there", worker));
+    CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+}
+
+namespace {
+
+// As Docker's default profile does without CAP_SYS_PTRACE.
+bool forbid_kcmp() {
+    sock_filter code[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+                          {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_kcmp},
+                          {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+                          {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+    const sock_fprog filter{static_cast<unsigned short>(std::size(code)), code};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+int record_without_kcmp(AskedProgram& program) {
+    if (!forbid_kcmp()) return 77;
+    if (heap::share_memory(program.pid(), ::getpid()).has_value()) return 1;
+    heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
+    const int worker = number(program.ask("worker"));
+    if (!test::comes_true([&] { return is_attached(recorder, worker); })) return 2;
+    if (program.ask("to 0 keep 300 24") != "ok 0") return 3;
+    program.tell("vfork 60000");
+    const bool refused = test::comes_true([&] {
+        for (const int pid : descendants_of(program.pid()))
+            if (pid != worker && refusal(pid).find("may have the memory of the process that started it") != std::string::npos)
+                return ::kill(pid, SIGKILL) == 0;
+        return false;
+    });
+    if (!refused) return 4;
+    if (!program.answer().starts_with("ok ")) return 5;
+    const HeapProfile profile = recorder.finish();
+    if (!profile.warnings.empty()) return 6;
+    return live_through(profile, "keep_block") == 300 * 24 ? 0 : 7;
+}
+
+}  // namespace
+
+TEST_CASE("where kcmp is not allowed, children are recorded all the same, except while their parent may be in vfork") {
+    AskedProgram program(kSubject);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        int code = 8;
+        try {
+            code = record_without_kcmp(program);
+        } catch (...) {
+        }
+        ::_exit(code);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WEXITSTATUS(status) == 77) {
+        MESSAGE("skipped: seccomp filters are not allowed here");
+        return;
+    }
+    CHECK(status == 0);
+    CHECK(program.ask("to 0 free") == "ok 0");
+    CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+}
+
 TEST_CASE("a process that forks while an agent is attached, and its children, end as they do without") {
     AskedProgram program(kSubject);
     for (const Bytes interval : {1, 4096}) {
@@ -209,7 +305,8 @@ TEST_CASE("descriptors, threads and mapped memory of a process and of its childr
     };
     using Counts = std::map<std::string, std::uint64_t>;
     for (const char* command : {"open 1", "start 1", "map 1"}) CHECK(program.ask(command) == "ok 0");
-    const std::size_t threads = thread_ids(program.pid()).size();
+    constexpr std::size_t threads = 2;  // the first, and one that waits
+    CHECK(test::comes_true([&] { return thread_ids(program.pid()).size() == threads; }));
     for (int time = 0; time < 2; ++time) {
         CAPTURE(time);
         heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid(), 65536));

@@ -1,6 +1,7 @@
 // The hooks of a library that is attached to a running program: what leads to them is slots.cpp's.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -16,6 +17,13 @@ struct Hook {
     // A program may define a function of this name for a purpose of its own, and only the C library's is known: a call that leads elsewhere is left alone.
     bool only_of_libc = false;
 };
+// The most that one table may have: slots.cpp has room for so many of each.
+constexpr std::size_t kMostHooks = 63;
+template <std::size_t count>
+constexpr std::span<const Hook> all_of(const Hook (&table)[count]) {
+    static_assert(count <= kMostHooks);
+    return table;
+}
 std::span<const Hook> allocator_hooks();
 std::span<const Hook> descriptor_hooks();
 std::span<const Hook> mapping_hooks();

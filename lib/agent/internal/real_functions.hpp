@@ -25,11 +25,11 @@ struct RealFunctions {
 // In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.
 extern RealFunctions real __attribute__((visibility("hidden")));
 void find_real_functions();
-// Forgets the mappings of an earlier recording, or of a parent, and learns which program this is.
-void begin_mappings();
 // The same for the hooks of descriptors, mappings and threads.
 void find_descriptor_functions();
 void find_mapping_functions();
 void find_thread_functions();
+// Forgets the mappings of an earlier recording, or of a parent, and learns which program this is.
+void begin_mappings();
 
 }  // namespace leakline::agent

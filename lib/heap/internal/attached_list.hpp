@@ -32,7 +32,7 @@ class AttachedList {
     std::optional<std::size_t> add(const Process& process);
     void set_memory(std::size_t place, Bytes memory);
     void remove(std::size_t place);
-    // In the order of their places: the first is the one that was named.
+    // In the order of their places. The first is the one that was named for as long as that is listed; its place is then given to another.
     std::vector<Process> read() const;
 
     // Running descendants that no agent could be attached to; without those that were warned of at the start.

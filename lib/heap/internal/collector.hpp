@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "heap/internal/attached_list.hpp"
+#include "heap/internal/descendant_attacher.hpp"
 #include "heap/internal/recording_file.hpp"
 #include "heap/recorder.hpp"
 
@@ -32,13 +33,13 @@ struct CollectorOptions {
         int pid = 0;
         int segment = -1;  // the agent's, open for reading and writing
     };
-    std::vector<AttachedProcess> attached;  // processes that an agent was attached to, the named one first
-    AttachedList* list = nullptr;           // that has these, in this order, for those that are attached to later
-    std::vector<int> refused;               // descendants that no agent could be attached to
-    int output = -1;                        // the recording file; truncated when the first data arrives
-    int raw_output = -1;                    // --keep-raw, or -1
-    int holders = -1;                       // a file with the text of RecordingWriter::End::holders when the end is requested, or -1
-    std::int64_t started_wall = 0;          // ns
+    std::vector<AttachedProcess> attached;             // processes that an agent was attached to, the named one first
+    AttachedList* list = nullptr;                      // that has these, in this order, for those that are attached to later
+    std::vector<DescendantAttacher::Refused> refused;  // descendants that no agent could be attached to
+    int output = -1;                                   // the recording file; truncated when the first data arrives
+    int raw_output = -1;                               // --keep-raw, or -1
+    int holders = -1;               // a file with the text of RecordingWriter::End::holders when the end is requested, or -1
+    std::int64_t started_wall = 0;  // ns
     std::string interpreter;
     std::string executable;  // what /proc/PID/exe says while the service runs its own program
 };

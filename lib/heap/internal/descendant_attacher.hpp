@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,8 +29,13 @@ class DescendantAttacher {
   public:
     static constexpr Nanoseconds kSettle = std::chrono::milliseconds(50);
 
-    // Looks for the descendants of root. attached: processes that have an agent; refused: those that cannot have one, which are not reported again.
-    DescendantAttacher(int root, const std::vector<int>& attached, const std::vector<int>& refused, Bytes interval);
+    struct Refused {
+        int pid = 0;
+        std::uint64_t stack_start = 0;  // ProcessStat's: of the program that it ran
+    };
+    // Looks for the descendants of root. attached: processes that have an agent; refused: those that could not have one. These are tried again, but
+    // not reported again, unless they run another program since.
+    DescendantAttacher(int root, const std::vector<int>& attached, const std::vector<Refused>& refused, Bytes interval);
     // Agents that were not taken leave by themselves.
     ~DescendantAttacher();
 
@@ -71,8 +77,10 @@ class DescendantAttacher {
     void look();
     // False: it has ended.
     bool look_at(int pid, Process& process);
+    void attach_all(Nanoseconds now, const std::stop_token& stop);
     void attach(int pid, Process& process, const std::stop_token& stop);
-    std::string reason_against(int pid) const;
+    // With any that is known; nothing: as shares_with_parent.
+    std::optional<bool> shares_memory(int pid) const;
 
     const int root_;
     const Bytes interval_;

@@ -17,6 +17,7 @@
 #include "heap/internal/collector.hpp"
 #include "heap/internal/control_message.hpp"
 #include "heap/internal/deferred_file.hpp"
+#include "heap/internal/descendant_attacher.hpp"
 #include "heap/internal/forked_children.hpp"
 #include "heap/internal/passed_over.hpp"
 #include "heap/internal/python_search.hpp"
@@ -46,9 +47,9 @@ struct Recorder::State {
         int pid = 0;
         Attached attached;
     };
-    std::vector<AttachedProcess> attached;  // at the start; the first: options.attach_to
-    std::vector<int> refused;               // descendants that could not be attached to then
-    std::optional<AttachedList> list;       // those that are attached to now, where any are
+    std::vector<AttachedProcess> attached;             // at the start; the first: options.attach_to
+    std::vector<DescendantAttacher::Refused> refused;  // descendants that could not be attached to then
+    std::optional<AttachedList> list;                  // those that are attached to now, where any are
     std::optional<RecordingFollower> follower;
     std::optional<Child> child;
     std::optional<ForkedChildren> children;

@@ -19,8 +19,10 @@ struct RunningProgram {
 // Throws Error{input} or Error{system} if not, with the reason and what to do instead.
 RunningProgram check_running(int pid);
 
-// Whether two processes have the same memory, as after vfork: an agent in one would be in both. Nothing: that may not be asked.
+// Whether two processes have the same memory, as after vfork: an agent in one would be in both. Nothing: that may not be asked (kcmp).
 std::optional<bool> share_memory(int a, int b);
+// The same of a process and the one that started it. Nothing: that may not be asked, and the latter waits as it does in vfork.
+std::optional<bool> shares_with_parent(int pid, int parent);
 
 // The agent's library in the process; nothing if it was never attached.
 std::optional<LoadedObject> find_attached(int pid, const std::vector<Mapping>& mappings);
