@@ -110,13 +110,14 @@ bool MeasuredTarget::sample(Depth depth) {
 
 bool MeasuredTarget::read_tree(Depth depth) {
     const std::lock_guard lock(tree_mutex_);
+    std::map<int, Bytes> agents;
+    if (recorder_) agents = recorder_->own_memory();  // before the readings: a process that ends in between had its agent to the end
     const std::vector<memory::ProcessReading>& readings = tree_.read(depth);
     if (!recorder_) {
         log_.add(readings, depth == Depth::detailed, tree_.shared_memory());
         return !readings.empty();
     }
     std::vector<memory::ProcessReading> without_agent = readings;
-    const std::map<int, Bytes> agents = recorder_->own_memory();
     if (context_.options.target.pid != 0) log_.record_these(agents);
     const Bytes agent = subtract_agent(agents, without_agent);
     log_.add(without_agent, depth == Depth::detailed, tree_.shared_memory() - std::min(tree_.shared_memory(), agent));

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kMaxPoints = 512;    // of one process's series
 constexpr std::size_t kMaxProcesses = 32;  // in the report
 constexpr std::size_t kMaxEnded = 4096;    // growths kept for their median
+constexpr double kRateGap_s = 0.2;         // between readings of CPU time that give its rate: the kernel counts in 10 ms
 
 void append_thinned(Series& series, std::size_t& stride, std::size_t& skipped, double at, double value, double requests) {
     if (++skipped < stride || (!series.seconds.empty() && at <= series.seconds.back())) return;
@@ -32,6 +33,24 @@ void append_thinned(Series& series, std::size_t& stride, std::size_t& skipped, d
 }
 
 }  // namespace
+
+// A program that replaced another by exec has no agent at first, and an agent may leave before its process ends.
+void TreeLog::note_agent(Process& process, const memory::ProcessReading& reading, double at) const {
+    if (process.attached) process.attached_s += at - process.end_s;
+    if (!reading.zombie) process.attached = recorded_pids_ && recorded_pids_->contains(reading.pid);
+}
+
+// CPU time is divided by time where an agent came or left between two readings.
+void TreeLog::note_cpu(Process& process, const memory::ProcessReading& reading, double at) {
+    const double used = reading.cpu_s - process.cpu_last, gap = at - process.cpu_s;
+    if (gap > 0) {
+        process.cpu_attached += used * process.attached_s / gap;
+        if (gap >= kRateGap_s || process.cpu_rate == 0) process.cpu_rate = used / gap;
+    }
+    process.attached_s = 0;
+    process.cpu_s = at;
+    process.cpu_last = reading.cpu_s;
+}
 
 // Returns what it adds to the level.
 double TreeLog::note(Process& process, const memory::ProcessReading& reading, double at, double requests, bool detailed) const {
@@ -50,8 +69,7 @@ double TreeLog::note(Process& process, const memory::ProcessReading& reading, do
     }
     if (detailed) {
         process.id.name = reading.name;
-        process.cpu_s = at;
-        process.cpu_last = reading.cpu_s;
+        note_cpu(process, reading, at);
         process.waited_last = reading.waited_cpu_s;
     }
     if (!settling) {
@@ -76,10 +94,8 @@ void TreeLog::end(Process& process, double at) {
     process.ended = true;
     ++ended_count_;
     ended_cpu_s_ += process.cpu_last - process.cpu_first;
-    if (process.attached) {
-        ended_attached_cpu_s_ += process.cpu_last - process.cpu_first;
-        unseen_s_ += at - process.cpu_s;
-    }
+    ended_attached_cpu_s_ += process.cpu_attached;
+    if (process.attached) unseen_cpu_s_ += process.cpu_rate * (at - process.cpu_s);
     if (process.end_s - process.begin_s < kSettle_s || process.id.zombie) return;
     if (ended_growth_.size() < kMaxEnded) ended_growth_.push_back(process.growth());
     ended_.push_back(std::move(process));
@@ -111,19 +127,21 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
             process.id = {reading.pid, reading.start_ticks, reading.name, reading.zombie};
             process.root = reading.root;
             process.initial = begins;
+            process.attached = recorded_pids_ && recorded_pids_->contains(reading.pid);
             process.begin_s = at;
+            process.end_s = process.cpu_s = begins ? at : rss_.seconds.back();
             process.first = static_cast<double>(reading.private_bytes);
             process.shared_first = static_cast<double>(reading.shared_memory);
             // What a process has used before the traffic is not of the traffic; one that begins later began with nothing.
             if (begins) {
-                process.cpu_first = reading.cpu_s;
-                process.waited_first = reading.waited_cpu_s;
+                process.cpu_first = process.cpu_last = reading.cpu_s;
+                process.waited_first = process.waited_last = reading.waited_cpu_s;
                 initial_level_ += process.first;
             }
             seen_ += reading.zombie ? 0 : 1;
             known = alive_.emplace(key, std::move(process)).first;
         }
-        known->second.attached = known->second.attached || (recorded_pids_ && recorded_pids_->contains(reading.pid));
+        note_agent(known->second, reading, at);
         level += note(known->second, reading, at, requests, detailed);
         if (detailed) check_descriptors(known->second, reading, at);
         held += reading.private_bytes;
@@ -195,13 +213,15 @@ ProcessTree TreeLog::tree() const {
     double waited_s = 0;
     for (const auto& [key, process] : alive_) {
         const double cpu = process.cpu_last - process.cpu_first;
-        (is_recorded(process) ? tree.recorded_cpu_s : tree.unrecorded_cpu_s) += cpu;
+        const double recorded = recorded_cpu(process);
+        tree.recorded_cpu_s += recorded;
+        tree.unrecorded_cpu_s += cpu - recorded;
         waited_s += process.waited_last - process.waited_first;
         if (!is_recorded(process) && !process.id.zombie) tree.unrecorded_growth_bytes += process.growth();
         if (!process.id.zombie) processes.push_back(&process);
     }
     // Those that ended are in their parents' figures where these waited for them, and we may have missed their last moments.
-    const double unseen = std::max(waited_s - ended_cpu_s_, 0.0), attached = ended_attached_cpu_s_ + std::min(unseen, unseen_s_);
+    const double unseen = std::max(waited_s - ended_cpu_s_, 0.0), attached = ended_attached_cpu_s_ + std::min(unseen, unseen_cpu_s_);
     tree.recorded_cpu_s += attached;
     tree.unrecorded_cpu_s += ended_cpu_s_ + unseen - attached;
     for (const Process& process : ended_) processes.push_back(&process);

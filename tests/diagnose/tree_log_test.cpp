@@ -106,15 +106,43 @@ TEST_CASE("of processes that have ended, the CPU time of those with an agent cou
     };
     log.record_these({{1, 0}, {2, 0}});
     add({1, 2}, 0, 0);
-    add({1, 2, 3}, 4, 0);  // 3 has no agent
+    add({1, 2, 3}, 0.5, 0);  // 3 has no agent
     log.record_these({{1, 0}});
-    // 2 may have used another second before its end; the rest was used by processes that were not seen.
-    add({1, 3}, 5, 7);
-    CHECK(log.tree().recorded_cpu_s == doctest::Approx(4 + 1));
-    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(5 + 2));
-    add({1}, 0, 12);
-    CHECK(log.tree().recorded_cpu_s == doctest::Approx(4 + 1));
-    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(5 + 2));
+    // 2 may have used another half second before its end; the rest was used by processes that were not seen.
+    add({1, 3}, 1, 2);
+    CHECK(log.tree().recorded_cpu_s == doctest::Approx(0.5 + 0.5));
+    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(1 + 1));
+    add({1}, 0, 3);
+    CHECK(log.tree().recorded_cpu_s == doctest::Approx(0.5 + 0.5));
+    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(1 + 1));
+}
+
+TEST_CASE("CPU time of a process counts as recorded while an agent is in it, not before, nor after an exec or when the agent has left") {
+    SteppingClock clock;
+    replay::Progress progress;
+    diagnose::TreeLog log("service", clock, clock.now, progress);
+    const auto add = [&](double cpu_s, bool attached, bool detailed) {
+        clock.now += 1s;
+        memory::ProcessReading worker = process(2, 1000);
+        worker.cpu_s = cpu_s;
+        log.record_these(attached ? std::map<int, Bytes>{{1, 0}, {2, 0}} : std::map<int, Bytes>{{1, 0}});
+        log.add({process(1, 1000), worker}, detailed, 0);
+    };
+    const auto recorded = [&] { return log.tree().recorded_cpu_s; };
+    add(0, true, true);
+    add(4, true, true);
+    CHECK(recorded() == doctest::Approx(4));
+    add(0, false, false);  // a quick reading: CPU time is not read
+    add(10, false, true);  // it was there for half of that time
+    CHECK(recorded() == doctest::Approx(4 + 3));
+    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(3));
+    CHECK_FALSE(log.tree().processes[1].recorded);
+    add(15, false, true);
+    add(17, true, true);
+    CHECK(recorded() == doctest::Approx(4 + 3));
+    add(18, true, true);
+    CHECK(recorded() == doctest::Approx(4 + 3 + 1));
+    CHECK(log.tree().unrecorded_cpu_s == doctest::Approx(3 + 5 + 2));
 }
 
 TEST_CASE("shared memory is in the sum once, and a child of short life does not hide that it grows") {

@@ -82,8 +82,10 @@ class TreeLog {
   private:
     struct Process {
         memory::ProcessId id;
-        bool root = false, initial = false, ended = false, attached = false;  // attached: an agent was in it
+        bool root = false, initial = false, ended = false, attached = false;  // attached: an agent is in it
         double begin_s = 0, end_s = 0, cpu_s = 0;                             // cpu_s: of its last detailed reading
+        double attached_s = 0;                                                // how long an agent was in it since then
+        double cpu_attached = 0, cpu_rate = 0;                                // CPU time with an agent; CPU time per second before cpu_s
         double first = 0, last = 0;                                           // private bytes
         double shared_first = 0, shared_last = 0;                             // those that others may have too
         double cpu_first = 0, cpu_last = 0, waited_first = 0, waited_last = 0;
@@ -102,6 +104,12 @@ class TreeLog {
         const int pid = recorded_pid_;
         return pid == 0 ? process.root : process.id.pid == pid;
     }
+    double recorded_cpu(const Process& process) const {
+        if (recorded_pids_) return process.cpu_attached;
+        return is_recorded(process) ? process.cpu_last - process.cpu_first : 0;
+    }
+    void note_agent(Process& process, const memory::ProcessReading& reading, double at) const;
+    static void note_cpu(Process& process, const memory::ProcessReading& reading, double at);
     double note(Process& process, const memory::ProcessReading& reading, double at, double requests, bool detailed) const;
     void end(Process& process, double at);
     void check_descriptors(Process& process, const memory::ProcessReading& reading, double at);
@@ -123,7 +131,7 @@ class TreeLog {
     std::vector<Process> ended_;        // the largest of them
     std::vector<double> ended_growth_;  // of all that lived longer than kSettle, at most kMaxEnded
     double ended_cpu_s_ = 0, ended_attached_cpu_s_ = 0;
-    double unseen_s_ = 0;  // from the last reading of each attached process's CPU time to its end
+    double unseen_cpu_s_ = 0;  // that attached processes may have used from the last reading of their CPU time to their end
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false, reads_files_ = false;
     Bytes first_file_backed_ = 0;
