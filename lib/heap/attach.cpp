@@ -11,7 +11,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <exception>
 #include <map>
+#include <optional>
+#include <thread>
 
 #include "agent/attach_request.hpp"
 #include "agent/embedded.hpp"
@@ -212,7 +215,19 @@ class Attacher {
 }  // namespace
 
 Attached attach_agent(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds patience) {
-    return Attacher(pid, interval, stop, patience).run();
+    // What the thread still traces at its end, the kernel lets go. That may be a process that was killed meanwhile: until then, its parent
+    // waits for it in vain.
+    std::optional<Attached> attached;
+    std::exception_ptr failure;
+    std::jthread([&] {
+        try {
+            attached = Attacher(pid, interval, stop, patience).run();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+    }).join();
+    if (failure) std::rethrow_exception(failure);
+    return *std::move(attached);
 }
 
 }  // namespace leakline::heap

@@ -214,8 +214,9 @@ void leave_unjoined() {
 }
 int join_all() {
     int failures = 0;
+    // All are woken first: which of them takes a byte is not known.
+    for (std::size_t i = 0; i < started.size(); ++i) failures += ::write(wake_up[1], "", 1) == 1 ? 0 : 1;
     for (const pthread_t thread : started) {
-        failures += ::write(wake_up[1], "", 1) == 1 ? 0 : 1;
         void* result = nullptr;
         failures += ::pthread_join(thread, &result) == 0 && result == nullptr ? 0 : 1;
     }
