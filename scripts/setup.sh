@@ -27,7 +27,6 @@ tests=(
   libgtest-dev catch2       # LEAKLINE_LOOP in tests of other frameworks
   curl zstd sqlite3 procps
   man-db fish zsh     # man pages and completions
-  gunicorn            # replaces workers while it is diagnosed
   gdb                 # its gcore writes the core files that are examined
   libtcmalloc-minimal4 libmimalloc2.0   # allocators whose blocks are found
   libjemalloc-dev rustc default-jdk-headless   # services with another allocator, in Rust and in Java that are diagnosed

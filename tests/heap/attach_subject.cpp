@@ -35,6 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -199,7 +200,9 @@ void open_and_close() {
 
 std::vector<pthread_t> started;
 int wake_up[2];
+std::atomic<int> running{0};
 void* waits(void*) {
+    ++running;  // recorded by now
     char c;
     return ::read(wake_up[0], &c, 1) == 1 ? nullptr : &wake_up;
 }
@@ -221,6 +224,7 @@ int join_all() {
         failures += ::pthread_join(thread, &result) == 0 && result == nullptr ? 0 : 1;
     }
     started.clear();
+    running = 0;
     ::close(wake_up[0]), ::close(wake_up[1]);
     return failures;
 }
@@ -248,6 +252,7 @@ void change_resources(const std::string& command, int count, int& answer) {
         if (command == "start") leave_running(), leave_unjoined();
         if (command == "map") leave_mapped();
     }
+    while (command == "start" && running < count) ::usleep(100);
 }
 
 bool read_line(std::string& line, int from = 0) {
