@@ -153,10 +153,7 @@ TEST_CASE("behind a wrapper, the raw stream begins with the program's first byte
         CAPTURE(helper);
         const TemporaryDirectory folder;
         // The collecting process reads nothing until all have ended.
-        const std::string script =
-            "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; "
-            "kill -STOP $collector; " +
-            helper + kSubject + " leak 5000 24; kill -CONT $collector";
+        const std::string script = test::kStopCollector + helper + kSubject + " leak 5000 24; kill -CONT $collector";
         heap::RecordOptions options = options_for({"sh", "-c", script}, folder.path() + "/run.leak");
         options.follow = std::filesystem::canonical(kSubject).string();  // so that a helper may take long
         options.keep_raw = folder.path() + "/run.raw.zst";

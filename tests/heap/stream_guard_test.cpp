@@ -39,10 +39,7 @@ TEST_CASE("a program that closes all descriptors, or takes their numbers, is rec
 TEST_CASE("a program that wants the stream's number while a write to it waits is told so, and nothing is lost") {
     // The collecting process reads nothing for a while: the pipe is full, and threads wait in a write.
     const std::string closer = std::string(LEAKLINE_BIN_DIR) + "/heap_closer";
-    const std::string script =
-        "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; kill -STOP $collector; "
-        "(sleep 0.7; kill -CONT $collector) & " +
-        closer + " threads";
+    const std::string script = test::kStopCollector + "(sleep 0.7; kill -CONT $collector) & " + closer + " threads";
     heap::RecordOptions options;
     options.with = heap::RecordWith::heaptrack;
     options.command.arguments = {"sh", "-c", script};

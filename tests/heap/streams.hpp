@@ -11,6 +11,11 @@
 
 namespace leakline::test {
 
+// Of a shell that is recorded with heaptrack: stops the process that reads the stream, and fails where there is none. It goes on by
+// "kill -CONT $collector".
+inline const std::string kStopCollector =
+    "collector=${LEAKLINE_FOLLOW:?}; collector=${collector#/proc/}; collector=${collector%%/*}; kill -STOP $collector; ";
+
 inline HeapProfile read_raw_text(const std::string& text, const heap::ReadOptions& options = {}) {
     return heap::read_raw(*memory_source(text), "raw", options);
 }
