@@ -17,13 +17,12 @@ constexpr double kPrecise = 0.05;
 // The growth that is asked for, and the estimate of when it is reached, have some room.
 constexpr double kRoom = 1.15;
 
-// Requests after which growth at this rate is more than the run needs.
+}  // namespace
+
 double requests_for_growth(const Evidence& evidence, double requests, double needed) {
     const double late = late_growth(evidence);
     return late > 0 ? requests * std::max(1.0, kRoom * needed / late) : 0;
 }
-
-}  // namespace
 
 std::optional<LongerRun> growth_unproven(const Evidence& so_far) {
     if (so_far.max_growth || so_far.trend.verdict != Trend::growing) return std::nullopt;

@@ -172,7 +172,7 @@ std::optional<Conclusion> memory_grows_too_little(const Facts& facts, const Poli
     if (!held) return std::nullopt;
     const auto runtime = collected_runtime(evidence);
     const double late = late_growth(evidence),
-                 requests = static_cast<double>(evidence.replay.completed) * 1.15 * *held / std::max(1.0, late);
+                 requests = requests_for_growth(evidence, static_cast<double>(evidence.replay.completed), *held);
     conclusion.reasons.push_back(
         fmt::format("memory grew by {} after the {}{}: {} may retain {}; only growth beyond that would be a leak{}", format_bytes(late),
                     evidence.soak ? "warm-up" : "first round", no_line,
@@ -213,7 +213,7 @@ std::optional<Conclusion> memory_used_first(const Facts& facts, const Policy& po
     }
     const double unused = live - evidence.series.value.back(), late = late_growth(evidence);
     if (late <= 0 || unused < 0 || static_cast<double>(largest->live_last_bytes) < late) return std::nullopt;
-    const double requests = static_cast<double>(evidence.replay.completed) * 1.15 * (late + unused) / late;
+    const double requests = requests_for_growth(evidence, static_cast<double>(evidence.replay.completed), late + unused);
     return Conclusion{
         Verdict::inconclusive,
         {fmt::format("memory grows and no source line does, but at least {} of the live heap was not used yet (most was allocated at {}, "
