@@ -3,8 +3,9 @@
 //   A tree of two levels knows the extent of each page that belongs to the allocator. Its root, in the data of the library or program, has 2^18
 //   pointers to leaves, one per GiB; a leaf has 2^18 words, one per page: bit 0: the extent is a slab of small blocks; bits 7 to 47: the
 //   address of the extent's record; bits 48 to 55: the size class.
-//   An extent's record, of 128 bytes: flags and again the size class in its first word, but one too large for any extent if it is free; its address at byte 8, its size in the upper bits of byte 16 on, and from byte 64 on a bit per block of a slab,
-//   which is 1 if the block is free.
+//   An extent's record, of 128 bytes: flags and again the size class in its first word, but one too large for any extent if it is free;
+//   its address at byte 8, its size in the upper bits of byte 16 on, and from byte 64 on a bit per block of a slab, which is 1 if the
+//   block is free.
 //   A thread keeps blocks that it has freed in its tcache, in thread-local storage: for each size class {stack of blocks, statistics, the low 16 bits
 //   of addresses in the stack: low water, where it is full, where it is empty}.
 //
@@ -102,22 +103,13 @@ class JemallocWalk {
     }
 
     static std::uint64_t page_of(std::uint64_t gigabyte, std::uint64_t place_in_leaf) {
-        return gigabyte << kLeafBits | place_in_leaf / 8 << kPageBits;
-    }
-
-    // Calls visit(place in the leaf, entry) for each entry that is not empty, until that returns false. None if there is no room for a leaf.
-    template <class Visit>
-    void for_each_entry(std::uint64_t leaf, const Visit& visit) const {
-        const auto* const region = image_.region_at(leaf);
-        if (region == nullptr || region->mapping.is_file() || kTable > region->mapping.end - leaf) return;
-        for (std::uint64_t at = leaf; (at = next_entry_.find(at, leaf + kTable)) < leaf + kTable; at += 8)
-            if (!visit(at - leaf, word(at))) return;
+        return gigabyte << kLeafBits | place_in_leaf << kPageBits;
     }
 
     // Which GiB a leaf is of, by the extent that its first entry leads to; nothing if that is none.
     std::optional<std::uint64_t> gigabyte_of(std::uint64_t leaf) const {
         std::optional<std::uint64_t> found;
-        for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
+        next_entry_.for_each(leaf, kTable, [&](std::uint64_t place, std::uint64_t entry) {
             const Extent extent = extent_of(entry);
             if (extent.end == extent.begin) return false;
             // Of a large one only the first page and the last have entries. One that began in the GiB before goes on in this one.
@@ -133,7 +125,7 @@ class JemallocWalk {
 
     bool is_leaf(std::uint64_t leaf, std::uint64_t gigabyte) const {
         int right = 0, wrong = 0;
-        for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
+        next_entry_.for_each(leaf, kTable, [&](std::uint64_t place, std::uint64_t entry) {
             ++(extent_of(entry, page_of(gigabyte, place)).end != 0 ? right : wrong);
             return wrong == 0 && right < kConvincingPages;
         });
@@ -172,7 +164,7 @@ class JemallocWalk {
     void add_extents(std::uint64_t gigabyte, std::uint64_t leaf) {
         image_.for_each_word(leaf, leaf + kTable, [&](std::uint64_t place, std::uint64_t entry) {
             if (is_empty(entry)) return;
-            const std::uint64_t page = page_of(gigabyte, place - leaf);
+            const std::uint64_t page = page_of(gigabyte, (place - leaf) / 8);
             const Extent extent = extent_of(entry, page);
             if (extent.end != 0 && extent.begin == page) extents_.push_back(extent);
         });

@@ -1,7 +1,7 @@
 // Reads the segments of mimalloc (2.0.9, 64 bits, with plain or encoded free lists; mimalloc-types.h, segment.c, page.c):
 //
-//   A segment begins at a multiple of 32 MiB with its own record, whose array of slices says what each 64 KiB of it are: a page of blocks of one size, or
-//   free. A page's record is that of its first slice; its blocks are behind each other, as many as its capacity says.
+//   A segment begins at a multiple of 32 MiB with its own record, whose array of slices says what each 64 KiB of it are: a page of blocks
+//   of one size, or free. A page's record is that of its first slice; its blocks are behind each other, as many as its capacity says.
 //   A page has three lists of free blocks: those to be allocated, those that its thread has freed since, and those that other threads have freed.
 //   Of a full page, the first block that another thread frees is in a list of the heap that the page belongs to.
 //   A segment's cookie is its address, xor a number that is the same for all segments.

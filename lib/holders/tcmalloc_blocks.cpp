@@ -1,13 +1,13 @@
 // Reads the tables of gperftools' tcmalloc (2.7 to 2.18, 64 bits; pagemap.h, span.h, common.h, central_freelist.h, thread_cache.h):
 //
-//   A map of two levels knows the span of each page. Its root, in the data of the library or program, has 2^17 pointers to leaves of 2^18 pointers
-//   to spans (for pages of 8 KiB; other sizes are a setting of the build). Each page of a span of small blocks has an entry, of others the first and the
-//   last; what merging has left in between belongs to no span.
-//   A span: {first page, pages, next, previous, list of free blocks, blocks that are not in the list: 16 bits, size class: 8, state: 2}. Class 0: one
-//   large block. State 0: in use.
+//   A map of two levels knows the span of each page. Its root, in the data of the library or program, has 2^17 pointers to leaves of 2^18
+//   pointers to spans (for pages of 8 KiB; other sizes are a setting of the build). Each page of a span of small blocks has an entry, of
+//   others the first and the last; what merging has left in between belongs to no span.
+//   A span: {first page, pages, next, previous, list of free blocks, blocks that are not in the list: 16 bits, size class: 8, state: 2}.
+//   Class 0: one large block. State 0: in use.
 //   The size classes: 128 sizes of 32 bits, 0, 8, 16, ... up to 256 KiB, then 128 numbers of pages of a span, then how many classes there are.
-//   Free blocks that are not in the list of their span: in the caches of threads, which have {list, length, ..., size} for each class, and link each
-//   other; and in the slots of the central list of their class, with {first, last} of a list in each.
+//   Free blocks that are not in the list of their span: in the caches of threads, which have {list, length, ..., size} for each class, and
+//   link each other; and in the slots of the central list of their class, with {first, last} of a list in each.
 //
 // There are no symbols of these in packaged builds, so they are found by their contents.
 #include <algorithm>
@@ -122,7 +122,7 @@ class Walk {
     std::uint64_t start_of(const Span& span) const { return span.first << classes_.page_bits; }
     std::uint64_t size_of(const Span& span) const { return span.length << classes_.page_bits; }
 
-    // Nothing if what stands there is no span of memory that is in the copy.
+    // Nothing if there is no valid record of a span there, or its pages are not in the copy.
     std::optional<Span> span_at(std::uint64_t address) const {
         const std::uint64_t bits = word_(address + kBitsAt);
         Span span;
@@ -141,21 +141,11 @@ class Walk {
         return span;
     }
 
-    // Calls visit(place in the leaf, entry) for each entry that is not empty, until that returns false. None if there is no room for a leaf.
-    template <class Visit>
-    void for_each_entry(std::uint64_t leaf, const Visit& visit) const {
-        const auto* const region = image_.region_at(leaf);
-        const std::uint64_t size = leaf_entries() * 8;
-        if (region == nullptr || region->mapping.is_file() || leaf % 8 != 0 || size > region->mapping.end - leaf) return;
-        for (std::uint64_t at = leaf; (at = next_entry_.find(at, leaf + size)) < leaf + size; at += 8)
-            if (!visit((at - leaf) / 8, word_(at))) return;
-    }
-
     // Which place in the root a leaf has, by the spans that its first entries lead to.
     std::optional<std::uint64_t> place_of(std::uint64_t leaf) const {
         std::optional<std::uint64_t> found;
         int tried = 0;
-        for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
+        next_entry_.for_each(leaf, leaf_entries() * 8, [&](std::uint64_t place, std::uint64_t entry) {
             if (const std::optional<Span> span = span_at(entry))
                 for (const std::uint64_t page : {span->first, span->first + span->length - 1})
                     if (page % leaf_entries() == place) found = page >> leaf_bits();
@@ -184,7 +174,7 @@ class Walk {
         image_.for_each_word(root_, root_ + root_entries() * 8, [&](std::uint64_t at, std::uint64_t leaf) {
             if (leaf == 0 || !leaves_.contains(leaf)) return;
             const std::uint64_t first = (at - root_) / 8 << leaf_bits();
-            for_each_entry(leaf, [&](std::uint64_t place, std::uint64_t entry) {
+            next_entry_.for_each(leaf, leaf_entries() * 8, [&](std::uint64_t place, std::uint64_t entry) {
                 if (word_(entry) != first + place) return true;  // not where the span begins
                 if (const std::optional<Span> span = span_at(entry)) spans_.push_back(*span);
                 return true;

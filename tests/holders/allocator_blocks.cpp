@@ -1,6 +1,6 @@
-// A program that allocates and frees blocks of many sizes with whatever malloc it runs with. Its argument is the number of threads: each frees some of its
-// blocks itself, and the next one frees others; then the first thread ends, and the others wait. Prints "used ADDRESS SIZE" (by malloc_usable_size) and
-// "freed ADDRESS" for each block, then "ready". It allocates nothing else meanwhile.
+// A program that allocates and frees blocks of many sizes with whatever malloc it runs with. Its argument is the number of threads: each
+// frees some of its blocks itself, and the next one frees others; then the first thread ends, and the others wait. Prints "used ADDRESS
+// SIZE" (by malloc_usable_size) and "freed ADDRESS" for each block, then "ready". It allocates nothing else meanwhile.
 #include <malloc.h>
 #include <unistd.h>
 

@@ -58,8 +58,8 @@ class WordReader {
     mutable const MemoryImage::Region* last_ = nullptr;
 };
 
-// Finds the next word that is not empty. What it has looked through it does not look through again: tables are searched for from thousands of pointers
-// into memory that is mostly empty.
+// Finds the next word that is not empty. What it has looked through it does not look through again: tables are searched for from thousands
+// of pointers into memory that is mostly empty.
 class NextWord {
   public:
     // mask: of the bits that are 0 in empty words.
@@ -67,6 +67,16 @@ class NextWord {
 
     // At begin or behind it, in the region that it is in; end if there is none before. Both aligned.
     std::uint64_t find(std::uint64_t begin, std::uint64_t end);
+    // Calls visit(place in the table, word) for each word that is not empty, until that returns false; size: in bytes. None if there is no
+    // room for such a table.
+    template <class Visit>
+    void for_each(std::uint64_t table, std::uint64_t size, const Visit& visit) {
+        const auto* const region = image_.region_at(table);
+        if (region == nullptr || region->mapping.is_file() || table % 8 != 0 || size > region->mapping.end - table) return;
+        const WordReader word(image_);
+        for (std::uint64_t at = table; (at = find(at, table + size)) < table + size; at += 8)
+            if (!visit((at - table) / 8, word(at))) return;
+    }
 
   private:
     const MemoryImage& image_;
@@ -80,8 +90,8 @@ class Slots {
     // size > 0.
     Slots(std::uint64_t start, std::uint64_t size, std::size_t count) : start_(start), size_(size), is_free_(count, false) {}
 
-    // Marks the blocks of a list as free. next(block): the one that follows it, 0 behind the last. False if the list leaves the blocks, or meets one
-    // twice.
+    // Marks the blocks of a list as free. next(block): the one that follows it, 0 behind the last. False if the list leaves the blocks, or
+    // meets one twice.
     template <class Next>
     bool mark_free(std::uint64_t head, const Next& next) {
         for (; head != 0; head = next(head))

@@ -1,5 +1,5 @@
-// An array of numbers below 2^40, sizes and places of data that fits into memory, of which there are millions: in 4 bytes each while all are below 2^32, then
-// in 5. Larger ones are kept as the largest.
+// An array of numbers below 2^40, sizes and places of data that fits into memory, of which there are millions: in 4 bytes each while all
+// are below 2^32, then in 5. Larger ones are kept as the largest.
 //
 // Thread-safety: as std::vector.
 #pragma once

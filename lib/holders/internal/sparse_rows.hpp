@@ -1,4 +1,5 @@
-// Where each of millions of rows begins and ends in one array, when most rows are empty: a bit for each row, and 4 or 5 bytes for each that is not empty.
+// Where each of millions of rows begins and ends in one array, when most rows are empty: a bit for each row, and 4 or 5 bytes for each
+// that is not empty.
 //
 // Thread-safety: as std::vector.
 #pragma once
