@@ -1,5 +1,5 @@
-// Hooks of the C library's functions that open and close descriptors. The program's call is passed on first; the stack of one that opened a descriptor is recorded afterwards. An entry is cleared before its number is closed: once it is,
-// another thread may have it.
+// Hooks of the C library's functions that open and close descriptors. The program's call is passed on first; the stack of one that opened
+// a descriptor is recorded afterwards. An entry is cleared before its number is closed: once it is, another thread may have it.
 //
 // The C library's own calls of these functions do not reach the hooks: functions that open descriptors inside of it have hooks of their own
 // (fopen, opendir, popen). open, accept, close and others are cancellation points: a thread may end inside the call, with no lock held.
@@ -72,26 +72,26 @@ using Mode = const char*;
     X(tmpfile64, (), ())                             \
     X(popen, (Path command, Mode mode), (command, mode))
 
-// All others.
-#define LEAKLINE_OTHERS(X)                         \
-    X(FILE*, freopen, (Path, Mode, FILE*))         \
-    X(FILE*, freopen64, (Path, Mode, FILE*))       \
-    X(DIR*, opendir, (Path))                       \
-    X(int, dup2, (int, int))                       \
-    X(int, dup3, (int, int, int))                  \
-    X(int, fcntl, (int, int, long))                \
-    X(int, fcntl64, (int, int, long))              \
-    X(int, signalfd, (int, const sigset_t*, int))  \
-    X(int, pipe, (int*))                           \
-    X(int, pipe2, (int*, int))                     \
-    X(int, socketpair, (int, int, int, int*))      \
-    X(ssize_t, recvmsg, (int, msghdr*, int))       \
-    X(int, close, (int))                           \
-    X(int, close_range, (unsigned, unsigned, int)) \
-    X(void, closefrom, (int))                      \
-    X(int, fclose, (FILE*))                        \
-    X(int, pclose, (FILE*))                        \
-    X(int, closedir, (DIR*))
+// All others. Of the attached agent, what can close a descriptor is set before what only opens one.
+#define LEAKLINE_OTHERS(X)                                   \
+    X(frees, FILE*, freopen, (Path, Mode, FILE*))            \
+    X(frees, FILE*, freopen64, (Path, Mode, FILE*))          \
+    X(allocates, DIR*, opendir, (Path))                      \
+    X(allocates, int, dup2, (int, int))                      \
+    X(allocates, int, dup3, (int, int, int))                 \
+    X(allocates, int, fcntl, (int, int, long))               \
+    X(allocates, int, fcntl64, (int, int, long))             \
+    X(allocates, int, signalfd, (int, const sigset_t*, int)) \
+    X(allocates, int, pipe, (int*))                          \
+    X(allocates, int, pipe2, (int*, int))                    \
+    X(allocates, int, socketpair, (int, int, int, int*))     \
+    X(allocates, ssize_t, recvmsg, (int, msghdr*, int))      \
+    X(frees, int, close, (int))                              \
+    X(frees, int, close_range, (unsigned, unsigned, int))    \
+    X(frees, void, closefrom, (int))                         \
+    X(frees, int, fclose, (FILE*))                           \
+    X(frees, int, pclose, (FILE*))                           \
+    X(frees, int, closedir, (DIR*))
 
 // A function that this C library lacks; the program has found ours.
 template <typename Result>
@@ -118,10 +118,11 @@ void closes(int number) {
 #define LEAKLINE_NEXT(result, name, parameters) constinit Behind<result(*) parameters> next_##name{#name};
 #define LEAKLINE_NEXT_OPENER(name, parameters, arguments) LEAKLINE_NEXT(int, name, parameters)
 #define LEAKLINE_NEXT_STREAM_OPENER(name, parameters, arguments) LEAKLINE_NEXT(FILE*, name, parameters)
+#define LEAKLINE_NEXT_OTHER(kind, result, name, parameters) LEAKLINE_NEXT(result, name, parameters)
 
 LEAKLINE_OPENERS(LEAKLINE_NEXT_OPENER)
 LEAKLINE_STREAM_OPENERS(LEAKLINE_NEXT_STREAM_OPENER)
-LEAKLINE_OTHERS(LEAKLINE_NEXT)
+LEAKLINE_OTHERS(LEAKLINE_NEXT_OTHER)
 
 }  // namespace
 
@@ -277,30 +278,20 @@ LEAKLINE_HOOK(int, closedir, (DIR * folder)) {
 namespace {
 
 #define LEAKLINE_OPENER_ROW(name, parameters, arguments) LEAKLINE_ROW_OF_LIBC(allocates, name, next_##name),
-#define LEAKLINE_CLOSER_ROW(name) LEAKLINE_ROW_OF_LIBC(frees, name, next_##name)
-const Hook descriptor_table[] = {
-    LEAKLINE_OPENERS(LEAKLINE_OPENER_ROW) LEAKLINE_STREAM_OPENERS(LEAKLINE_OPENER_ROW) LEAKLINE_OPENER_ROW(opendir, , )
-        LEAKLINE_OPENER_ROW(dup2, , ) LEAKLINE_OPENER_ROW(dup3, , ) LEAKLINE_OPENER_ROW(fcntl, , ) LEAKLINE_OPENER_ROW(fcntl64, , )
-            LEAKLINE_OPENER_ROW(signalfd, , ) LEAKLINE_OPENER_ROW(pipe, , ) LEAKLINE_OPENER_ROW(pipe2, , )
-                LEAKLINE_OPENER_ROW(socketpair, , ) LEAKLINE_OPENER_ROW(recvmsg, , ) LEAKLINE_CLOSER_ROW(close),
-    LEAKLINE_CLOSER_ROW(close_range),
-    LEAKLINE_CLOSER_ROW(closefrom),
-    LEAKLINE_CLOSER_ROW(fclose),
-    LEAKLINE_CLOSER_ROW(pclose),
-    LEAKLINE_CLOSER_ROW(closedir),
-    LEAKLINE_CLOSER_ROW(freopen),
-    LEAKLINE_CLOSER_ROW(freopen64)};
+#define LEAKLINE_OTHER_ROW(kind, result, name, parameters) LEAKLINE_ROW_OF_LIBC(kind, name, next_##name),
+const Hook descriptor_table[] = {LEAKLINE_OPENERS(LEAKLINE_OPENER_ROW) LEAKLINE_STREAM_OPENERS(LEAKLINE_OPENER_ROW)
+                                     LEAKLINE_OTHERS(LEAKLINE_OTHER_ROW)};
 
 }  // namespace
 
 std::span<const Hook> descriptor_hooks() { return all_of(descriptor_table); }
 #else
 #define LEAKLINE_FIND_OPENER(name, parameters, arguments) next_##name.get();
-#define LEAKLINE_FIND(result, name, parameters) next_##name.get();
+#define LEAKLINE_FIND_OTHER(kind, result, name, parameters) next_##name.get();
 void find_descriptor_functions() {
     LEAKLINE_OPENERS(LEAKLINE_FIND_OPENER)
     LEAKLINE_STREAM_OPENERS(LEAKLINE_FIND_OPENER)
-    LEAKLINE_OTHERS(LEAKLINE_FIND)
+    LEAKLINE_OTHERS(LEAKLINE_FIND_OTHER)
 }
 #endif
 

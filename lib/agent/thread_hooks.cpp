@@ -1,4 +1,5 @@
-// Hooks of the functions that start, join and detach threads. A thread begins in a function of ours, which registers it under its handle before it calls the program's.
+// Hooks of the functions that start, join and detach threads. A thread begins in a function of ours, which registers it under its handle
+// before it calls the program's.
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>

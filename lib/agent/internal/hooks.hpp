@@ -14,7 +14,8 @@ struct Hook {
     void* hook;
     void** real;  // where the hook finds that function
     Kind kind;
-    // A program may define a function of this name for a purpose of its own, and only the C library's is known: a call that leads elsewhere is left alone.
+    // A program may define a function of this name for a purpose of its own, and only the C library's is known: a call that leads
+    // elsewhere is left alone.
     bool only_of_libc = false;
 };
 // The most that one table may have: slots.cpp has room for so many of each.

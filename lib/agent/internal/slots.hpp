@@ -22,8 +22,8 @@ struct SlotCounts {
 };
 // Of all objects that are loaded now and relocated.
 SlotCounts set_slots(Slots wanted);
-// Forks while none of the other functions is visiting the loaded objects. For that they hold a lock of the loader which glibc, unlike its others, does
-// not reset in a forked child: there dlopen would wait for it for ever.
+// Forks while none of the other functions is visiting the loaded objects. For that they hold a lock of the loader which glibc, unlike its
+// others, does not reset in a forked child: there dlopen would wait for it for ever.
 int fork_between_visits(int (*fork)());
 // How often objects were loaded: set_slots() is due again some time after it has changed.
 std::uint64_t loaded_ever();
