@@ -70,7 +70,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         context.show_round(round, plan.rounds, fraction, completed, 0);
         // Only looked at, not reaped: the recorder does that in the other thread.
         const auto now = read_stat(pid);
-        gone = gone || !now || now->state == 'Z' || now->state == 'X';
+        gone = gone || has_ended(now);
         recorder.look_for_children();
         exhausted = exhausted || descriptors.nearly_used_up();
         return !gone && !exhausted && !(ceiling && now->resident > *ceiling);

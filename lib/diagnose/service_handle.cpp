@@ -9,8 +9,7 @@ namespace leakline::diagnose {
 
 ServiceHandle::ServiceHandle(int pid) : pid_(pid) {
     const auto stat = read_stat(pid);
-    if (!stat || stat->state == 'Z' || stat->state == 'X')
-        throw Error(ErrorKind::input, fmt::format("process {}", pid), "is not running", "ps -e lists what runs");
+    if (has_ended(stat)) throw Error(ErrorKind::input, fmt::format("process {}", pid), "is not running", "ps -e lists what runs");
     start_ticks_ = stat->start_ticks;
 }
 

@@ -197,7 +197,7 @@ class AgentCollector {
             const bool newer = std::any_of(watched_.begin(), watched_.end(), [&](const Watched& other) {
                 return other.name.pid == watched.name.pid && other.name.image > watched.name.image && !other.process->has_ended();
             });
-            if (!stat || stat->state == 'Z' || stat->state == 'X' || replaced || newer) {
+            if (has_ended(stat) || replaced || newer) {
                 if (had_ended) {
                     warn_of_early_end(watched);
                 } else {
@@ -308,8 +308,7 @@ class AgentCollector {
     // has called exec stay until it ends: the agent numbers its next segment by the files that exist.
     void remove_ended() {
         std::erase_if(known_, [&](const SegmentName& name) {
-            const auto stat = read_stat(name.pid);
-            if (stat && stat->state != 'Z' && stat->state != 'X') return false;
+            if (!has_ended(read_stat(name.pid))) return false;
             ::unlink((options_.segments + "/" + name.file).c_str());
             return true;
         });

@@ -25,8 +25,6 @@ constexpr int kLookRest = 19;
 constexpr Nanoseconds kThreadPatience = std::chrono::milliseconds(200);
 constexpr Nanoseconds kShortestPause = std::chrono::milliseconds(250), kLongestPause = std::chrono::seconds(16);
 
-bool has_ended(const std::optional<ProcessStat>& stat) { return !stat || stat->state == 'Z' || stat->state == 'X'; }
-
 bool has_agents_library(int pid) {
     return find_attached(pid, parse_mappings(read_small_file(fmt::format("/proc/{}/maps", pid)).value_or(""))).has_value();
 }

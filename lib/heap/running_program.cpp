@@ -58,8 +58,7 @@ class Check {
         const auto stat = read_stat(pid_);
         const auto status = read_small_file(folder_ + "/status");
         if (!stat || !status) refuse_tracing(pid_, ESRCH);
-        if (stat->state == 'Z' || stat->state == 'X' || status_value(*status, "TracerPid").value_or("0") != "0")
-            refuse_tracing(pid_, EPERM);
+        if (has_ended(stat) || status_value(*status, "TracerPid").value_or("0") != "0") refuse_tracing(pid_, EPERM);
         const auto shares = shares_with_parent(pid_, stat->parent);
         if (!shares) refuse(kMayShare, "wait until it runs a program of its own, or allow leakline to trace (CAP_SYS_PTRACE)");
         if (*shares)

@@ -67,7 +67,7 @@ std::optional<ProcessEntry> read_process(int pid) {
     entry.pid = pid;
     entry.parent = stat->parent;
     entry.start = static_cast<std::uint32_t>(stat->start_ticks);
-    entry.ended = stat->state == 'Z' || stat->state == 'X';
+    entry.ended = has_ended(stat);
     entry.guard = stat->comm == "leakline-guard";
     return entry;
 }

@@ -52,6 +52,8 @@ struct ProcessStat {
     std::uint64_t stack_start = 0;  // address; 0 where it may not be seen
 };
 std::optional<ProcessStat> parse_stat(std::string_view text);
+// Also of a zombie, and of a process that is not there.
+inline bool has_ended(const std::optional<ProcessStat>& stat) { return !stat || stat->state == 'Z' || stat->state == 'X'; }
 
 // /proc/PID/status, the memory lines; readable where smaps_rollup is not (another user's process).
 struct ProcessStatus {

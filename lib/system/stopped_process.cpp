@@ -24,7 +24,7 @@ namespace {
 bool has_ended(int pid, int thread, const SystemRoots& roots) {
     const auto text = read_small_file(fmt::format("{}/{}/task/{}/stat", roots.proc, pid, thread));
     const auto stat = text ? parse_stat(*text) : std::nullopt;
-    if (thread != pid) return !stat || stat->state == 'Z' || stat->state == 'X';
+    if (thread != pid) return leakline::has_ended(stat);
     return stat && stat->state == 'Z' && stat->threads > 1;
 }
 
