@@ -78,13 +78,13 @@ bool names_installed(std::string_view name) {
 }
 
 bool names_many_values(std::string_view key) {
-    static const Words words = {// What is numbered, or made up.
+    static const Words words = {// Identifiers.
                                 "id", "ids", "uid", "uuid", "guid", "sid", "jti", "token", "nonce", "session", "cookie", "serial", "seq",
                                 "timestamp", "ts", "digest", "hash", "checksum", "fingerprint",
-                                // Whoever asks.
+                                // Clients and users.
                                 "ip", "host", "hostname", "addr", "address", "peer", "client", "conn", "connection", "remote", "user",
                                 "username", "email", "mail", "nick", "sender", "domain",
-                                // What is asked.
+                                // Parts of a request.
                                 "url", "uri", "path", "query", "text", "line", "content", "body", "payload", "message", "msg", "request",
                                 "req", "prompt", "args", "job", "task"};
     return has_word(key, words);

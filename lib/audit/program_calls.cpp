@@ -104,8 +104,7 @@ void Program::join_unknown_classes() {
                                                      "clear", "insert", "extend", "connect", "handle", "execute", "create", "delete"};
         const bool guessed = candidates.size() > 1 || common.contains(last(id)) || last(id).starts_with("__");
         const std::vector<Name> types = known_object ? types_of(index_.at(object)) : std::vector<Name>{};
-        // An attribute of a known class, "Kind.solution" of an enumeration, is no method of a class that has nothing to do with it,
-        // nor is "requests.post" of a library.
+        // "Kind.solution" of an enumeration is no method of an unrelated class, nor is "requests.post" of a library.
         const auto is_foreign = [&](Name candidate) {
             if (cpp || object == "py:*") return false;
             const Name owner = function(candidate)->owner;

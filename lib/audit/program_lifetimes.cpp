@@ -108,7 +108,7 @@ void Program::hold_registered() {
         const Function* known = function(method);
         if (known == nullptr || known->owner == kNoName || known->kind == Function::Kind::constructor) return;
         // In Python it is enough that the registering function is not known to run per request, because a framework may call it.
-        // In C++ it has to run once, or the object may belong to a request.
+        // In C++ it must be known to run once: otherwise the object may belong to a request.
         const Runs registering = runs(by);
         const bool lasts = registering == Runs::once || (registering != Runs::repeatedly && text(method).starts_with("py:"));
         // An object that registers itself lasts where it is not made for requests, even by a guess.

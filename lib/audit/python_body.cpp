@@ -237,10 +237,9 @@ void PythonModule::walk_loop(PythonNode statement) {
     here().guards.pop_back();
     // One that awaits an answer and ends with the last page is no service's.
     facts_.loops[index - 1].blocks = facts_.loops[index - 1].blocks || here().blocks || (here().awaits && !facts_.loops[index - 1].exits);
-    here().blocks = here().blocks || here().awaits;
     // "while self.busy: sleep(1)" waits for something to end.
     if (!counted && only_sleeps(statement)) facts_.loops[index - 1].endless = false;
-    here().blocks = here().blocks || blocks;
+    here().blocks = here().blocks || here().awaits || blocks;
     here().loop = outer;
     if (const PythonNode otherwise = statement.field("alternative")) walk(otherwise);
 }

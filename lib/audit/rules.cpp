@@ -1,10 +1,11 @@
 #include "audit/internal/rules.hpp"
-#include "audit/internal/key_doubts.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+
+#include "audit/internal/key_doubts.hpp"
 
 namespace leakline::audit {
 
