@@ -35,8 +35,8 @@ AgentRecording::AgentRecording(std::string executable, std::string command, Chil
 AgentRecording::Process& AgentRecording::add(SegmentReader segment, int pid) {
     if (processes_.empty()) sampling_.first_interval = segment.interval();
     sampling_.interval = std::max(sampling_.interval, segment.interval());
+    if (pid == 0) pid = segment.pid();
     Process& process = processes_.emplace_back(std::move(segment), pid);
-    if (pid == 0) process.pid_ = process.segment_.pid();
     if (children_ == Children::each) process.root_ = root_of(process.segment_);
     return process;
 }

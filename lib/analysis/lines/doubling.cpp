@@ -1,5 +1,5 @@
-// Containers that grow by reallocation, and arenas that grow by ever larger blocks. Between two steps the elements are not visible, but at each step
-// the number of bytes in use is known exactly: the capacity that was full. If elements come at a constant
+// Containers that grow by reallocation, and arenas that grow by ever larger blocks. Between two steps the elements are not visible, but at
+// each step the number of bytes in use is known exactly: the capacity that was full. If elements come at a constant
 // rate, the steps are on one line, x = offset + pace * capacity, and the next step can be predicted: its
 // absence shows that growth has stopped.
 //

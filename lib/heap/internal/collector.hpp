@@ -48,8 +48,8 @@ struct CollectorOptions {
 [[noreturn]] void run_collector(const CollectorOptions& options);
 
 // The same for leakline's agent: reads the segments that the agents in the service's processes write into a folder, and removes the
-// folder at its end. The agents never wait for it. For attached agents: reads their segments, attaches others to processes that start later if that
-// is asked for, and has them leave the processes at the end, which is when the command line has ended.
+// folder at its end. The agents never wait for it. For attached agents: reads their segments, attaches others to processes that start
+// later if that is asked for, and has them leave the processes at the end, which is when the command line has ended.
 [[noreturn]] void run_agent_collector(const CollectorOptions& options);
 
 // Looks up the names of the addresses of a recording and writes its end, with further warnings.

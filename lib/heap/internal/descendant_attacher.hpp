@@ -7,7 +7,8 @@
 // A process is attached to once it has run for kSettle: most children that are about to call exec, or to end, are left alone. One that
 // cannot be attached to, such as one that never waits, is tried again, at intervals that double.
 //
-// Thread-safety: one object, one thread at a time. It has a thread of its own: attaching may take seconds, and the thread that attaches must be one.
+// Thread-safety: one object, one thread at a time. It has a thread of its own: attaching may take seconds, and the thread that attaches
+// must be one.
 #pragma once
 
 #include <atomic>
@@ -33,8 +34,8 @@ class DescendantAttacher {
         int pid = 0;
         std::uint64_t stack_start = 0;  // ProcessStat's: of the program that it ran
     };
-    // Looks for the descendants of root. attached: processes that have an agent; refused: those that could not have one. These are tried again, but
-    // not reported again, unless they run another program since.
+    // Looks for the descendants of root. attached: processes that have an agent; refused: those that could not have one. These are tried
+    // again, but not reported again, unless they run another program since.
     DescendantAttacher(int root, const std::vector<int>& attached, const std::vector<Refused>& refused, Bytes interval);
     // Agents that were not taken leave by themselves.
     ~DescendantAttacher();
@@ -50,8 +51,8 @@ class DescendantAttacher {
 
     // Ends the looking; an attach that has begun is ended first. Only these may be called afterwards, and take().
     void stop();
-    // After the agents have left: a forked child without an agent of its own has the pointers of its parent. Sets them back by an agent that leaves at
-    // once. Returns how many were left as they are, because none of their threads waits.
+    // After the agents have left: a forked child without an agent of its own has the pointers of its parent. Sets them back by an agent
+    // that leaves at once. Returns how many were left as they are, because none of their threads waits.
     std::size_t restore_others();
     // Of processes that were not recorded, and did work.
     std::string warning() const;
