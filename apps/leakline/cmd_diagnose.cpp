@@ -211,8 +211,9 @@ int run_diagnose(DiagnoseOptions& options, Output& output, const std::stop_token
     run.policy.filling_is_leak = options.still_filling == "leak";
     run.warmup_rounds = warmup_rounds(options.warmup, run.rounds.rounds);
     report::SourceText sources(options.sources);
+    if (attaches) sources.search_root_of(run.target.pid);
     const std::string program = attaches ? executable_of(run.target.pid) : run.target.arguments[0];
-    sources.search_parents(find_executable(program).value_or(""));
+    sources.search_parents(attaches ? program : find_executable(program).value_or(""));
     if (command.empty() && !attaches) sources.search_parents(installed_file("lib"));  // trackd's sources
     std::vector<analysis::EndpointBudget> budgets;
     for (const std::string& text : options.budgets) budgets.push_back(endpoint_budget(text));

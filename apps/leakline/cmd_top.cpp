@@ -107,6 +107,7 @@ class Top {
           terminal_(detect_terminal(STDOUT_FILENO)),
           order_(chosen.order),
           sources_(chosen.sources) {
+        sources_.search_root_of(recorder_.pid());
         for (const std::string& warning : recorder_.warnings()) messages_.warn(warning);
         if (chosen.pid != 0)
             messages_.note(fmt::format("attached to process {} (one of its threads stood still for {})", chosen.pid,

@@ -288,6 +288,8 @@ void begin_copy() { fork_marker->work.store(Work::off, std::memory_order_release
 }  // namespace
 
 void begin_asked_search() {
+    // Not in a child of vfork, which has this memory but not this process's children.
+    if (python::has_copy() && !sandboxed && fork_marker->pid.load(kRelaxed) == unwind::system_call(SYS_getpid)) python::reap_copy();
     SearchState asked = SearchState::asked;
     if (segment.header->search.load(kRelaxed) == asked &&
         segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))

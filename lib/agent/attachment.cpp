@@ -13,6 +13,7 @@
 #include "agent/attach_request.hpp"
 #include "agent/internal/agent.hpp"
 #include "agent/internal/python.hpp"
+#include "agent/internal/python_holders.hpp"
 #include "agent/internal/slots.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "agent/segment.hpp"
@@ -137,6 +138,7 @@ void record_until_end() {
     attachment->state.store(AttachState::recording);
     watch();
     end_attached();
+    python::drop_copy();
     python::end();
     publish(set_slots(Slots::undone));
     attachment->state.store(AttachState::ended);

@@ -20,6 +20,7 @@
 #include "agent/internal/python_graph.hpp"
 #include "agent/internal/python_types.hpp"
 #include "agent/internal/thread_state.hpp"
+#include "system/copy_name.hpp"
 #include "unwind/system_call.hpp"
 
 namespace leakline::agent::python {
@@ -33,7 +34,7 @@ constexpr unsigned kMaxThreads = 256, kMaxInterpreters = 64, kLongestSearch_s = 
 Search search;
 void* threads[kMaxThreads];
 const void* sys_modules[kMaxInterpreters];
-int copy_id;  // of the copy; 0 or less: none
+std::atomic<int> copy_pid;  // of the copy until its end is taken note of; 0: none
 Graph graph;
 TypeCounts type_counts;
 
@@ -381,6 +382,9 @@ void write_answer(const std::uint8_t* owner, bool with_attributes) {
 
 // ---- the copy
 
+// False: it has ended, and the kernel has forgotten it; or it is no child of this process.
+bool is_running_copy(int pid) { return unwind::system_call(SYS_wait4, pid, 0, static_cast<long>(WNOHANG) | __WCLONE, 0) == 0; }
+
 [[noreturn]] void end_copy() {
     unwind::system_call(SYS_exit_group, 0);
     __builtin_unreachable();
@@ -401,8 +405,7 @@ void leave_the_programs_world() {
     ::setrlimit(RLIMIT_CORE, &none);
     ::prctl(PR_SET_DUMPABLE, 0);
     ::setpriority(PRIO_PROCESS, 0, kNice);
-    static char name[] = "leakline-copy";
-    ::prctl(PR_SET_NAME, name);
+    ::prctl(PR_SET_NAME, kCopyName);
     struct sigaction beat {};
     beat.sa_handler = [](int) { search_goes_on(); };
     ::sigaction(SIGALRM, &beat, nullptr);
@@ -474,7 +477,7 @@ void build_graph() {
     if (!build_from(Interpreters::main_only)) end_copy();
 }
 
-[[noreturn]] void search_in_copy() {
+[[noreturn]] int search_in_copy(void*) {
     search.begin_copy();
     leave_the_programs_world();
     close_all();
@@ -501,24 +504,21 @@ void build_graph() {
     end_copy();
 }
 
-// Runs in the program's memory while its caller waits, and then ends: the copy is no child that the program could wait for.
-int fork_copy(void*) {
-    copy_id = static_cast<int>(unwind::system_call(SYS_clone, 0, 0, 0, 0));
-    if (copy_id == 0) search_in_copy();
-    return 0;
-}
-
+// The copy is a child that sends no signal when it ends: the program's own waiting (wait, waitpid, waitid) never sees it. An orphan would
+// be left to process 1, which in a container is the program itself.
 void make_copy() {
+    drop_copy();
     constexpr std::size_t kStack = std::size_t{256} << 10;
     void* const stack = ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    copy_id = 0;
+    int pid = -1;
     if (stack != MAP_FAILED) {
-        // Without a signal for its parent, so that the program's own waiting never sees it.
-        const int between = ::clone(&fork_copy, static_cast<char*>(stack) + kStack, CLONE_VM | CLONE_VFORK, nullptr);
-        if (between > 0) unwind::system_call(SYS_wait4, between, 0, static_cast<long>(__WCLONE), 0);
+        pid = ::clone(&search_in_copy, static_cast<char*>(stack) + kStack, 0, nullptr);
         ::munmap(stack, kStack);
     }
-    if (copy_id <= 0) search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
+    if (pid > 0)
+        copy_pid.store(pid);
+    else
+        search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
 }
 
 // With the interpreter's lock held, and no instruction begun.
@@ -566,6 +566,22 @@ bool may_search(const Search& asked) {
 }
 
 }  // namespace
+
+bool has_copy() { return copy_pid.load(kRelaxed) != 0; }
+
+void reap_copy() {
+    if (int pid = copy_pid.load(kRelaxed); pid != 0 && !is_running_copy(pid)) copy_pid.compare_exchange_strong(pid, 0);
+}
+
+void drop_copy() {
+    const int pid = copy_pid.exchange(0);
+    if (pid == 0 || !is_running_copy(pid)) return;
+    unwind::system_call(SYS_kill, pid, SIGKILL);
+    for (int i = 0; i < 1000 && is_running_copy(pid); ++i) {
+        const timespec time{0, 1'000'000};
+        unwind::system_call(SYS_nanosleep, reinterpret_cast<long>(&time), 0);
+    }
+}
 
 void search_holders(const Search& asked) {
     // The queue may be full: then it is tried again.

@@ -37,8 +37,17 @@ AgentRecording::Process& AgentRecording::add(SegmentReader segment, int pid) {
     sampling_.interval = std::max(sampling_.interval, segment.interval());
     if (pid == 0) pid = segment.pid();
     Process& process = processes_.emplace_back(std::move(segment), pid);
+    process.files_ = &files_of(pid);
     if (children_ == Children::each) process.root_ = root_of(process.segment_);
     return process;
+}
+
+const ProcessRoot& AgentRecording::files_of(int pid) {
+    ProcessRoot root(pid);
+    const auto known = std::find_if(roots_.begin(), roots_.end(), [&](const ProcessRoot& other) { return root.same_as(other); });
+    if (known != roots_.end()) return *known;
+    if (!root.is_ours()) symbols_.roots.push_back(root.folder());
+    return roots_.emplace_back(std::move(root));
 }
 
 void AgentRecording::remove(Process& process) {
@@ -99,7 +108,8 @@ IpId AgentRecording::ip_of(const Process& process, std::uint64_t return_address,
         return m.begin <= address && address < m.end && m.first_epoch <= epoch && epoch <= m.last_epoch;
     });
     const bool known = module != modules.end();
-    const std::string path = !known ? std::string() : module->name.empty() ? process.segment_.executable() : module->name;
+    const std::string path =
+        !known ? std::string() : process.files_->path_of(module->name.empty() ? process.segment_.executable() : module->name);
     const std::uint32_t number =
         known ? path_numbers_.try_emplace(path, static_cast<std::uint32_t>(path_numbers_.size() + 1)).first->second : 0;
     const auto [place, inserted] =

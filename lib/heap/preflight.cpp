@@ -113,8 +113,10 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (elf.interpreter.find("ld-musl") != std::string::npos)
         refuse_lines(found, "is linked with musl, and heaptrack's library needs glibc", "build it with glibc");
     // A service may embed Python, or be called `node`: both the name and the content have to match.
-    std::error_code ignored;
-    const Runtime named = runtime_of_module(std::filesystem::canonical(found, ignored).string());
+    std::error_code error;
+    std::string target = std::filesystem::canonical(found, error).string();
+    if (error) target = std::filesystem::read_symlink(found, error).string();  // /proc/PID/exe of a process in a container
+    const Runtime named = runtime_of_module(target);
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
     result.python = named == elf.runtime && named == Runtime::python;
     if (!result.no_lines.empty()) return result;  // what its native code has makes no difference

@@ -40,6 +40,13 @@ bool write_feed(int descriptor, const SymbolFeed& feed) {
     return flush();
 }
 
+// As the process itself names the file.
+std::string_view inside_root(std::string_view path, const SymbolFeed& feed) {
+    for (const std::string& root : feed.roots)
+        if (path.starts_with(root)) return path.substr(root.size());
+    return path;
+}
+
 void read_answer(int descriptor, const SymbolFeed& feed, Symbols& symbols) {
     LineBuffer buffer;
     std::size_t next = 0;
@@ -52,7 +59,7 @@ void read_answer(int descriptor, const SymbolFeed& feed, Symbols& symbols) {
         while (!lines.empty()) {
             const std::string_view line = take_line(lines);
             if (line.starts_with("s ")) {
-                symbols.strings.emplace_back(Fields(line).sized_string().value_or(std::string_view{}));
+                symbols.strings.emplace_back(inside_root(Fields(line).sized_string().value_or(std::string_view{}), feed));
             } else if (line.starts_with("i ")) {
                 InstructionPointer ip;
                 if (!parse_ip_record(line, symbols.strings.size(), ip, symbols.frames)) continue;

@@ -73,7 +73,8 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
 void SourceText::search_parents(const std::string& program) {
     constexpr std::size_t kMax = 8;  // build trees are not deeper
     std::error_code error;
-    const fs::path path = fs::canonical(program, error);
+    const bool theirs = root_ && !root_->is_ours();
+    const fs::path path = theirs ? fs::path(root_->path_of(program)) : fs::canonical(program, error);
     if (error) return;
     for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMax; folder = folder.parent_path())
         above_program_.push_back(folder.string());
@@ -134,7 +135,8 @@ const std::optional<std::string>& SourceText::locate(const std::string& file) {
         if (best > 0 && ties == 0) return place->second = found;
     }
     if (directories_only_) return place->second;
-    if (is_file(file)) return place->second = file;
+    const std::string& path = root_ ? root_->path_of(file) : file;
+    if (is_file(path)) return place->second = path;
     if (file.starts_with('/')) return place->second;
     // A name without a folder is ambiguous: every project has a main.cpp. Clang leaves it so of what is included from the same folder.
     const auto named = std::find_if(wanted.begin(), wanted.end(), [](const std::string& part) { return part != ".."; });

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/lines.hpp"
+#include "system/process_root.hpp"
 
 namespace leakline::report {
 
@@ -26,6 +27,9 @@ class SourceText {
 
     // program: a path; where there is no such file nothing is added. Before the first locate.
     void search_parents(const std::string& program);
+
+    // Absolute paths are those of this process, if it sees other files than we do. Before the first locate.
+    void search_root_of(int pid) { root_.emplace(pid); }
 
     // Only the directories are looked into: the files are named by a recording that may come from elsewhere, and a path that
     // it makes up could be that of any file here. Before the first locate.
@@ -48,6 +52,7 @@ class SourceText {
     std::optional<std::string> beside_user_code(const std::string& name) const;
 
     std::vector<std::string> directories_;
+    std::optional<ProcessRoot> root_;
     std::vector<std::string> above_program_;  // nearest first
     bool directories_only_ = false;
     std::optional<std::multimap<std::string, std::string>> by_name_;  // file name -> path, made at first need

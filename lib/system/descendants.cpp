@@ -3,6 +3,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "system/copy_name.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline {
@@ -63,11 +64,16 @@ std::vector<int> DescendantTracker::discover(Depth depth) {
     while (!found_.empty()) {
         const int pid = found_.back();
         found_.pop_back();
-        if (members_.contains(pid)) continue;
+        if (members_.contains(pid) || is_copy(pid)) continue;
         added.push_back(pid);
         note_children(pid, members_.emplace(pid, make_member(pid)).first->second, Depth::detailed);
     }
     return added;
+}
+
+bool DescendantTracker::is_copy(int pid) const {
+    const auto name = ProcFile(roots_.proc + "/" + std::to_string(pid) + "/comm").read();
+    return name && name->starts_with(kCopyName);
 }
 
 void DescendantTracker::note_children(int pid, Member& member, Depth depth) {

@@ -1,4 +1,4 @@
-// A process and all of its descendants.
+// A process and all of its descendants, without the copies that our own agent makes (system/copy_name.hpp).
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
@@ -38,6 +38,7 @@ class DescendantTracker {
         bool retired = false;
     };
     Member make_member(int pid) const;
+    bool is_copy(int pid) const;
     void note_children(int pid, Member& member, Depth depth);
     void search_all();
 

@@ -16,8 +16,11 @@
 #include "support/diagnosed.hpp"
 #include "support/free_port.hpp"
 #include "support/get_log.hpp"
+#include "support/own_files.hpp"
 #include "system/child_process.hpp"
+#include "system/descendants.hpp"
 #include "system/executables.hpp"
+#include "system/find_process.hpp"
 #include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 #include "system/tracing.hpp"
@@ -42,6 +45,16 @@ bool is_left_alone(int pid) {
     return read_stat(pid).has_value();
 }
 
+Diagnosed diagnose(int pid, const Words& options) {
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/report.json";
+    Words words = {"diagnose", "--pid", std::to_string(pid), "--still-filling", "leak", "--retries", "0", "-o", path};
+    words.insert(words.end(), options.begin(), options.end());
+    Diagnosed result{run_binary("leakline", words), {}};
+    if (std::filesystem::exists(path)) result.report = json::parse(read_file(path));
+    return result;
+}
+
 class Service {
   public:
     explicit Service(Words words) {
@@ -53,14 +66,7 @@ class Service {
     int pid() const { return child_->pid(); }
     bool running() { return child_->running(); }
 
-    Diagnosed diagnose(Words options) {
-        const std::string path = folder_->path() + "/report.json";
-        Words words = {"diagnose", "--pid", std::to_string(pid()), "--still-filling", "leak", "--retries", "0", "-o", path};
-        words.insert(words.end(), options.begin(), options.end());
-        Diagnosed result{run_binary("leakline", words), {}};
-        if (std::filesystem::exists(path)) result.report = json::parse(read_file(path));
-        return result;
-    }
+    Diagnosed diagnose(const Words& options) const { return ::diagnose(pid(), options); }
 
   private:
     std::unique_ptr<TemporaryDirectory> folder_ = std::make_unique<TemporaryDirectory>();
@@ -124,29 +130,68 @@ TEST_CASE("the service is left running and alone when leakline is interrupted or
     }
 }
 
+namespace {
+
+// A Python server whose requests leak at line 6, in Handler.do_GET. serves: its last lines.
+void write_leaking_server(const std::string& path, const std::string& serves) {
+    std::ofstream(path) << "import http.server, os, sys\n"
+                           "kept = []\n"
+                           "class Handler(http.server.BaseHTTPRequestHandler):\n"
+                           "    protocol_version = 'HTTP/1.1'\n"
+                           "    def do_GET(self):\n"
+                           "        kept.append(bytearray(3000))\n"
+                           "        self.send_response(200)\n"
+                           "        self.send_header('Content-Length', '0')\n"
+                           "        self.end_headers()\n"
+                           "    def log_message(self, *arguments): pass\n"
+                           "server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)\n"
+                        << serves;
+}
+
+std::vector<int> children_of(int pid) {
+    std::ifstream children("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+    std::vector<int> pids;
+    for (int child = 0; children >> child;) pids.push_back(child);
+    return pids;
+}
+
+}  // namespace
+
+TEST_CASE("a service that is process 1 of a container has its lines, their text and a holder, and is left without a zombie") {
+    if (!can_mount()) {
+        MESSAGE("skipped: namespaces of mounts and processes are not permitted here");
+        return;
+    }
+    const TemporaryDirectory folder;
+    const std::string script = folder.path() + "/service.py", port = std::to_string(free_port());
+    write_leaking_server(script, "server.serve_forever()\n");
+    Service container(in_own_files(folder.path(), script, "/usr/bin/python3 " + script + " " + port, {"--pid", "--fork", "--kill-child"}));
+    REQUIRE(comes_true([&] { return !listening_sockets(descendants_of(container.pid())).empty(); }));
+    const int pid = children_of(container.pid()).at(0);
+    std::filesystem::remove(script);
+    const Diagnosed run =
+        diagnose(pid, {"--traffic", write_get_log(folder.path()), "--rounds", "7", "--min-round", "400ms", "--sample-interval", "8KiB"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["headline_line"]["file"] == script);
+    CHECK(run.report["headline_line"]["line"] == 6);
+    CHECK(run.report["headline_line"]["source"] == "        kept.append(bytearray(3000))");
+    CHECK(run.outcome.out.find("held by          service.kept (list") != std::string::npos);
+    CHECK(run.report["resources"]["processes"]["seen"] == 1);
+    CHECK(comes_true([&] { return is_left_alone(pid) && children_of(pid).empty(); }));
+}
+
 TEST_CASE("all workers of a pre-fork server are attached to; one of them alone is refused") {
     const TemporaryDirectory folder;
     const std::string script = folder.path() + "/service.py", port = std::to_string(free_port());
-    std::ofstream(script) << "import http.server, os, sys\n"
-                             "kept = []\n"
-                             "class Handler(http.server.BaseHTTPRequestHandler):\n"
-                             "    protocol_version = 'HTTP/1.1'\n"
-                             "    def do_GET(self):\n"
-                             "        kept.append(bytearray(3000))\n"
-                             "        self.send_response(200)\n"
-                             "        self.send_header('Content-Length', '0')\n"
-                             "        self.end_headers()\n"
-                             "    def log_message(self, *arguments): pass\n"
-                             "server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)\n"
-                             "for worker in range(2):\n"
-                             "    if os.fork() == 0: server.serve_forever()\n"
-                             "os.wait()\n";
+    write_leaking_server(script,
+                         "for worker in range(2):\n"
+                         "    if os.fork() == 0: server.serve_forever()\n"
+                         "os.wait()\n");
     Service service({"/usr/bin/python3", script, port});
     std::vector<int> workers;
     REQUIRE(comes_true([&] {
-        workers.clear();
-        std::ifstream children("/proc/" + std::to_string(service.pid()) + "/task/" + std::to_string(service.pid()) + "/children");
-        for (int pid = 0; children >> pid;) workers.push_back(pid);
+        workers = children_of(service.pid());
         return workers.size() == 2;
     }));
     const std::string log = write_get_log(folder.path());
@@ -156,7 +201,7 @@ TEST_CASE("all workers of a pre-fork server are attached to; one of them alone i
     CHECK(refused.err.find("give the parent of all: --pid " + std::to_string(service.pid())) != std::string::npos);
 
     const Diagnosed run =
-        service.diagnose({"--traffic", log, "--rounds", "7", "--min-round", "100ms", "--sample-interval", "8KiB", "--no-holders"});
+        service.diagnose({"--traffic", log, "--rounds", "7", "--min-round", "400ms", "--sample-interval", "8KiB", "--no-holders"});
     INFO(run.outcome.out << run.outcome.err);
     CHECK(run.outcome.code == 1);
     CHECK(run.report["verdict"] == "leak");
@@ -182,13 +227,7 @@ struct Gunicorn {
                "    start_response('200 OK', [('Content-Length', '0')])\n    return []\nimport os\n";
         return Service({"gunicorn", "--workers", "2", "--bind", "127.0.0.1:" + port, "--chdir", folder.path(), "leaking:application"});
     }
-    std::vector<int> workers() const {
-        std::vector<int> pids;
-        const std::string pid = std::to_string(service.pid());
-        std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
-        for (int child = 0; children >> child;) pids.push_back(child);
-        return pids;
-    }
+    std::vector<int> workers() const { return children_of(service.pid()); }
 };
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "heap/recorder.hpp"
 #include "open_resources.hpp"
 #include "streams.hpp"
+#include "support/own_files.hpp"
 #include "system/descendants.hpp"
 #include "system/temporary_directory.hpp"
 
@@ -66,6 +67,29 @@ std::string refusal(int pid) {
 }
 
 }  // namespace
+
+TEST_CASE("a program that sees other files than we do, as in a container, has its lines") {
+    if (!test::can_mount()) {
+        MESSAGE("skipped: mount namespaces are not permitted here");
+        return;
+    }
+    const TemporaryDirectory folder;
+    const std::string path = folder.path() + "/subject";
+    std::filesystem::copy_file(kSubject[0], path);
+    AskedProgram program(test::in_own_files(folder.path(), path, path));
+    REQUIRE(program.ask("keep 1 40") == "ok 0");
+    std::filesystem::remove(path);
+    heap::Recorder recorder = heap::Recorder::start(attach_to(program.pid()));
+    REQUIRE(program.ask("keep 500 24") == "ok 0");
+    const HeapProfile profile = recorder.finish();
+    CHECK(live_through(profile, "keep") == 12'000);
+    const auto lines = std::count_if(profile.frames.begin(), profile.frames.end(), [&](const Frame& frame) {
+        return frame.line != 0 && profile.string(frame.file).ends_with("attach_subject.cpp");
+    });
+    CHECK(lines > 0);
+    const auto of_program = [&](const InstructionPointer& ip) { return profile.string(ip.module) == path; };
+    CHECK(std::any_of(profile.ips.begin(), profile.ips.end(), of_program));  // as the program names it
+}
 
 TEST_CASE("an attached agent records what is allocated from then on, and leaves the process as it was") {
     AskedProgram program(kSubject);

@@ -20,6 +20,7 @@
 #include "heap/internal/segment_file.hpp"
 #include "heap/recorder.hpp"
 #include "model/heap.hpp"
+#include "system/process_root.hpp"
 
 namespace leakline::heap {
 
@@ -51,6 +52,7 @@ class AgentRecording {
         };
         SegmentReader segment_;
         int pid_;                                             // as we know it
+        const ProcessRoot* files_ = nullptr;                  // where its code is
         std::uint32_t root_ = 0;                              // trace of its own frame; 0: processes are summed
         bool ended_ = false, was_empty_ = false;              // was_empty_: no live blocks in the previous mark
         std::vector<std::uint32_t> trace_of_stack_;           // 0: not known yet
@@ -99,6 +101,7 @@ class AgentRecording {
     void count_open(Resource resource, Process& process, std::uint32_t stack);
     std::uint32_t trace_of(Process& process, std::uint32_t stack);
     std::uint32_t root_of(const SegmentReader& segment);
+    const ProcessRoot& files_of(int pid);
     IpId ip_of(const Process& process, std::uint64_t return_address, std::uint32_t epoch);
     IpId python_ip_of(Process& process, std::uint64_t frame);
     IpId add_named(std::string function, std::string file, std::uint32_t line);
@@ -109,6 +112,7 @@ class AgentRecording {
     const Children children_;
     const bool attached_;
     std::list<Process> processes_;
+    std::list<ProcessRoot> roots_;  // each once
     Quality removed_;
     std::unordered_map<std::string, std::uint32_t> path_numbers_;                     // of the files of code; 0: no file
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint32_t> ip_ids_;         // by file number and offset

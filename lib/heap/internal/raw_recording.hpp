@@ -47,6 +47,7 @@ struct SymbolFeed {
     std::vector<Named> named;     // what has a name, instead of code: functions of Python, and processes ("nginx, child of 1230, pid 1234")
     std::vector<IpId> processes;  // the outermost frames of their stacks, if they are told apart
     std::vector<ModuleTable> modules;
+    std::vector<std::string> roots;  // folders that stand for "/" in modules' paths: of processes in containers
 };
 
 // The current tables of a recording, by reference.
