@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "heap/elf_file.hpp"
+#include "heap/internal/sandbox_check.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
 #include "system/tracing.hpp"
@@ -85,16 +86,17 @@ class Check {
                    "link the allocator dynamically; " + watch_memory());
     }
 
-    // A system call that a filter forbids may end the process.
     void check_sandboxes() const {
+        bool sandboxed = false;
         for (const int thread : thread_ids(pid_)) {
             const auto status = read_small_file(fmt::format("{}/task/{}/status", folder_, thread));
             if (!status) continue;
-            if (status_value(*status, "Seccomp").value_or("0") != "0")
-                refuse("runs in a seccomp sandbox, which may end it for a system call of the agent", kStartItInstead);
+            sandboxed = sandboxed || status_value(*status, "Seccomp").value_or("0") != "0";
             if (status_value(*status, "x86_Thread_features").value_or("").find("shstk") != std::string_view::npos)
                 refuse("runs with a shadow stack, which forbids calls from outside", kStartItInstead);
         }
+        if (!sandboxed) return;
+        if (const auto reason = sandbox_that_forbids_agent(pid_)) refuse(*reason, kStartItInstead);
     }
 
     // A program that has just started has no libraries yet. Of a library's segments, the loader maps that of its data last.

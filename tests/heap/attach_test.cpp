@@ -233,18 +233,25 @@ TEST_CASE("a child that enters a sandbox, and ends later, is named in a warning"
 
 namespace {
 
-// As Docker's default profile does without CAP_SYS_PTRACE.
-bool forbid_kcmp() {
+bool forbid(long number, std::uint32_t answer) {
     sock_filter code[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
-                          {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_kcmp},
-                          {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EPERM},
+                          {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, static_cast<std::uint32_t>(number)},
+                          {BPF_RET | BPF_K, 0, 0, answer},
                           {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
     const sock_fprog filter{static_cast<unsigned short>(std::size(code)), code};
     return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
+// A program that sleeps, in a sandbox with this answer to a system call.
+Child start_in_sandbox(long number, std::uint32_t answer) {
+    Command command;
+    command.arguments = {kBin + "/heap_subject", "sleep", "60"};
+    command.before_exec = [=] { return forbid(number, answer); };
+    return Child::start(command);
+}
+
 int record_without_kcmp(AskedProgram& program) {
-    if (!forbid_kcmp()) return 77;
+    if (!forbid(SYS_kcmp, SECCOMP_RET_ERRNO | EPERM)) return 77;  // as Docker's default profile does without CAP_SYS_PTRACE
     if (heap::share_memory(program.pid(), ::getpid()).has_value()) return 1;
     heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
     const int worker = number(program.ask("worker"));
@@ -265,6 +272,16 @@ int record_without_kcmp(AskedProgram& program) {
 }
 
 }  // namespace
+
+TEST_CASE("a process in a sandbox that lets the agent work, as Docker's containers do, is recorded") {
+    AskedProgram program(kSubject);
+    REQUIRE(program.ask("sandbox") == "ok 0");
+    heap::Recorder recorder = heap::Recorder::start(attach_to(program.pid()));
+    CHECK(program.ask("keep 300 24") == "ok 0");
+    CHECK(live_through(recorder.finish(), "keep_block") == 300 * 24);
+    CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
+    CHECK(program.ask("keep 1 24") == "ok 0");
+}
 
 TEST_CASE("where kcmp is not allowed, children are recorded all the same, except while their parent may be in vfork") {
     AskedProgram program(kSubject);
@@ -481,19 +498,19 @@ TEST_CASE("what an agent cannot be attached to is refused before it is touched, 
         CHECK((text.find("is linked statically") != std::string::npos || text.find("has its own malloc") != std::string::npos));
         CHECK(text.find("leakline sample --pid") != std::string::npos);
     }
-    SUBCASE("in a sandbox") {
-        Command command;
-        command.arguments = {kBin + "/heap_subject", "sleep", "60"};
-        command.before_exec = [] {
-            sock_filter allow{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
-            const sock_fprog filter{1, &allow};
-            return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-        };
-        Child child = Child::start(command);
+    SUBCASE("in a sandbox that ends it for a system call of the agent") {
+        Child child = start_in_sandbox(SYS_memfd_create, SECCOMP_RET_KILL_PROCESS);
         CHECK(refusal(child.pid()) ==
-              fmt::format("process {}: runs in a seccomp sandbox, which may end it for a system call of the agent\n  hint: start it under "
-                          "leakline instead: leakline record --tracker agent -o run.leak -- CMD ARG...",
-                          child.pid()));
+              fmt::format(
+                  "process {}: runs in a seccomp sandbox, which may end it for a system call of the agent (memfd_create)\n  hint: start "
+                  "it under leakline instead: leakline record --tracker agent -o run.leak -- CMD ARG...",
+                  child.pid()));
+        CHECK(child.running());
+    }
+    SUBCASE("in a sandbox that forbids a system call of the agent") {
+        Child child = start_in_sandbox(SYS_clone, SECCOMP_RET_ERRNO | EPERM);
+        CHECK(refusal(child.pid()).find("which forbids a system call of the agent (clone)") != std::string::npos);
+        CHECK(child.running());
     }
     SUBCASE("recorded already") {
         const heap::Attached attached = heap::attach_agent(program.pid(), 65536, {});
