@@ -306,7 +306,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     plan.replay.target = context.result.target;
     if (lines) plan.rounds = std::max(plan.rounds, kMinRounds);
     if (requests) plan.minimum_round = std::max(plan.minimum_round, kLongerRound);
-    const std::optional<Bytes> ceiling = memory_ceiling(context.options);
+    const std::optional<Bytes> ceiling = context.ceiling;
     bool over_ceiling = false;
     RoundHooks hooks;
     target.mark();
@@ -381,7 +381,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     if (over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service used {}, more than --max-memory ({})",
                                                       format_bytes(static_cast<double>(log.latest())),
-                                                      context.options.max_memory ? "as given" : "default: half of the available memory"));
+                                                      context.options.max_memory ? "as given" : "default: half of what was available"));
     context.result.split = analysis::split_growth(
         analysis::increments_of(context.result.series, context.result.rounds, context.result.idle, context.result.trend.warmup_end_s));
 }

@@ -24,7 +24,7 @@ void run_connections(RunContext& context, double connections) {
     plan.replay.target = scratch.target;
     plan.replay.requests_per_connection = 1;
     plan.replay.keep_recorded = context.result.replay.not_fresh;
-    const std::optional<Bytes> ceiling = memory_ceiling(context.options);
+    const std::optional<Bytes> ceiling = context.ceiling;
     const auto judged = [&] { return analysis::judge_trend(target.log().copy()); };
     const auto elapsed = [&] { return to_seconds(system_clock().monotonic() - target.origin()); };
     double spent = 0;

@@ -22,6 +22,7 @@
 #include "heap/preflight.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
+#include "memory/cgroup.hpp"
 #include "replay/log.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/stub.hpp"
@@ -219,9 +220,13 @@ bool run_longer(RunContext& context, const analysis::LongerRun& more, const std:
         return false;
     }
     context.extension = longer.extension;
-    // If the service exits in it, the result of the shorter one is kept.
+    // If the service exits in it, or its memory allows less, the result of the shorter one is kept.
     if (again.failed() || context.stopped()) {
         result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
+        return false;
+    }
+    if (again.replay.completed < result.replay.completed) {
+        result.warnings.push_back(fmt::format("{} was cut short: the service used as much memory as it may (--max-memory)", what));
         return false;
     }
     std::vector<std::string> once;
@@ -311,6 +316,7 @@ void take_running(Options& options) {
     options.target.clock.reset();
     options.tracker = heap::RecordWith::agent;
     options.runs = Runs::one;
+    if (const auto room = memory::cgroup_room(options.target.pid); room && !options.memory_limit) options.memory_limit = room->limit;
 }
 
 }  // namespace

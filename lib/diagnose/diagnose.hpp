@@ -40,7 +40,7 @@ struct Options {
     std::optional<int> retries;
     // How long runs may be made longer for, in all, by an estimate before each; the rounds that were asked for do not count.
     Nanoseconds max_time = std::chrono::minutes(2);
-    std::optional<Bytes> max_memory;  // of the service, where a run ends early; nothing: half of the available memory
+    std::optional<Bytes> max_memory;  // of the service, where a run ends early; nothing: half of what is available
     analysis::Policy policy;
     Nanoseconds sample_interval = std::chrono::milliseconds(20);
     // Initial rounds that are not judged; nothing: the trend and the lines detect the warm-up.

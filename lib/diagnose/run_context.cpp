@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/quantities.hpp"
+#include "memory/cgroup.hpp"
+#include "memory/process_tree.hpp"
 #include "system/child_process.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
@@ -84,11 +87,30 @@ void RunContext::service_exited(const std::string& how, const Launch& launch, co
         result.failures.push_back(fmt::format("its last output: {}", fmt::join(lines, " | ")));
 }
 
+namespace {
+
+// Of a running service with its descendants; 0 of one that is not started yet.
+Bytes resident_now(int pid) {
+    if (pid == 0) return 0;
+    memory::ProcessTree tree(pid, {});
+    const std::vector<memory::ProcessReading>& readings = tree.read(Depth::detailed);
+    if (readings.empty()) return 0;
+    Bytes sum = readings.front().resident - readings.front().private_bytes;
+    for (const memory::ProcessReading& reading : readings) sum += reading.private_bytes;
+    return sum;
+}
+
+}  // namespace
+
 std::optional<Bytes> memory_ceiling(const Options& options) {
     if (options.max_memory) return options.max_memory;
-    const std::optional<Bytes> available = available_memory();
+    const int pid = options.target.pid;
+    std::optional<Bytes> available = available_memory();
+    // A service that we start has our cgroup.
+    if (const auto room = memory::cgroup_room(pid != 0 ? pid : ::getpid()))
+        available = std::min(available.value_or(room->free), room->free);
     if (!available) return std::nullopt;
-    return static_cast<Bytes>(kMemoryShare * static_cast<double>(*available));
+    return resident_now(pid) + static_cast<Bytes>(kMemoryShare * static_cast<double>(*available));
 }
 
 bool pass_idle_time(const RunContext& context, const std::function<void()>& begins) {

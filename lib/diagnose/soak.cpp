@@ -99,7 +99,7 @@ class SoakRunner {
         plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
         SoakMarks marks(target, longest_s, context_.stop());
         marks.join(plan.replay);
-        const std::optional<Bytes> ceiling = memory_ceiling(context_.options), limit = context_.options.memory_limit;
+        const std::optional<Bytes> ceiling = context_.ceiling, limit = context_.options.memory_limit;
         std::atomic<SoakRun::End> end{SoakRun::End::stopped};
         double asked_s = 0;
         RoundHooks hooks;

@@ -17,6 +17,19 @@ namespace {
 
 const char* current_name(Version version) { return version == Version::v1 ? "memory.usage_in_bytes" : "memory.current"; }
 
+const char* limit_name(Version version) { return version == Version::v1 ? "/memory.limit_in_bytes" : "/memory.max"; }
+
+// Directories with a limit: its own first, then those above it.
+std::vector<std::string> levels_of(const CgroupDirectory& directory, const SystemRoots& roots) {
+    const auto hierarchy = memory_hierarchy(roots);
+    const std::string top = hierarchy ? hierarchy->path : directory.path;
+    std::vector<std::string> levels;
+    for (std::string path = directory.path;; path = fs::path(path).parent_path().string()) {
+        levels.push_back(path);
+        if (path == top || path.size() <= top.size() || path.compare(0, top.size(), top) != 0) return levels;
+    }
+}
+
 bool is_directory(const std::string& path) {
     std::error_code error;
     return fs::is_directory(path, error);
@@ -120,29 +133,54 @@ std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view 
     return std::nullopt;
 }
 
+namespace {
+
+// Version 1 writes "no limit" as a number near 2^63, version 2 as "max".
+std::optional<Bytes> limit_in(ProcFile& file) {
+    constexpr Bytes kNoLimit = Bytes{1} << 62;
+    const auto value = read_number(file);
+    return value && *value < kNoLimit ? value : std::nullopt;
+}
+
+}  // namespace
+
 CgroupReader::CgroupReader(CgroupDirectory directory, const SystemRoots& roots)
     : directory_(std::move(directory)),
       current_(directory_.path + "/" + current_name(directory_.version)),
       stat_(directory_.path + "/memory.stat"),
       events_(directory_.path + (directory_.version == Version::v1 ? "/memory.oom_control" : "/memory.events")),
       failures_(directory_.path + "/memory.failcnt") {
-    const auto hierarchy = memory_hierarchy(roots);
-    const std::string top = hierarchy ? hierarchy->path : directory_.path;
-    const char* limit = directory_.version == Version::v1 ? "/memory.limit_in_bytes" : "/memory.max";
-    for (std::string path = directory_.path;; path = fs::path(path).parent_path().string()) {
-        limits_.emplace_back(path + limit);
-        if (path == top || path.size() <= top.size() || path.compare(0, top.size(), top) != 0) break;
-    }
+    for (const std::string& path : levels_of(directory_, roots)) limits_.emplace_back(path + limit_name(directory_.version));
 }
 
 std::optional<Bytes> CgroupReader::limit() {
-    // Version 1 writes "no limit" as a number near 2^63, version 2 as "max".
-    constexpr Bytes kNoLimit = Bytes{1} << 62;
     std::optional<Bytes> smallest;
     for (ProcFile& file : limits_)
-        if (const auto value = read_number(file))
-            if (*value < kNoLimit && (!smallest || *value < *smallest)) smallest = value;
+        if (const auto value = limit_in(file))
+            if (!smallest || *value < *smallest) smallest = value;
     return smallest;
+}
+
+std::optional<CgroupRoom> cgroup_room(int pid, const SystemRoots& roots) {
+    const auto directory = memory_cgroup_of(pid, roots);
+    if (!directory) return std::nullopt;
+    const std::string_view all = directory->version == Version::v1 ? "total_" : "";
+    std::optional<CgroupRoom> room;
+    for (const std::string& path : levels_of(*directory, roots)) {
+        ProcFile limit_file(path + limit_name(directory->version)), current_file(path + "/" + current_name(directory->version));
+        ProcFile stat(path + "/memory.stat");
+        const auto limit = limit_in(limit_file), current = read_number(current_file);
+        if (!limit || !current) continue;
+        const auto text = stat.read();
+        const auto of_files = [&](std::string_view name) {
+            return text ? flat_value(*text, std::string(all).append(name)).value_or(0) : 0;
+        };
+        const Bytes files = of_files("inactive_file") + of_files("active_file"), used = *current - std::min(*current, files);
+        if (!room) room = {*limit, *limit};
+        room->limit = std::min(room->limit, *limit);
+        room->free = std::min(room->free, *limit - std::min(*limit, used));
+    }
+    return room;
 }
 
 std::optional<std::uint64_t> CgroupReader::limit_hits() {

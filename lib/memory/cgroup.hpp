@@ -45,6 +45,13 @@ CgroupDirectory open_cgroup(const std::string& directory, const SystemRoots& roo
 // directory of the memory hierarchy whose name holds the id. Throws Error{input} if there is none, or several.
 CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots = {});
 
+// What a process may still use before the kernel ends it for its cgroup, or one above it. Nothing if none of them has a limit.
+struct CgroupRoom {
+    Bytes limit = 0;  // the smallest
+    Bytes free = 0;   // pages of files, which the kernel takes back, count as free
+};
+std::optional<CgroupRoom> cgroup_room(int pid, const SystemRoots& roots = {});
+
 // memory.stat and memory.events: the value of a "name value" line.
 std::optional<std::uint64_t> flat_value(std::string_view text, std::string_view name);
 

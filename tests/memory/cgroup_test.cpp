@@ -89,6 +89,33 @@ TEST_CASE("a version 1 cgroup without a limit has none") {
     CHECK((*sample)[Metric::cgroup_limit_hits] == 6);
 }
 
+TEST_CASE("the room of a process is what is free below the nearest limit above it, with pages of files") {
+    const test::FakeSystem system;
+    system.write("/cgroup/cgroup.controllers", "memory\n");
+    system.write("/cgroup/a/memory.current", "9000\n");
+    system.write("/cgroup/a/memory.max", "10000\n");
+    system.write("/cgroup/a/memory.stat", "anon 3000\ninactive_file 4000\nactive_file 500\n");
+    system.write("/cgroup/a/b/memory.current", "2000\n");
+    system.write("/cgroup/a/b/memory.max", "8000\n");
+    system.write("/proc/7/cgroup", "0::/a/b\n");
+    const auto room = cgroup_room(7, system.roots());
+    REQUIRE(room);
+    CHECK(room->limit == 8000);
+    CHECK(room->free == 5500);  // 10000 - (9000 - 4500)
+
+    const test::FakeSystem first;
+    first.write("/cgroup/memory/memory.usage_in_bytes", "90000\n");
+    first.write("/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    first.write("/cgroup/memory/x/memory.usage_in_bytes", "777\n");
+    first.write("/cgroup/memory/x/memory.limit_in_bytes", "1000\n");
+    first.write("/cgroup/memory/x/memory.stat", "inactive_file 1\ntotal_inactive_file 100\ntotal_active_file 77\n");
+    first.write("/proc/7/cgroup", "4:memory:/x\n0::/\n");
+    first.write("/proc/8/cgroup", "4:memory:/\n0::/\n");
+    REQUIRE(cgroup_room(7, first.roots()));
+    CHECK(cgroup_room(7, first.roots())->free == 400);
+    CHECK_FALSE(cgroup_room(8, first.roots()));
+}
+
 TEST_CASE("inside a container, whose path is not mounted, the mount's root is the cgroup") {
     const test::FakeSystem system;
     system.write("/cgroup/memory/memory.usage_in_bytes", "90000\n");

@@ -28,6 +28,12 @@ class ExtensionTime {
     double left_s_;
 };
 
+// A leaking service must not exhaust the memory of the machine, or of its container: the rounds end when it has taken this share of
+// what was available.
+inline constexpr double kMemoryShare = 0.5;
+// --max-memory, else what a running service has and that share; nullopt if the kernel does not report available memory.
+std::optional<Bytes> memory_ceiling(const Options& options);
+
 // Thread-safety: one thread, but stage and show_round, which may be called from any (one at a time).
 class RunContext {
   public:
@@ -37,6 +43,7 @@ class RunContext {
           tracker(what.tracker.value_or(heap::RecordWith::heaptrack)),
           allocation_interval(what.allocation_interval),
           extension(what.max_time),
+          ceiling(memory_ceiling(what)),
           observer_(observer) {}
     // The same, but into another result.
     RunContext(const RunContext& other, Diagnosis& into)
@@ -49,6 +56,7 @@ class RunContext {
           allocation_interval(other.allocation_interval),
           one_run(other.one_run),
           extension(other.extension),
+          ceiling(other.ceiling),
           observer_(other.observer_) {}
 
     const Options& options;
@@ -68,6 +76,7 @@ class RunContext {
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
     double recorded_s = 0;        // how long its rounds took
     ExtensionTime extension;
+    std::optional<Bytes> ceiling;  // memory_ceiling at the begin
     // Extensions that were not run for lack of time, and what is undecided without them.
     std::vector<std::string> not_longer;
 
@@ -94,11 +103,6 @@ class RunContext {
     std::string why_longer_;                   // guarded by mutex_
     mutable std::atomic<Bytes> first_rss_{0};  // of the stage, when its round 2 began
 };
-
-// A leaking service must not exhaust the machine's memory: the rounds end when it uses this share of the available memory.
-inline constexpr double kMemoryShare = 0.5;
-// --max-memory, else that share; nullopt if the kernel does not report available memory.
-std::optional<Bytes> memory_ceiling(const Options& options);
 
 // "lines cannot be recorded: ...", for RunContext::no_lines.
 std::string no_lines_text(const Error& reason);
