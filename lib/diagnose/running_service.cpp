@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "diagnose/internal/container_address.hpp"
 #include "diagnose/internal/service_handle.hpp"
 #include "http/connect_options.hpp"
 #include "http/url.hpp"
@@ -53,9 +54,11 @@ std::string find_url(int pid, const std::vector<ListeningSocket>& sockets) {
     if (ports.size() > 1)
         throw Error(ErrorKind::input, named(pid), fmt::format("listens on several ports: {}", fmt::join(ports, ", ")),
                     fmt::format("choose one: --target http://127.0.0.1:{}", *ports.begin()));
-    if (!in_our_network(pid))
+    if (!in_our_network(pid)) {
+        if (const auto address = container_address(pid, sockets.front())) return url_of({*address, sockets.front().port, 0});
         throw Error(ErrorKind::input, named(pid), "listens in another network namespace (a container)",
                     fmt::format("give the URL at which its port {} is reached from here: --target http://HOST:PORT", *ports.begin()));
+    }
     return url_of(sockets.front());
 }
 

@@ -97,6 +97,26 @@ std::string address_text(std::string_view digits) {
     return std::string(found.starts_with(kMapped) ? found.substr(kMapped.size()) : found);
 }
 
+// found(fields): sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode (proc(5)), in hexadecimal.
+template <class Found>
+void for_each_socket(std::string_view table, std::string_view state, const Found& found) {
+    for (const std::string_view line : split(table, '\n')) {
+        std::vector<std::string_view> fields;
+        for (const std::string_view field : split(line, ' '))
+            if (!field.empty()) fields.push_back(field);
+        if (fields.size() >= 10 && fields[3] == state) found(fields);
+    }
+}
+
+std::optional<std::uint16_t> port_of(std::string_view end) {
+    const std::size_t colon = end.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const std::string_view digits = end.substr(colon + 1);
+    unsigned port = 0;
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), port, 16);
+    return result.ec == std::errc{} && port <= 0xffff ? std::optional(static_cast<std::uint16_t>(port)) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<int> processes_named(const std::string& name, const SystemRoots& roots) {
@@ -110,26 +130,40 @@ std::vector<int> processes_named(const std::string& name, const SystemRoots& roo
 }
 
 std::vector<ListeningSocket> parse_listening(std::string_view table) {
-    // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode (proc(5)), hexadecimal
     std::vector<ListeningSocket> sockets;
-    for (const std::string_view line : split(table, '\n')) {
-        std::vector<std::string_view> fields;
-        for (const std::string_view field : split(line, ' '))
-            if (!field.empty()) fields.push_back(field);
-        if (fields.size() < 10 || fields[3] != "0A") continue;  // TCP_LISTEN
-        const std::size_t colon = fields[1].rfind(':');
-        if (colon == std::string_view::npos) continue;
-        const std::string_view digits = fields[1].substr(colon + 1);
+    for_each_socket(table, "0A", [&](const std::vector<std::string_view>& fields) {  // TCP_LISTEN
         ListeningSocket socket;
-        unsigned local = 0;
-        const auto local_result = std::from_chars(digits.data(), digits.data() + digits.size(), local, 16);
+        const auto port = port_of(fields[1]);
         const auto inode_result = std::from_chars(fields[9].data(), fields[9].data() + fields[9].size(), socket.inode);
-        if (local_result.ec != std::errc{} || local > 0xffff || inode_result.ec != std::errc{} || socket.inode == 0) continue;
-        socket.port = static_cast<std::uint16_t>(local);
-        socket.address = address_text(fields[1].substr(0, colon));
+        if (!port || inode_result.ec != std::errc{} || socket.inode == 0) return;
+        socket.port = *port;
+        socket.address = address_text(fields[1].substr(0, fields[1].rfind(':')));
         sockets.push_back(std::move(socket));
-    }
+    });
     return sockets;
+}
+
+bool has_connection(std::string_view table, const SocketEnd& local, const SocketEnd& remote) {
+    const auto is = [](std::string_view field, const SocketEnd& end) {
+        return port_of(field) == end.port && address_text(field.substr(0, field.rfind(':'))) == end.address;
+    };
+    bool found = false;
+    for_each_socket(table, "01", [&](const std::vector<std::string_view>& fields) {  // TCP_ESTABLISHED
+        found = found || (is(fields[1], local) && is(fields[2], remote));
+    });
+    return found;
+}
+
+std::vector<std::string> own_addresses(std::string_view trie) {
+    std::vector<std::string> found;
+    std::string_view address;
+    for (const std::string_view line : split(trie, '\n')) {
+        const std::size_t leaf = line.find("|-- ");
+        if (leaf != std::string_view::npos) address = line.substr(leaf + 4);
+        if (line.find("/32 host LOCAL") == std::string_view::npos || address.empty() || address.starts_with("127.")) continue;
+        if (std::find(found.begin(), found.end(), address) == found.end()) found.emplace_back(address);
+    }
+    return found;
 }
 
 std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port) {

@@ -35,6 +35,16 @@ std::vector<ListeningSocket> parse_listening(std::string_view table);
 // Those that the processes hold, in the network namespace of the first, one for each address and port. None where they may not be seen.
 std::vector<ListeningSocket> listening_sockets(const std::vector<int>& pids, const SystemRoots& roots = {});
 
+struct SocketEnd {
+    std::string address;
+    std::uint16_t port = 0;
+    bool operator==(const SocketEnd&) const = default;
+};
+// Whether a table in the form of /proc/net/tcp or tcp6 has this connection.
+bool has_connection(std::string_view table, const SocketEnd& local, const SocketEnd& remote);
+// The IPv4 addresses of a network namespace, without the loopback's, from the text of /proc/PID/net/fib_trie.
+std::vector<std::string> own_addresses(std::string_view trie);
+
 // The inodes of the sockets that listen on port, from the text of /proc/net/tcp or tcp6.
 std::vector<std::uint64_t> listening_inodes(std::string_view table, std::uint16_t port);
 

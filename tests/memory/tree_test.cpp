@@ -120,6 +120,15 @@ TEST_CASE("a name is that of comm, of the executable or of argv[0]") {
           "  hint: give the program name without its directory; ps -e lists the names");
 }
 
+TEST_CASE("the addresses of a network namespace are those of its routes to itself") {
+    CHECK(
+        own_addresses("Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 127.0.0.1\n        /32 host LOCAL\n     +-- 172.17.0.0/16 2 0 2\n"
+                      "           |-- 172.17.0.0\n              /16 link UNICAST\n           |-- 172.17.0.2\n              /32 host LOCAL\n"
+                      "Local:\n           |-- 172.17.0.2\n              /32 host LOCAL\n") == std::vector<std::string>{"172.17.0.2"});
+    CHECK(own_addresses("/32 host LOCAL").empty());
+    CHECK(own_addresses("").empty());
+}
+
 TEST_CASE("the owner of a port is found by the inode of its listening socket") {
     const std::string table =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -142,6 +151,10 @@ TEST_CASE("the owner of a port is found by the inode of its listening socket") {
     CHECK(address("00000000000000000000000001000000:1F90") == "::1 8080 42");
     CHECK(address("0000000000000000FFFF00000100007F:1F90") == "127.0.0.1 8080 42");
     CHECK(address("0100007F:11F90") == "");
+    CHECK(has_connection(table, {"127.0.0.1", 8080}, {"127.0.0.1", 50000}));
+    CHECK_FALSE(has_connection(table, {"127.0.0.1", 8080}, {"127.0.0.1", 50001}));
+    CHECK_FALSE(has_connection(table, {"127.0.0.1", 8081}, {"127.0.0.1", 50000}));
+    CHECK_FALSE(has_connection("0: x y 01 a b c d e f g\n", {"", 0}, {"", 0}));
 
     const test::FakeSystem system;
     system.write("/proc/net/tcp", table);
