@@ -42,6 +42,7 @@ extern "C" const char leakline_frame_of_16[];
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr std::size_t kStack = 64 * kPage;  // sanitizers make frames large
 
 int walked = 0;
 void* addresses[64];
@@ -112,37 +113,37 @@ TEST_CASE("a page is asked of the kernel, whatever is in it and without a change
 }
 
 TEST_CASE("a stack that ends at the end of a mapping, under a function's address, ends there") {
-    char* const memory = map(4 * kPage);
-    ::munmap(memory + 3 * kPage, kPage);
+    char* const memory = map(kStack + kPage);
+    ::munmap(memory + kStack, kPage);
     const auto* const after_abort = reinterpret_cast<const char*>(&std::abort);
     for (int i = 0; i < 3; ++i) {
-        CHECK(walk_on_stack(memory + 3 * kPage, frame_of_16()) == 2);
+        CHECK(walk_on_stack(memory + kStack, frame_of_16()) == 2);
         for (const int offset : {0, 1, 4, 20, 30}) {
-            walk_on_stack(memory + 3 * kPage, after_abort + offset);
+            walk_on_stack(memory + kStack, after_abort + offset);
             CHECK(walked != -2);
         }
     }
     // With a word of its own above that address it ends there.
-    std::memset(memory, 0, 3 * kPage);
-    CHECK(walk_on_stack(memory + 3 * kPage - 32, frame_of_16()) == 2);
-    ::munmap(memory, 3 * kPage);
+    std::memset(memory, 0, kStack);
+    CHECK(walk_on_stack(memory + kStack - 32, frame_of_16()) == 2);
+    ::munmap(memory, kStack);
 }
 
 TEST_CASE("what could be read above a stack at one walk is not taken for readable at the next") {
-    char* const memory = map(4 * kPage);
+    char* const memory = map(kStack + kPage);
     // A third frame, by what the page above says.
     const auto frame = reinterpret_cast<std::uintptr_t>(frame_of_16());
-    std::memcpy(memory + 3 * kPage + 8, &frame, sizeof frame);
-    for (int i = 0; i < 20; ++i) REQUIRE(walk_on_stack(memory + 3 * kPage, frame_of_16()) == 3);
-    ::mprotect(memory + 3 * kPage, kPage, PROT_NONE);
-    CHECK(walk_on_stack(memory + 3 * kPage, frame_of_16()) == 2);
-    ::munmap(memory + 3 * kPage, kPage);
-    CHECK(walk_on_stack(memory + 3 * kPage, frame_of_16()) == 2);
-    ::munmap(memory, 3 * kPage);
+    std::memcpy(memory + kStack + 8, &frame, sizeof frame);
+    for (int i = 0; i < 20; ++i) REQUIRE(walk_on_stack(memory + kStack, frame_of_16()) == 3);
+    ::mprotect(memory + kStack, kPage, PROT_NONE);
+    CHECK(walk_on_stack(memory + kStack, frame_of_16()) == 2);
+    ::munmap(memory + kStack, kPage);
+    CHECK(walk_on_stack(memory + kStack, frame_of_16()) == 2);
+    ::munmap(memory, kStack);
 }
 
 TEST_CASE("a thread with the memory of one that has ended knows nothing of that one's stack") {
-    constexpr std::size_t kStack = 64 * kPage, kLower = 8 * kPage;
+    constexpr std::size_t kLower = 8 * kPage;
     char* const memory = map(kStack);
     const auto run = [](char* stack, std::size_t size, void* (*function)(void*), void* argument) {
         pthread_attr_t attributes;
@@ -182,6 +183,10 @@ TEST_CASE("a thread with the memory of one that has ended knows nothing of that 
 
 // What asks for pages, and what is forbidden here.
 TEST_CASE("on a thread's own stack, no walk over known pages makes a system call") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    MESSAGE("skipped: sanitizers make system calls of their own");
+    return;
+#endif
     CHECK(in_child([] {
               walk_until_tried();
               for (int depth = 0; depth < 400; ++depth) walk_deep(depth);
