@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/internal/agent_lock.hpp"
+#include "agent/internal/entry_patches.hpp"
 #include "agent/internal/floating_point.hpp"
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
@@ -134,6 +135,16 @@ std::string_view join_arguments(int argument_count, char** arguments) {
     return {text, size};
 }
 
+void describe_own_allocator(const OwnAllocator& own) {
+    using State = OwnAllocator::State;
+    segment.header->own_allocator_name.store(stacks.put_name(own.name), kRelaxed);
+    segment.header->own_allocator_why.store(stacks.put_name(own.why), kRelaxed);
+    segment.header->own_allocator.store(own.state == State::none     ? OwnAllocatorState::none
+                                        : own.state == State::usable ? OwnAllocatorState::recorded
+                                                                     : OwnAllocatorState::left_alone,
+                                        kRelaxed);
+}
+
 void find_own_code(char* name) {
     dl_find_object self;
     if (_dl_find_object(name, &self) != 0) return;
@@ -239,6 +250,9 @@ bool begin_in_child() {
         header.command.store(parents.header->command.load(kRelaxed), kRelaxed);
         header.command_size.store(parents.header->command_size.load(kRelaxed), kRelaxed);
         header.python.store(parents.header->python.load(kRelaxed), kRelaxed);
+        header.own_allocator.store(parents.header->own_allocator.load(kRelaxed), kRelaxed);
+        header.own_allocator_name.store(parents.header->own_allocator_name.load(kRelaxed), kRelaxed);
+        header.own_allocator_why.store(parents.header->own_allocator_why.load(kRelaxed), kRelaxed);
         take_over(parents, last_number);
         segment.header->ready.store(1, std::memory_order_release);
     }
@@ -369,6 +383,7 @@ bool choose(std::size_t size) {
         thread.left = thread.interval > 1 ? bytes_to_next_sample(thread.random, thread.interval) : thread.interval == 1 ? 0 : kCheckAgain;
         return false;
     }
+    if (is_nested(thread)) return false;
     const Inside inside(thread);
     if (!is_on()) {
         thread.left = kCheckAgain;
@@ -468,6 +483,9 @@ void start(int argument_count, char** arguments) {
     if (make_fork_marker() && map_new_segment(directory, segment_path, 0, first_interval, mapping)) {
         begin_tables(mapping);
         describe_program(join_arguments(argument_count, arguments));
+        const OwnAllocator& own = prepare_entry_hooks();
+        put_entry_hooks();
+        describe_own_allocator(own);
         segment.header->python.store(python::begin(), kRelaxed);
         fork_marker->work.store(Work::on, std::memory_order_release);
         segment.header->ready.store(1, std::memory_order_release);
@@ -519,8 +537,9 @@ bool start_attached(int file, std::uint64_t interval, std::string_view command) 
     return true;
 }
 
-void attached_ready(PythonState python) {
+void attached_ready(PythonState python, const OwnAllocator& own) {
     if (const LockedTables locked; locked) {
+        describe_own_allocator(own);
         segment.header->python.store(python, kRelaxed);
         segment.header->ready.store(1, std::memory_order_release);
     }

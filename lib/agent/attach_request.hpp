@@ -20,10 +20,22 @@ struct AttachRequest {
 
 // An exported variable of it.
 inline constexpr char kAttachVariable[] = "leakline_attachment";
+// A word of the program's code that must hold a jump to the agent: before and after. Aligned. No thread may be in (function, function + moved)
+// while it is written; taking the jump away needs no such care.
+struct EntryPatch {
+    std::uint64_t address, before, after;
+    std::uint64_t function, moved;
+};
+// The agent asks leakline for all of them, and waits; leakline answers while all threads stand still.
+enum class Patching : std::uint32_t { none = 0, wanted, done, impossible };
+
 enum class AttachFailure : std::uint32_t { none = 0, no_allocator, no_segment, busy };
 struct AttachStatus {
     std::atomic<std::int32_t> pid;  // as getpid() returns it, while it records or starts to; forked children inherit the value
     std::atomic<AttachFailure> failure;
+    std::atomic<Patching> patching;
+    std::atomic<std::uint32_t> patch_count;
+    std::atomic<std::uint64_t> patches;  // where they are in the process
 };
 
 }  // namespace leakline::agent

@@ -12,6 +12,7 @@
 
 #include "agent/attach_request.hpp"
 #include "agent/internal/agent.hpp"
+#include "agent/internal/entry_patches.hpp"
 #include "agent/internal/python.hpp"
 #include "agent/internal/python_holders.hpp"
 #include "agent/internal/slots.hpp"
@@ -129,15 +130,40 @@ AttachFailure begin(const AttachRequest& request) {
     return AttachFailure::no_segment;
 }
 
+// Has leakline put jumps into an allocator that is linked into the program.
+void ask_for_entry_hooks() {
+    const EntryPatch* patches = nullptr;
+    const unsigned count = entry_patches(patches);
+    if (count == 0) return;
+    AttachStatus& status = leakline_attachment;
+    status.patches.store(reinterpret_cast<std::uint64_t>(patches));
+    status.patch_count.store(count);
+    status.patching.store(Patching::wanted, std::memory_order_release);
+    constexpr int kTries = 2000;  // of 5 ms
+    for (int i = 0; i < kTries && status.patching.load() == Patching::wanted && attachment->detach.load() == 0; ++i) {
+        const timespec time{0, 5'000'000};
+        system_call(SYS_nanosleep, reinterpret_cast<long>(&time), 0);
+    }
+    Patching wanted = Patching::wanted;
+    status.patching.compare_exchange_strong(wanted, Patching::impossible);
+    if (status.patching.load() == Patching::done)
+        entry_hooks_put();
+    else
+        entry_hooks_missed("its threads could not all be stopped outside of it");
+}
+
 void record_until_end() {
     before_sandbox = leave_before_sandbox;
     set_slots(Slots::frees);
     publish(set_slots(Slots::all));
+    const OwnAllocator& own = prepare_entry_hooks();
+    ask_for_entry_hooks();
     const PythonState python = python::begin();
-    attached_ready(python);
+    attached_ready(python, own);
     attachment->state.store(AttachState::recording);
     watch();
     end_attached();
+    take_entry_hooks();
     python::drop_copy();
     python::end();
     publish(set_slots(Slots::undone));
@@ -158,6 +184,7 @@ void leakline_attach(const leakline::agent::AttachRequest* request) {
     // A forked child has its parent's number.
     std::int32_t pid = leakline_attachment.pid.load();
     const bool alone = pid != own_pid() && leakline_attachment.pid.compare_exchange_strong(pid, own_pid());
+    if (alone) leakline_attachment.patching.store(Patching::none);
     const AttachFailure failure = alone ? begin(asked) : AttachFailure::busy;
     leakline_attachment.failure.store(failure);
     system_call(SYS_close, asked.segment);

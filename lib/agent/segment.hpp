@@ -16,7 +16,7 @@
 namespace leakline::agent {
 
 inline constexpr std::uint64_t kSegmentMagic = 0x31676573'6b61656cu;  // "leakseg1"
-inline constexpr std::uint32_t kSegmentVersion = 5;
+inline constexpr std::uint32_t kSegmentVersion = 6;
 // The environment variable of the agent: "INTERVAL:DIRECTORY" or "INTERVAL/BLOCKS:DIRECTORY", the mean distance between samples in bytes
 // (1: every block) and the folder for the files PID.N (N: how often the process has called exec). With BLOCKS the interval doubles where
 // more than one in so many blocks is sampled.
@@ -66,6 +66,9 @@ struct PythonFrame {
 // Whether the process runs CPython, and whether its functions are recorded.
 enum class PythonState : std::uint32_t { none = 0, known, unknown_version };
 
+// An allocator that is linked into the program (own_allocator.hpp).
+enum class OwnAllocatorState : std::uint32_t { none = 0, recorded, left_alone };
+
 // The search for the Python variables that hold the live samples (python_holders.hpp). A reader writes `asked`; the agent does the rest, and
 // answers in the segment.
 enum class SearchState : std::uint32_t {
@@ -104,6 +107,8 @@ struct SegmentHeader {
     SegmentSizes sizes;
     Attachment attachment;
     std::atomic<PythonState> python;
+    std::atomic<OwnAllocatorState> own_allocator;
+    std::atomic<std::uint32_t> own_allocator_name, own_allocator_why;  // places in the names
     std::atomic<SearchState> search;
     std::atomic<std::uint32_t> ready;     // 1: readers may begin; the fields above but attachment and search are complete
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)

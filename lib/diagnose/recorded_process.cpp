@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -50,8 +51,10 @@ void explain_lines(RunContext& context, const ServiceProcess& service) {
 
 void take_preflight(RunContext& context, heap::Preflight preflight) {
     context.tracker = context.options.tracker.value_or(heap::default_tracker());
-    const bool python = preflight.python && context.tracker == heap::RecordWith::agent;
-    context.no_lines = python ? std::string() : std::move(preflight.no_lines);
+    const bool with_agent = context.tracker == heap::RecordWith::agent;
+    context.no_lines = preflight.agent_has_lines && with_agent ? std::string() : std::move(preflight.no_lines);
+    if (!with_agent)
+        std::move(preflight.tracker_warnings.begin(), preflight.tracker_warnings.end(), std::back_inserter(preflight.warnings));
     for (std::string& warning : preflight.warnings) add_once(context.result.warnings, std::move(warning));  // a soak comes here twice
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "heap/elf_file.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline::heap {
@@ -65,6 +66,8 @@ void AgentRecording::Quality::add(const SegmentReader& segment) {
     ++processes;
     stopped += segment.stopped() ? 1 : 0;
     unknown_python += segment.python() == agent::PythonState::unknown_version ? 1 : 0;
+    if (const auto& own = segment.own_allocator(); own.state == agent::OwnAllocatorState::left_alone)
+        unseen_allocators.insert(own_allocator_warning(printable(segment.executable()), printable(own.name), printable(own.why)));
 }
 
 // At an address that no code has.
@@ -323,6 +326,7 @@ std::vector<std::string> AgentRecording::warnings() const {
         warnings.push_back(
             "this version of Python is not one whose functions can be recorded (CPython 3.8 to 3.13): lines are those of the interpreter, and its small "
             "blocks are missing");
+    warnings.insert(warnings.end(), quality.unseen_allocators.begin(), quality.unseen_allocators.end());
     if (quality.stopped > 0) warnings.push_back("the agent stopped in one process because a thread ended inside the agent");
     if (sampling_.first_interval <= 1 && sampling_.interval > 1)
         warnings.push_back(

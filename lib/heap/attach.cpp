@@ -20,6 +20,7 @@
 #include "agent/embedded.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"
+#include "heap/internal/entry_patches.hpp"
 #include "heap/internal/running_program.hpp"
 #include "system/clock.hpp"
 #include "system/proc_file.hpp"
@@ -190,6 +191,8 @@ class Attacher {
                     fail("cannot map memory for the agent's samples (its limits of memory or file size?)");
                 case agent::AttachFailure::busy: fail("is already recorded: another leakline has just attached to it");
             }
+            if (status.patching.load() == agent::Patching::wanted)
+                write_entry_patches(pid_, library.address_of(agent::kAttachVariable), status);
             if (stop_.stop_requested()) {
                 segment.ask_to_leave();
                 fail("the attach was interrupted");

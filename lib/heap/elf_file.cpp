@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/strings.hpp"
+
 namespace leakline::heap {
 
 namespace {
@@ -38,6 +40,7 @@ class Mapping {
     std::string_view part(std::uint64_t offset, std::uint64_t size) const {
         return offset <= bytes_.size() && size <= bytes_.size() - offset ? bytes_.substr(offset, size) : std::string_view{};
     }
+    std::string_view whole() const { return bytes_; }
     template <class T>
     std::optional<T> get(std::uint64_t offset) const {
         const std::string_view bytes = part(offset, sizeof(T));
@@ -240,6 +243,18 @@ ElfFile read_elf(const std::string& path) {
         result.debug_info = ElfFile::DebugInfo::lines;
     }
     return result;
+}
+
+agent::OwnAllocator read_own_allocator(const std::string& path) {
+    const Mapping file(path);
+    agent::OwnAllocator found;
+    find_own_allocator(file.whole(), found);
+    return found;
+}
+
+std::string own_allocator_warning(const std::string& program, const std::string& name, const std::string& why) {
+    return fmt::format("{}: the allocator that is linked into it ({}) is not recorded: {}; {}", file_name(program), name, why,
+                       kRecordableAllocator);
 }
 
 }  // namespace leakline::heap

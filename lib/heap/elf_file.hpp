@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/own_allocator.hpp"
 #include "model/runtime.hpp"
 
 namespace leakline::heap {
@@ -28,5 +29,11 @@ struct ElfFile {
 
 // Never throws: parts that cannot be read are treated as absent.
 ElfFile read_elf(const std::string& path);
+// The allocator that is linked into a program.
+agent::OwnAllocator read_own_allocator(const std::string& path);
+// What a user is told of one that is not recorded. program: its path.
+std::string own_allocator_warning(const std::string& program, const std::string& name, const std::string& why);
+// What to do about it.
+inline constexpr char kRecordableAllocator[] = "keep its symbol table (do not strip it), or link the allocator as a shared library";
 
 }  // namespace leakline::heap

@@ -74,12 +74,31 @@ void refuse_privileged(const std::string& path) {
                                : "record a copy: cp drops file capabilities");
 }
 
+// Of an allocator that is linked into the program; other trackers than the agent do not see it.
+void check_own_allocator(const ElfFile& elf, const std::string& program, Preflight& result) {
+    using State = agent::OwnAllocator::State;
+    const agent::OwnAllocator own = read_own_allocator(program);
+    if (own.state == State::none && !elf.defines_malloc) return;
+    const bool usable = own.state == State::usable, is_malloc = own.is_malloc || elf.defines_malloc;
+    const std::string name = own.state == State::none ? "malloc" : own.name;
+    const std::string not_seen = own_allocator_warning(program, name,
+                                                       usable                     ? "heaptrack's tracker does not see it"
+                                                       : own.state == State::none ? "it has no function free"
+                                                                                  : own.why);
+    (usable ? result.tracker_warnings : result.warnings).push_back(not_seen);
+    if (!is_malloc) return;
+    result.no_lines = "lines cannot be recorded: " + not_seen;
+    result.agent_has_lines = usable;
+}
+
 }  // namespace
 
 Preflight check_program(const std::vector<std::string>& arguments) {
     if (arguments.empty()) throw Error(ErrorKind::usage, "", "no command to run", "leakline ... -- CMD ARG...");
     const std::string found = require_executable(arguments[0]);
-    Preflight result{found, {}, {}, is_wrapper(arguments)};
+    Preflight result;
+    result.path = found;
+    result.wrapper = is_wrapper(arguments);
     if (result.wrapper) return result;
     refuse_privileged(found);
     std::ifstream file(found, std::ios::binary);
@@ -118,23 +137,14 @@ Preflight check_program(const std::vector<std::string>& arguments) {
     if (error) target = std::filesystem::read_symlink(found, error).string();  // /proc/PID/exe of a process in a container
     const Runtime named = runtime_of_module(target);
     if (elf.runtime == Runtime::go || (named == elf.runtime && named != Runtime::native)) result.no_lines = runtime_advice(elf.runtime);
-    result.python = named == elf.runtime && named == Runtime::python;
+    result.python = result.agent_has_lines = named == elf.runtime && named == Runtime::python;
     if (!result.no_lines.empty()) return result;  // what its native code has makes no difference
     if (elf.call_frames && *elf.call_frames < kMinCallFrames)
         result.warnings.push_back(
             fmt::format("{} has call frame information for only {:.0f} % of its code, so callers cannot be found and "
                         "lines may be missing; build without -fno-asynchronous-unwind-tables",
                         found, *elf.call_frames * 100));
-    if (elf.defines_malloc)
-        result.no_lines = fmt::format(
-            "lines cannot be recorded: {} has its own malloc (an allocator that is linked statically?); link "
-            "it dynamically",
-            file_name(found));
-    if (elf.defines_malloc)
-        result.warnings.push_back(
-            fmt::format("{} has its own malloc (a statically linked allocator?): its "
-                        "allocations are not recorded; link the allocator dynamically",
-                        found));
+    check_own_allocator(elf, found, result);
     if (elf.debug_info == ElfFile::DebugInfo::split)
         result.warnings.push_back(
             fmt::format("{} has split debug info (-gsplit-dwarf), which heaptrack does not read: "

@@ -218,6 +218,9 @@ HeapProfile Recorder::finish() {
     if (status && is_crash(status->signal) && state.own_unwinder)
         profile.warnings.push_back(fmt::format("it was ended by {}; {}", status->text(), kWithoutUnwinder));
     if (!answer) profile.warnings.emplace_back("the collecting process was killed: the recording ends there");
+    std::erase_if(profile.warnings, [&](const std::string& text) {  // known from the program's file, and seen again in its process
+        return std::find(state.warnings.begin(), state.warnings.end(), text) != state.warnings.end();
+    });
     profile.warnings.insert(profile.warnings.begin(), state.warnings.begin(), state.warnings.end());
     return profile;
 }

@@ -259,6 +259,7 @@ Recorder Recorder::start(RecordOptions options) {
     state->program = preflight.path;
     if (options.follow) state->follow(*options.follow, preflight, with_agent);
     state->warnings = std::move(preflight.warnings);
+    if (!with_agent) std::move(preflight.tracker_warnings.begin(), preflight.tracker_warnings.end(), std::back_inserter(state->warnings));
     if (state->interpreter.empty()) state->warnings.emplace_back(kNoInterpreter);
 #if defined(__aarch64__)
     if (with_agent) state->warnings.emplace_back(kByFrameRecords);

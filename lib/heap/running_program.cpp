@@ -81,9 +81,12 @@ class Check {
         const ElfFile elf = read_elf(link);
         if (!elf.this_machine) refuse("is a 32-bit program, or one for another CPU architecture: the agent is for x86-64", watch_memory());
         dynamic_ = !elf.interpreter.empty();
-        if (elf.defines_malloc)
-            refuse("has its own malloc (an allocator that is linked statically), whose calls cannot be redirected while it runs",
-                   "link the allocator dynamically; " + watch_memory());
+        const agent::OwnAllocator own = read_own_allocator(link);
+        const bool usable = own.state == agent::OwnAllocator::State::usable;
+        if (!usable && (own.is_malloc || elf.defines_malloc))
+            refuse(fmt::format("has its own malloc (an allocator that is linked into it), which cannot be recorded: {}",
+                               own.is_malloc ? own.why : "it has no function free"),
+                   fmt::format("{}; {}", kRecordableAllocator, watch_memory()));
     }
 
     void check_sandboxes() const {

@@ -81,6 +81,12 @@ constexpr Call kCalls[] = {
     {"prctl", SYS_prctl, {PR_SET_NAME}},
     {"prctl", SYS_prctl, {PR_SET_DUMPABLE}},
     {"prctl", SYS_prctl, {0x53564d41 /* PR_SET_VMA */}, true},
+    // Of the code for an allocator that is linked into the program, which is not recorded without it.
+    {"mmap", SYS_mmap, {0, kSize, PROT_READ, MAP_PRIVATE}, true},
+    {"mmap", SYS_mmap, {0, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE}, true},
+    {"mprotect", SYS_mprotect, {0, kSize, PROT_READ | PROT_EXEC}, true},
+    {"mprotect", SYS_mprotect, {0, kSize, PROT_READ | PROT_WRITE | PROT_EXEC}, true},
+    {"arch_prctl", SYS_arch_prctl, {0x5005 /* ARCH_SHSTK_STATUS */}, true},
     {"restart_syscall", SYS_restart_syscall, {}, true},
     {"clone3", SYS_clone3, {}, true},
     {"fstat", SYS_fstat, {3}, true},

@@ -80,6 +80,7 @@ SegmentReader::SegmentReader(Descriptor file, std::string name, Nanoseconds pati
     started_ = nanoseconds(header.started_ns);
     exact_ = header.exact != 0;
     python_ = header.python.load();
+    own_allocator_ = {header.own_allocator.load(), name_at(header.own_allocator_name.load()), name_at(header.own_allocator_why.load())};
     interval_ = std::clamp<std::uint64_t>(SamplingState::unpacked(header.sampling.load()).interval, 1, kLargestInterval);
     executable_ = text_at(header.executable.load());
     command_ = text_at(header.command.load(), header.command_size.load());

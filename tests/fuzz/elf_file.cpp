@@ -24,6 +24,11 @@ void read(const std::string& bytes) {
     require(elf.interpreter.size() + elf.build_id.size() / 2 <= bytes.size());
     require(elf.build_id.find_first_not_of("0123456789abcdef") == std::string::npos);
     require(!elf.call_frames || *elf.call_frames >= 0);
+    const agent::OwnAllocator own = heap::read_own_allocator(fmt::format("/proc/self/fd/{}", file.get()));
+    require(own.count <= agent::OwnAllocator::kMost);
+    for (unsigned i = 0; i < own.count; ++i)
+        require(own.functions[i].file_offset <= bytes.size() && own.functions[i].size <= bytes.size() - own.functions[i].file_offset &&
+                own.functions[i].moved >= 5 && own.functions[i].moved <= own.functions[i].size);
 }
 
 }  // namespace

@@ -49,26 +49,8 @@ HeapProfile record(const heap::RecordOptions& options) {
     return recorder.finish();
 }
 
-bool passes_through(const HeapProfile& profile, TraceId trace, std::string_view function) {
-    for (TraceId at = trace; at; at = profile.traces[at.value - 1].parent) {
-        const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
-        for (std::uint32_t i = 0; i < ip.frame_count; ++i)
-            if (profile.string(profile.frames[ip.first_frame + i].function).find(function) != std::string::npos) return true;
-    }
-    return false;
-}
-
 TraceCost in_function(const HeapProfile& profile, std::size_t mark, std::string_view function) {
-    TraceCost sum;
-    for (const auto& [index, cost] : test::costs_at(profile, mark)) {
-        if (!passes_through(profile, TraceId{index + 1}, function)) continue;
-        sum.allocations += cost.allocations;
-        sum.allocated_bytes += cost.allocated_bytes;
-        sum.live_bytes += cost.live_bytes;
-        sum.live_blocks += cost.live_blocks;
-        sum.live_variance += cost.live_variance;
-    }
-    return sum;
+    return test::cost_through(profile, mark, function);
 }
 TraceCost at_end(const HeapProfile& profile, std::string_view function) { return in_function(profile, profile.marks.size() - 1, function); }
 
@@ -287,9 +269,9 @@ TEST_CASE("processes are told apart if asked for, also in the file, and their su
         // Its own blocks, besides what it inherited.
         std::int64_t inherited = 0, own = 0;
         for (const auto& [trace, cost] : test::costs_at(profile, index)) {
-            if (!passes_through(profile, TraceId{trace + 1}, name)) continue;
-            if (passes_through(profile, TraceId{trace + 1}, "before_forks(int")) inherited += cost.live_bytes;
-            if (passes_through(profile, TraceId{trace + 1}, "in_child(int")) own += cost.live_bytes;
+            if (!test::passes_through(profile, TraceId{trace + 1}, name)) continue;
+            if (test::passes_through(profile, TraceId{trace + 1}, "before_forks(int")) inherited += cost.live_bytes;
+            if (test::passes_through(profile, TraceId{trace + 1}, "in_child(int")) own += cost.live_bytes;
         }
         CHECK(inherited == 2000 * 100);
         CHECK(own == (is_parent ? 0 : 2000 * 100));
@@ -316,7 +298,7 @@ TEST_CASE("beneath signal handlers and code without call frame information the s
     // All but those whose caller keeps no frame pointer and has no information.
     TraceCost with_both;
     for (const auto& [index, cost] : test::costs_at(profile, profile.marks.size() - 1))
-        if (passes_through(profile, TraceId{index + 1}, "leak_block") && passes_through(profile, TraceId{index + 1}, "main"))
+        if (test::passes_through(profile, TraceId{index + 1}, "leak_block") && test::passes_through(profile, TraceId{index + 1}, "main"))
             with_both.live_bytes += cost.live_bytes;
     CHECK(with_both.live_bytes >= 100 * (100 + 300));
     CHECK(of_main.live_bytes >= with_both.live_bytes);
@@ -335,7 +317,7 @@ TEST_CASE("plugins that are loaded in turns to the same place are told apart") {
             for (TraceId at{index + 1}; at; at = profile.traces[at.value - 1].parent)
                 inside =
                     inside || profile.string(profile.ips[profile.traces[at.value - 1].ip.value - 1].module).find(name) != std::string::npos;
-            if (inside && passes_through(profile, TraceId{index + 1}, "in_plugin")) blocks += cost.live_blocks;
+            if (inside && test::passes_through(profile, TraceId{index + 1}, "in_plugin")) blocks += cost.live_blocks;
         }
         CHECK(blocks == 7);
     }

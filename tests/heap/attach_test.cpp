@@ -42,19 +42,7 @@ heap::RecordOptions attach_to(int pid, Bytes interval = 1) {
 
 // Live bytes at the end that were allocated through a function.
 std::int64_t live_through(const HeapProfile& profile, std::string_view function) {
-    std::int64_t live = 0;
-    for (const auto& [index, cost] : test::costs_at(profile, profile.marks.size() - 1)) {
-        for (TraceId at{index + 1}; at; at = profile.traces[at.value - 1].parent) {
-            const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
-            bool named = false;
-            for (std::uint32_t i = 0; i < ip.frame_count; ++i)
-                named = named || profile.string(profile.frames[ip.first_frame + i].function).find(function) != std::string::npos;
-            if (!named) continue;
-            live += cost.live_bytes;
-            break;
-        }
-    }
-    return live;
+    return test::cost_through(profile, profile.marks.size() - 1, function).live_bytes;
 }
 
 std::string refusal(int pid) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "heap/internal/heaptrack_file.hpp"
 #include "model/heap.hpp"
@@ -29,6 +30,30 @@ inline std::map<std::uint32_t, TraceCost> costs_at(const HeapProfile& profile, s
     for (std::size_t i = 0; i <= last; ++i)
         for (const HeapMark::Change& change : profile.marks[i].changes) costs[change.trace.value - 1] = change.cost;
     return costs;
+}
+
+// Whether a stack passes through a function whose name contains this.
+inline bool passes_through(const HeapProfile& profile, TraceId trace, std::string_view function) {
+    for (TraceId at = trace; at; at = profile.traces[at.value - 1].parent) {
+        const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
+        for (std::uint32_t i = 0; i < ip.frame_count; ++i)
+            if (profile.string(profile.frames[ip.first_frame + i].function).find(function) != std::string::npos) return true;
+    }
+    return false;
+}
+
+// Summed over the stacks that pass through a function, after marks 0..mark.
+inline TraceCost cost_through(const HeapProfile& profile, std::size_t mark, std::string_view function) {
+    TraceCost sum;
+    for (const auto& [index, cost] : costs_at(profile, mark)) {
+        if (!passes_through(profile, TraceId{index + 1}, function)) continue;
+        sum.allocations += cost.allocations;
+        sum.allocated_bytes += cost.allocated_bytes;
+        sum.live_bytes += cost.live_bytes;
+        sum.live_blocks += cost.live_blocks;
+        sum.live_variance += cost.live_variance;
+    }
+    return sum;
 }
 
 struct Totals {

@@ -34,6 +34,7 @@ class AddressFilter {
         for (auto& word : words_) word.store(all ? ~0u : 0, std::memory_order_relaxed);
     }
     bool all() const { return all_; }
+    const void* words() const { return words_; }
 
   private:
     alignas(64) std::atomic<std::uint32_t> words_[(1u << kBits) / 32];

@@ -11,6 +11,7 @@
 
 #include "agent/internal/address_filter.hpp"
 #include "agent/internal/sample_table.hpp"
+#include "agent/own_allocator.hpp"
 
 namespace leakline::agent {
 
@@ -65,7 +66,7 @@ void start(int argument_count, char** arguments);
 // place already. command: each argument ends with a 0. False if the segment cannot be mapped.
 bool start_attached(int file, std::uint64_t interval, std::string_view command);
 // Readers may read it: all hooks are in place.
-void attached_ready(PythonState python);
+void attached_ready(PythonState python, const OwnAllocator& own);
 // Ends the recording and unmaps the segment. The hooks may stay.
 void end_attached();
 // Replaces what sandbox_begins() does, if set.

@@ -8,6 +8,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -91,6 +92,7 @@ class AgentRecording {
         SegmentReader::Losses losses;
         std::uint64_t sampled = 0;
         std::size_t processes = 0, stopped = 0, unknown_python = 0;
+        std::set<std::string> unseen_allocators;  // warnings
 
         void add(const SegmentReader& segment);
     };

@@ -69,6 +69,11 @@ class SegmentReader {
     const std::string& command() const { return command_; }
     bool exact() const { return exact_; }  // started with every block
     agent::PythonState python() const { return python_; }
+    struct OwnAllocator {
+        agent::OwnAllocatorState state = agent::OwnAllocatorState::none;
+        std::string name, why;  // why: it is left alone
+    };
+    const OwnAllocator& own_allocator() const { return own_allocator_; }
     // Text that a frame refers to; empty if it is damaged.
     std::string name_at(std::uint32_t place) const { return place == 0 ? std::string() : text_at(place); }
     std::uint64_t interval() const { return interval_; }
@@ -111,6 +116,7 @@ class SegmentReader {
     std::string executable_, command_;
     bool exact_ = false, stopped_ = false;
     agent::PythonState python_ = agent::PythonState::none;
+    OwnAllocator own_allocator_;
     std::uint64_t interval_ = 1, sampled_ = 0;
     double allocations_ = 0;
     Bytes peak_bytes_ = 0;
