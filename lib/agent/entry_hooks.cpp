@@ -29,21 +29,6 @@ extern "C" [[gnu::visibility("hidden"), gnu::used]] int leakline_leave_hook(int,
 
 namespace {
 
-template <typename Call>
-[[gnu::always_inline]] inline Word outermost(std::uint64_t left, Call call) {
-    ThreadState& thread = thread_state;
-    thread.left = 0;
-    thread.nesting = 1;
-    const Word result = call();
-    thread.nesting = 0;
-    thread.left = left;
-    return result;
-}
-template <typename Call>
-[[gnu::always_inline]] inline void* outermost_block(Call call) {
-    return reinterpret_cast<void*>(outermost(thread_state.left, call));
-}
-
 struct Arguments {
     Word a, b, c, d, e;
 };
@@ -85,14 +70,14 @@ LEAKLINE_SLOW Word slow(Word a, Word b, Word c, Word d, Word e, const EntryPlace
     Reader<call>::size(in, size);
     if constexpr (call == AllocatorCall::posix_memalign) {
         const bool chosen = choose(size);
-        const Word error = outermost(thread_state.left, real);
+        const Word error = outermost(real);
         if (chosen && static_cast<int>(error) == 0) record(*reinterpret_cast<void**>(a), size, LEAKLINE_FRAME);
         return error;
     } else if constexpr (Reader<call>::kResizes) {
         return reinterpret_cast<Word>(
-            reallocated(Reader<call>::old(in), size, true, LEAKLINE_FRAME, [&] { return outermost_block(real); }));
+            reallocated(Reader<call>::old(in), size, true, LEAKLINE_FRAME, [&] { return reinterpret_cast<void*>(outermost(real)); }));
     } else {
-        return reinterpret_cast<Word>(allocated(size, LEAKLINE_FRAME, [&] { return outermost_block(real); }));
+        return reinterpret_cast<Word>(allocated(size, LEAKLINE_FRAME, [&] { return reinterpret_cast<void*>(outermost(real)); }));
     }
 }
 
@@ -105,7 +90,8 @@ Word hook(Word a, Word b, Word c, Word d, Word e, const EntryPlace* place) {
     const std::uint64_t left = thread_state.left;
     if ((Reader<call>::kResizes && may_be_sample(Reader<call>::old(in))) || __builtin_expect(size >= left, 0))
         return slow<call>(a, b, c, d, e, place);
-    return outermost(left - size, [&] { return place->real(a, b, c, d, e); });
+    thread_state.left = left - size;
+    return outermost([&] { return place->real(a, b, c, d, e); });
 }
 
 LEAKLINE_SLOW Word slow_frees(Word a, Word b, Word c, Word d, Word e, const EntryPlace* place) {

@@ -44,8 +44,12 @@ LEAKLINE_SLOW void* slow_pvalloc(size_t size) {
 LEAKLINE_SLOW void* slow_realloc(void* old, size_t size) {
     return reallocated(old, size, true, LEAKLINE_FRAME, [&] { return real.realloc(old, size); });
 }
+// glibc's calls realloc by its name.
+void* call_reallocarray(void* old, size_t number, size_t size) {
+    return outermost([&] { return real.reallocarray(old, number, size); });
+}
 LEAKLINE_SLOW void* slow_reallocarray(void* old, size_t number, size_t size) {
-    return reallocated(old, number * size, true, LEAKLINE_FRAME, [&] { return real.reallocarray(old, number, size); });
+    return reallocated(old, number * size, true, LEAKLINE_FRAME, [&] { return call_reallocarray(old, number, size); });
 }
 LEAKLINE_SLOW void slow_free(void* block) {
     SampledBlock was;
@@ -92,7 +96,7 @@ LEAKLINE_HOOK(void*, reallocarray, (void* old, size_t number, size_t size)) {
     size_t bytes;
     if (__builtin_mul_overflow(number, size, &bytes)) return real.reallocarray(old, number, size);
     if (may_be_sample(old) || is_due(bytes)) return slow_reallocarray(old, number, size);
-    return real.reallocarray(old, number, size);
+    return call_reallocarray(old, number, size);
 }
 LEAKLINE_HOOK(void*, memalign, (size_t alignment, size_t size)) {
     if (is_due(size)) return slow_memalign(alignment, size);

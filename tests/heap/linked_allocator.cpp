@@ -54,6 +54,7 @@ void leak_posix() {
     if (ALLOCATOR(posix_memalign)(&block, 64, 96) == 0) keep(block);
 }
 void leak_mallocx() { keep(ALLOCATOR(rallocx)(ALLOCATOR(mallocx)(48, 0), 112, 0)); }
+void leak_reallocarray() { keep(::reallocarray(nullptr, 8, 13)); }  // the C library's, in any case
 void leak_new() { keep(::operator new(56)); }
 void leak_new_array() { keep(new char[72]); }
 void leak_nothrow() { keep(::operator new(40, std::nothrow)); }
@@ -85,8 +86,8 @@ int throw_bad_alloc() {
 void leak(int times) {
     const int caught = throw_bad_alloc();
     for (int i = 0; i < times; ++i) {
-        for (const auto leak_one : {leak_malloc, leak_calloc, leak_realloc, leak_aligned, leak_posix, leak_mallocx, leak_new,
-                                    leak_new_array, leak_nothrow, leak_wide})
+        for (const auto leak_one : {leak_malloc, leak_calloc, leak_realloc, leak_aligned, leak_posix, leak_mallocx, leak_reallocarray,
+                                    leak_new, leak_new_array, leak_nothrow, leak_wide})
             leak_one();
         free_all();
     }

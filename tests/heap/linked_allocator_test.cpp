@@ -61,9 +61,9 @@ struct Known {
     const char* function;
     int bytes, allocations;
 };
-constexpr Known kKnown[] = {{"leak_malloc()", 100, 1}, {"leak_calloc", 200, 1},  {"leak_realloc", 300, 2}, {"leak_aligned", 320, 1},
-                            {"leak_posix", 96, 1},     {"leak_mallocx", 112, 2}, {"leak_new()", 56, 1},    {"leak_new_array", 72, 1},
-                            {"leak_nothrow", 40, 1},   {"leak_wide", 128, 1}};
+constexpr Known kKnown[] = {{"leak_malloc()", 100, 1}, {"leak_calloc", 200, 1},  {"leak_realloc()", 300, 2},    {"leak_aligned", 320, 1},
+                            {"leak_posix", 96, 1},     {"leak_mallocx", 112, 2}, {"leak_reallocarray", 104, 1}, {"leak_new()", 56, 1},
+                            {"leak_new_array", 72, 1}, {"leak_nothrow", 40, 1},  {"leak_wide", 128, 1}};
 
 void check_exact(const HeapProfile& profile, int times) {
     INFO(all_warnings(profile));

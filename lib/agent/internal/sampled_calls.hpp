@@ -19,6 +19,20 @@ inline bool is_due(std::size_t size) {
 
 inline bool may_be_sample(const void* block) { return __builtin_expect(address_filter.may_be_sample(block), 0); }
 
+// Calls a function that may call others with hooks, which then do not count (is_nested).
+template <typename Call>
+[[gnu::always_inline]] inline auto outermost(Call call) {
+    ThreadState& thread = thread_state;
+    if (thread.nesting != 0) return call();
+    const std::uint64_t left = thread.left;
+    thread.left = 0;  // all calls are due
+    thread.nesting = 1;
+    const auto result = call();
+    thread.nesting = 0;
+    thread.left = left;
+    return result;
+}
+
 // A call that is due: allocates, and records the block if it is chosen. frame: LEAKLINE_FRAME of the hook.
 template <typename Call>
 [[gnu::always_inline]] inline void* allocated(std::size_t size, const void* frame, Call call) {
