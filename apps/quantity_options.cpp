@@ -70,6 +70,15 @@ CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional
         ->type_name("DURATION");
 }
 
+CLI::Option* add_long_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable, const std::string& help) {
+    const auto with_unit = [](const std::string& text) {
+        return text.find_first_not_of("0123456789. ") == text.npos ? std::nullopt : positive_duration(text);
+    };
+    return add_quantity<Nanoseconds>(app, names, help, "a duration with a unit", "72h, 30m or 90s", with_unit,
+                                     [&variable](Nanoseconds value) { variable = value; })
+        ->type_name("DURATION");
+}
+
 CLI::Option* add_rate(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help) {
     return add_quantity<double>(app, names, help, "a rate", "500/s, 30/m or 12.5", parse_rate,
                                 [&variable](double value) { variable = value; })

@@ -17,6 +17,8 @@ CLI::Option* add_size(CLI::App& app, const std::string& names, std::optional<Byt
 CLI::Option* add_size(CLI::App& app, const std::string& names, Bytes& variable, const std::string& help);
 CLI::Option* add_duration(CLI::App& app, const std::string& names, Nanoseconds& variable, const std::string& help);
 CLI::Option* add_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable, const std::string& help);
+// A number without a unit is refused: "72" may be meant as hours.
+CLI::Option* add_long_duration(CLI::App& app, const std::string& names, std::optional<Nanoseconds>& variable, const std::string& help);
 CLI::Option* add_rate(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help);
 CLI::Option* add_fraction(CLI::App& app, const std::string& names, std::optional<double>& variable, const std::string& help);
 CLI::Option* add_growth(CLI::App& app, const std::string& names, std::optional<Growth>& variable, const std::string& help);

@@ -299,7 +299,7 @@ Run declare_diagnose(CLI::App& app) {
         ->type_name("LOG");
     add_round_options(*traffic, run.rounds, 10'000);
 
-    add_duration(*soak, "--soak", options->soak, "Replay the log as traffic of this duration, such as 72h, at two speeds");
+    add_long_duration(*soak, "--soak", options->soak, "Replay the log as traffic of this duration, such as 72h, at two speeds");
     add_duration(*soak, "--soak-time", options->soak_time, "Maximum time for both speeds together (default: 1h)");
 
     add_time_scale(*clock, options->clock);

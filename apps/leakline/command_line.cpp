@@ -2,6 +2,7 @@
 #include "base/did_you_mean.hpp"
 #include "base/strings.hpp"
 #include "help_formatter.hpp"
+#include "system/byte_source.hpp"
 #include "version.hpp"
 
 #include <algorithm>
@@ -52,7 +53,7 @@ class Walk {
   private:
     std::optional<Error> other_word(const std::string& word) {
         if (level_ != &app_) {
-            words_of_its_own_ = true;
+            ++words_of_its_own_;
             return std::nullopt;
         }
         const CLI::App* command = nullptr;
@@ -96,16 +97,30 @@ class Walk {
                            [&](const CLI::App* one) { return one->get_option_no_throw(name) != nullptr; });
     }
 
+    // "diagnose ./service --port 80": an option behind the program, and no "--" before it.
+    bool is_of_program() const {
+        const auto options = level_->get_options();
+        const auto own = std::count_if(options.begin(), options.end(), [](const CLI::Option* option) {
+            return option->get_positional() && option->get_name(true) != "command";
+        });
+        return runs_program(*level_) && words_of_its_own_ > static_cast<std::size_t>(own) &&
+               std::find(words_.begin(), words_.end(), "--") == words_.end();
+    }
+
     Error unknown_option(const std::string& name) const {
         std::vector<std::string> names;
         add_option_names(*level_, names);
-        const std::string meant = did_you_mean(name, names).value_or("");
+        for (std::string& one : names) one.erase(0, 2);  // "--": dashes say nothing of what was meant
+        const bool of_program = is_of_program();
+        const std::string near =
+            of_program ? "" : did_you_mean(name.substr(std::min(name.find_first_not_of('-'), name.size())), names).value_or("");
+        const std::string meant = near.empty() ? "" : "--" + near;
         std::string hint = where_ + " --help lists the options";
         if (level_ == &app_ && meant.empty() && is_of_a_command(name))
             hint = "options of a command go after it: leakline COMMAND " + name + " ...";
         else if (level_ != &app_ && app_.get_option_no_throw(name) != nullptr)
             hint = name + " goes before the command: leakline " + name + " ... " + level_->get_name();
-        else if (meant.empty() && words_of_its_own_ && runs_program(*level_))
+        else if (of_program)
             hint = "options of the program to run go after --: " + where_ + " ... -- PROGRAM ARG...";
         return Error(ErrorKind::usage, where_, "unknown option " + printable(name) + (meant.empty() ? "" : "; did you mean " + meant + "?"),
                      hint);
@@ -116,7 +131,7 @@ class Walk {
     const CLI::App* level_;
     std::string where_ = "leakline";
     std::size_t at_ = 0;
-    bool words_of_its_own_ = false;  // the command has words that are no options
+    std::size_t words_of_its_own_ = 0;  // of the command: those that are no options
 };
 
 // What CLI11 says, in our words. Its errors hold no more than that sentence.
@@ -227,6 +242,12 @@ Error explain_parse_error(const CLI::App& app, std::span<const std::string> word
     if (dynamic_cast<const CLI::ConfigError*>(&error) != nullptr) return unknown_key(app, error.what());
     Walk walk(app, words);
     if (auto unknown = walk.first_unknown()) return *unknown;
+    if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) {
+        const std::string said = error.what();
+        const std::string name = said.substr(0, said.rfind(" was not readable"));
+        static_cast<void>(read_file(name));  // throws what is wrong with it
+        return Error(ErrorKind::input, "--config", printable(said));
+    }
     const std::string& where = walk.where();
     const std::string help = where + " --help";
     if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError))

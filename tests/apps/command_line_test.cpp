@@ -134,6 +134,9 @@ TEST_CASE("a mistyped option is named with its nearest neighbor, and never the w
         {{"record", "-o", "x", "./svc", "--frobnicate", "8080"},
          "leakline record: unknown option --frobnicate\n  hint: options of the program to run go after --: leakline record ... -- "
          "PROGRAM ARG...\n"},
+        {{"diagnose", "./svc", "--port", "{port}"},
+         "leakline diagnose: unknown option --port\n  hint: options of the program to run go after --: leakline diagnose ... -- "
+         "PROGRAM ARG...\n"},
         {{"trend", "a.csv", "--config", "x.toml"},
          "leakline trend: unknown option --config\n  hint: --config goes before the command: leakline --config ... trend\n"},
         {{"--confg", "x", "trend"},
@@ -174,6 +177,8 @@ TEST_CASE("a missing value, a word that is no number, and a missing argument are
     };
     const Case cases[] = {
         {{"diagnose", "--traffic"}, "leakline diagnose: --traffic: a value is missing (LOG)\n  hint: leakline diagnose --help\n"},
+        {{"diagnose", "--pid", "abc"},
+         "leakline diagnose: --pid: must be between 1 and 2147483647, not 'abc'\n  hint: leakline diagnose --help\n"},
         {{"sample", "--pid", "abc"}, "leakline sample: --pid: 'abc' is not a number\n  hint: leakline sample --help\n"},
         {{"lines"}, "leakline lines: no FILE given\n  hint: leakline lines --help\n"},
         {{"compare", "a.leak"}, "leakline compare: no AFTER given\n  hint: leakline compare --help\n"},
@@ -248,8 +253,10 @@ TEST_CASE("a file of options that is none is refused, however long it is") {
     CHECK(endless.code == 2);
     CHECK(endless.err == "leakline: --config: the file is larger than 1 MiB\n");
     const TemporaryDirectory directory;
-    CHECK(run_here({"--config", directory.path(), "doctor"}).code == 2);
-    CHECK(run_here({"--config", directory.path() + "/none.toml", "doctor"}).code == 2);
+    CHECK(run_here({"--config", directory.path(), "doctor"}).err.find("is a directory") != std::string::npos);
+    const Outcome none = run_here({"--config", directory.path() + "/none.toml", "doctor"});
+    CHECK(none.code == 2);
+    CHECK(none.err == "leakline: " + directory.path() + "/none.toml: cannot open: no such file or directory\n");
     const std::string config = directory.path() + "/leakline.toml";
     OutputFile file(config);
     file.write("[trend]\nmax-grwoth = \"1MiB/h\"\n");

@@ -78,6 +78,8 @@ TEST_CASE("what belongs to a soak is refused without one, and a soak has no othe
         return outcome.err;
     };
     CHECK(complaint({"--soak-time", "1m"}) == "leakline: --soak-time: requires --soak\n  hint: for example --soak 72h\n");
+    CHECK(complaint({"--soak", "72"}) ==
+          "leakline diagnose: --soak: '72' is not a duration with a unit; for example 72h, 30m or 90s\n  hint: leakline diagnose --help\n");
     CHECK(complaint({"--soak", "72h", "--pace", "100/s"}) ==
           "leakline: --soak: cannot be combined with --pace and --speed\n  hint: --time-scale sets the speed of a soak\n");
     CHECK(complaint({"--soak", "72h", "--time-scale", "fast"}) ==
