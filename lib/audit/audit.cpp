@@ -1,6 +1,8 @@
 #include "audit/audit.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,6 +24,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "system/byte_source.hpp"
+#include "system/descriptor.hpp"
 #include "system/executables.hpp"
 
 namespace leakline::audit {
@@ -87,6 +90,18 @@ void read_module(const std::string& file, FactsCache& cache, Outcome& outcome) {
     const std::string key = joined({"python", file, module});
     read_through(cache, key, outcome, [&] { return ReadUnit{read_python(read_file(file), file, module), {file}}; });
 }
+
+// libclang enters the folder that a unit is compiled in, with the whole process: relative paths of outputs would lie there.
+class KeptFolder {
+  public:
+    KeptFolder() : here_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+    KeptFolder(const KeptFolder&) = delete;
+    KeptFolder& operator=(const KeptFolder&) = delete;
+    ~KeptFolder() { [[maybe_unused]] const int ignored = here_.get() < 0 ? 0 : ::fchdir(here_.get()); }
+
+  private:
+    Descriptor here_;
+};
 
 // Paths as people type them: from the current folder where they lie under it.
 class Shortening {
@@ -228,6 +243,7 @@ Audit run_audit(const AuditOptions& options) {
         }
     };
     {
+        const KeptFolder kept;  // outlives the threads
         const std::size_t jobs = options.jobs != 0 ? options.jobs : std::max(1u, std::thread::hardware_concurrency());
         std::vector<std::jthread> threads;
         for (std::size_t i = 0; i < std::min(jobs, total); ++i) threads.emplace_back(work);

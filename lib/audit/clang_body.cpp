@@ -30,6 +30,8 @@ Name BodyReader::note_variable(CXCursor declaration) {
     const CXCursor parent = clang.getCursorSemanticParent(declaration);
     if (kind == CXCursor_FieldDecl) {
         variable.storage = Storage::field;
+        // A wrapper's: it holds what it is made for.
+        variable.container = variable.container || tree_.is_type_parameter(clang.getCursorType(declaration));
         variable.owner = tree_.id(parent);
         variable.name = tree_.name(tree_.qualified_name(declaration));
     } else if (kind == CXCursor_ParmDecl) {
@@ -160,6 +162,7 @@ void BodyReader::walk(CXCursor cursor) {
         case CXCursor_DefaultStmt:
         case CXCursor_CXXCatchStmt: walk_branch(cursor); break;
         case CXCursor_InitListExpr:
+            note_members(cursor);
             note_deferred(cursor);
             if (!contexts_.empty()) note_handed_on(cursor, "", tree_.children(cursor), true);
             walk_children(cursor);
@@ -167,6 +170,22 @@ void BodyReader::walk(CXCursor cursor) {
         default: walk_children(cursor);
     }
     --depth_;
+}
+
+// Guard{std::unique_lock(mutex_), &items_}: the members stand for what they are given.
+void BodyReader::note_members(CXCursor list) {
+    const CXCursor type = tree_.declaration_of_type(list);
+    if (tree_.is_null(type) || !tree_.in_project(type)) return;
+    std::vector<CXCursor> fields;
+    for (const CXCursor member : tree_.children(type))
+        if (tree_.kind(member) == CXCursor_FieldDecl) fields.push_back(member);
+    const ClangTree::Children values = tree_.children(list);
+    if (values.size() > fields.size()) return;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!tree_.is_expression(values[i]) || !tree_.children(fields[i]).empty()) continue;
+        if (!tree_.type_facts(tree_.clang.getCursorType(fields[i])).indirect) continue;
+        if (const auto of = access(values[i])) facts_.aliases.push_back({note_variable(fields[i]), *of});
+    }
 }
 
 void BodyReader::walk_branch(CXCursor statement) {
@@ -323,6 +342,11 @@ void BodyReader::walk_return(CXCursor statement) {
         for (const Access& size : sizes_in(value.front(), true)) facts_.size_results.push_back({tree_.name(function + "#size"), size});
         note_flow(result, value.front());
         note_deferred(value.front());
+        // A tree's insert() calls itself behind this: root->left = insert(root->left, key).
+        const bool node = tree_.type_facts(here().result).node != kNoName;
+        const auto of = node ? access(value.front()) : std::nullopt;
+        if (node && (is_allocation(value.front()) || (of && of->depth == 0 && here().fresh.contains(of->variable))))
+            makers_.insert(here().function);
     }
     here().paths.left(tree_.place(statement), false, std::move(returned));
 }

@@ -18,6 +18,9 @@ std::string last_name(const std::string& source) {
     return source.substr(begin, end - begin);
 }
 
+// What a function gives to functions that are handed to it.
+std::string called_parameter(const std::string& function, std::size_t argument) { return function + "#called#" + std::to_string(argument); }
+
 }  // namespace
 
 std::vector<CXCursor> BodyReader::arguments_of(CXCursor call) const {
@@ -146,6 +149,7 @@ void BodyReader::walk_call(CXCursor call) {
                 container_method(call, callee, name, inner.front(), arguments);
                 note_dependent(call, name, inner.front(), arguments);
             } else {
+                note_called_parameter(function, arguments);
                 note_standard_effects(call, name, arguments);
             }
         }
@@ -154,7 +158,7 @@ void BodyReader::walk_call(CXCursor call) {
     }
     const CXCursorKind kind = tree_.kind(callee);
     if (kind == CXCursor_VarDecl || kind == CXCursor_ParmDecl || kind == CXCursor_FieldDecl) {
-        if (here().parameters.contains(tree_.id(callee))) here().calls_parameter = true;
+        if (here().parameters.contains(tree_.id(callee))) note_called_parameter(children.front(), arguments);
         note_handed_on(call, "", arguments, true);
         note_indirect(call, tree_.clang.getCursorType(callee));
         walk_children(call);
@@ -186,7 +190,7 @@ void BodyReader::walk_call(CXCursor call) {
 
     if (word == "operator()" && object) {
         const auto of = access(*object);
-        if (of && here().parameters.contains(of->variable)) here().calls_parameter = true;
+        if (of && here().parameters.contains(of->variable)) note_called_parameter(*object, values);
         note_indirect(call, tree_.clang.getCursorType(*object));
         if (const auto held = of ? callables_.find(of->variable) : callables_.end(); held != callables_.end())
             facts_.calls.push_back(here().call(Call::Kind::call, held->second, tree_.place(call)));
@@ -228,11 +232,14 @@ void BodyReader::container_method(CXCursor call, CXCursor method, const std::str
             return;
         }
     }
-    if (!facts.container()) return;
+    const bool unknown = !facts.container() && tree_.is_type_parameter(tree_.clang.getCursorType(object));
+    if (!facts.container() && !unknown) return;
     const auto on = access(object);
     if (!on) return;
     const bool subscript = word.starts_with("operator[]");
-    Effect effect = method_effect(subscript ? "operator[]" : word, facts.family, standard);
+    // In a generic lambda, or of a template's parameter: the method says what kind of container it is.
+    const TypeFacts::Family family = unknown ? TypeFacts::Family::sequence : facts.family;
+    Effect effect = method_effect(subscript ? "operator[]" : word, family, standard);
     if (effect == Effect::none) return;
     // other.splice(at, pending), other.swap(pending): these take from the argument.
     if (word == "swap" || word == "merge" || word.starts_with("splice"))
@@ -253,7 +260,9 @@ void BodyReader::container_method(CXCursor call, CXCursor method, const std::str
                                : word == "operator<<" ? "<<"
                                                       : word);
     if (effect != Effect::grow) return;
-    const bool keyed = facts.family == TypeFacts::Family::map || facts.family == TypeFacts::Family::set;
+    static const std::set<std::string> with_key = {"insert", "emplace", "try_emplace", "insert_or_assign"};
+    const bool keyed =
+        facts.family == TypeFacts::Family::map || facts.family == TypeFacts::Family::set || (unknown && with_key.contains(word));
     if (keyed && !arguments.empty()) note_key(operation, arguments.front(), facts.few_keys);
     here().paths.added(*on, operation.at, {});
 }
@@ -381,6 +390,18 @@ void BodyReader::note_dependent(CXCursor call, const std::string& name, CXCursor
     facts_.calls.push_back(std::move(noted));
 }
 
+// f(items_), std::forward<F>(f)(items_), std::invoke(f, items_): what the function that was handed over gets. Its parameters
+// stand for these arguments.
+void BodyReader::note_called_parameter(CXCursor function, const std::vector<CXCursor>& arguments) {
+    if (!parameter_in(function)) return;
+    here().calls_parameter = true;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const Name given = tree_.name(called_parameter(facts_.names[here().function], i));
+        note_flow(given, arguments[i]);
+        if (const auto of = access(arguments[i])) facts_.aliases.push_back({given, *of});
+    }
+}
+
 void BodyReader::note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project) {
     const ClangApi& clang = tree_.clang;
     const CXType type = clang.getCursorType(callee);
@@ -440,6 +461,17 @@ void BodyReader::note_call_flow(CXCursor call, CXCursor callee, std::optional<CX
     }
 }
 
+// A function is handed to one of this code: that one's body says whether it calls it, and with what.
+void BodyReader::note_given_by(Call& handed) {
+    handed.kind = Call::Kind::handed;
+    for (std::size_t i = 0; i < kMaxFollowedArguments; ++i) {
+        const Name given = tree_.name(called_parameter(facts_.names[handed.through], i));
+        const Name taken = tree_.name(facts_.names[handed.to] + "#" + std::to_string(i));
+        facts_.aliases.push_back({taken, {given, 0}});
+        note_flow(taken, {given});
+    }
+}
+
 void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project) {
     const std::string word = tree_.spelling(call);
     const CXCursor parent = tree_.clang.getCursorSemanticParent(callee);
@@ -473,7 +505,7 @@ void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std
         if (of_threads)
             noted.kind = Call::Kind::thread;
         else if (project)
-            noted.kind = Call::Kind::handed;
+            note_given_by(noted);
         else if (calls_at_once(word) ||
                  (tree_.is_standard(callee) && tree_.kind(callee) != CXCursor_CXXMethod && tree_.kind(callee) != CXCursor_Constructor))
             noted.kind = Call::Kind::immediate;

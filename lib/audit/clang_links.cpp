@@ -27,6 +27,8 @@ bool BodyReader::is_allocation(CXCursor expression, int depth) {
     static const std::vector<std::string> parts = {"alloc", "new",   "create", "make",    "dup",
                                                    "clone", "build", "init",   "acquire", "construct"};
     if (std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return word.find(part) != word.npos; })) return true;
+    const CXCursor callee = tree_.referenced(cursor);
+    if (!tree_.is_null(callee) && makers_.contains(tree_.id(callee))) return true;
     const auto arguments = arguments_of(cursor);
     const bool wraps = word == "move" || word == "unique_ptr" || word == "shared_ptr";
     return wraps && !arguments.empty() && is_allocation(arguments.front(), depth + 1);
@@ -117,7 +119,7 @@ void BodyReader::note_link(CXCursor whole, CXCursor left, CXCursor right) {
     const bool moved = tree_.kind(value) == CXCursor_CallExpr && tree_.spelling(value) == "move" && of && is_local(of->variable);
     const bool made = is_allocation(value);
     // node->next = head: the node is about to come before it.
-    if (kind == CXCursor_MemberRefExpr && is_local(on->variable) && of && !is_local(of->variable)) {
+    if (kind == CXCursor_MemberRefExpr && is_local(on->variable) && of && !is_local(of->variable) && !made) {
         here().linked_to[on->variable] = *of;
         return;
     }

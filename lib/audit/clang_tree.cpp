@@ -231,6 +231,15 @@ bool ClangTree::is_implicit(CXCursor function) const {
     return slice(content_of(clang, unit_, whole.file), whole.begin, whole.end).find('(') == std::string_view::npos;
 }
 
+bool ClangTree::is_type_parameter(CXType type) const {
+    type = clang.getCanonicalType(type);
+    if (type.kind == CXType_LValueReference || type.kind == CXType_RValueReference)
+        type = clang.getCanonicalType(clang.getPointeeType(type));
+    if (type.kind == CXType_Auto) return true;
+    return type.kind == CXType_Unexposed && clang.getTypeDeclaration(type).kind == CXCursor_NoDeclFound &&
+           text(clang.getTypeSpelling(type)).find_first_of("<:") == std::string::npos;
+}
+
 bool ClangTree::is_unnamed(CXCursor record) const {
     const CXCursorKind at = kind(record);
     if (at != CXCursor_StructDecl && at != CXCursor_UnionDecl) return false;

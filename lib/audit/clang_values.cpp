@@ -41,8 +41,12 @@ std::vector<Access> BodyReader::sizes_in(CXCursor condition, bool compared, int 
     }
     if (kind == CXCursor_CallExpr) {
         const CXCursor callee = tree_.referenced(condition);
-        const std::string word = tree_.spelling(condition);
         const ClangTree::Children children = tree_.children(condition);
+        std::string word = tree_.spelling(condition);
+        if (tree_.is_null(callee) && !children.empty()) {  // within a template: the name stands in the source only
+            word = tree_.source(children.front());
+            word.erase(0, word.find_last_of(".>") + 1);
+        }
         if (!tree_.is_null(callee) && tree_.in_project(callee)) {
             found.push_back({tree_.name(tree_.qualified_name(callee).empty() ? "" : facts_.names[tree_.id(callee)] + "#size"), 0});
         } else if (returns_size(word) && (compared || word.find("ull") != word.npos) && !children.empty()) {

@@ -90,7 +90,15 @@ bool names_many_values(std::string_view key) {
     return has_word(key, words);
 }
 
+// "settings_by_session": by what there is one each.
+bool names_many_keys(std::string_view container) {
+    const auto words = words_of(container);
+    const auto by = std::find_if(words.begin(), words.end(), [](std::string_view word) { return word == "by" || word == "per"; });
+    return by != words.end() && by + 1 != words.end() && names_many_values(*(by + 1));
+}
+
 std::optional<std::string> doubt_of_names(const std::string& key, const std::string& container) {
+    if (names_many_keys(container)) return std::nullopt;
     if (names_few_values(key)) return fmt::format("there may be few values of the key '{}'", key);
     for (const std::string& name : {key, container})
         if (names_installed(name))

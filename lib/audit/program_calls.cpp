@@ -89,7 +89,9 @@ void Program::join_unknown_classes() {
         const bool cpp = id.starts_with(kUnknownClass);
         if ((!cpp && !id.starts_with("py:")) || functions_.contains(call.to)) continue;
         if (classes_.contains(call.to)) {  // an imported class is called
-            if (const auto known = index_.find(id + ".__init__"); known != index_.end()) call.to = known->second;
+            for (const char* constructor : {".__new__", ".__init__"})
+                if (const auto known = index_.find(id + constructor); known != index_.end() && functions_.contains(known->second))
+                    call.to = known->second;
             facts_.creations.push_back({index_.at(id), call.from, call.at, call.loop});
             continue;
         }

@@ -356,9 +356,16 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
     }
     if (module_level && target.is("identifier")) return;                   // its first value
     if (known != nullptr && known->storage == Storage::parameter) return;  // the name stands for something else from here on
-    const bool appends = value && value.is("binary_operator") && mentions(value, name);
+    const bool appends = value && value.is("binary_operator") && mentions(value, name) && !takes_slice(value, name);
     add(appends ? Operation::Kind::grow : Operation::Kind::replace, *on, target, appends ? "= ... +" : "=").first_value =
         sets_first(target, value);
+}
+
+// last = last[-9:] + [x]: what is kept has a bound.
+bool PythonModule::takes_slice(PythonNode value, const std::string& name) {
+    if (value.is("subscript") && value.field("value").text() == name && value.field("subscript").is("slice")) return true;
+    const auto parts = value.children();
+    return std::any_of(parts.begin(), parts.end(), [&](const PythonNode& part) { return takes_slice(part, name); });
 }
 
 // self.items = {} where no other method, no base and not the class itself sets it: without this it would not be there.

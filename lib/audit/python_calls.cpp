@@ -33,7 +33,10 @@ std::string PythonModule::callee(PythonNode function) {
             if (scopes_[i].locals.contains(name)) return {};
         }
         if (const auto known = functions_.find(name); known != functions_.end()) return known->second;
-        if (const auto known = classes_.find(name); known != classes_.end()) return known->second.id + ".__init__";
+        if (const auto known = classes_.find(name); known != classes_.end()) {
+            const bool keeps = known->second.methods.contains("__new__") && !known->second.methods.contains("__init__");
+            return known->second.id + (keeps ? ".__new__" : ".__init__");
+        }
         if (const auto import = imports_.find(name); import != imports_.end()) return "py:" + import->second;
         return {};
     }

@@ -179,6 +179,24 @@ void PythonModule::walk_class(PythonNode definition) {
             call.at = place(definition);
             facts_.calls.push_back(std::move(call));
         }
+        if (!known->second.wraps.empty()) {
+            Call call;
+            call.kind = Call::Kind::deferred;
+            call.to = name_(known->second.id + "." + known->second.wraps);
+            call.at = place(definition);
+            facts_.calls.push_back(std::move(call));
+        }
+        // Registry(name) calls __new__ first.
+        if (known->second.methods.contains("__new__") && known->second.methods.contains("__init__")) {
+            Call call;
+            call.from = name_(known->second.id + ".__init__");
+            call.to = name_(known->second.id + ".__new__");
+            call.at = place(definition);
+            facts_.calls.push_back(std::move(call));
+            for (std::uint32_t i = 0; i < kMaxFollowedArguments; ++i)
+                note_flow(name_(fmt::format("{}.__new__#{}", known->second.id, i)),
+                          std::set<Name>{name_(fmt::format("{}.__init__#{}", known->second.id, i))});
+        }
         for (const auto& [attribute, value] : known->second.attributes) {
             const bool shared = known->second.shared.contains(attribute) && value.kind != PythonValue::Kind::text;
             note_variable(known->second.id + "." + attribute, path + "." + attribute, shared ? Storage::global : Storage::field,

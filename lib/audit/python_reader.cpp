@@ -53,6 +53,15 @@ bool is_of_lifecycle(std::string_view name) {
     return std::any_of(tails.begin(), tails.end(), [&](std::string_view tail) { return name.ends_with(tail); });
 }
 
+// __init__(self, get_response), __init__(self, app, ...): of middleware, which wraps what handles requests.
+bool names_wrapped(PythonNode parameters) {
+    const auto all = parameters.children();
+    if (all.size() < 2) return false;
+    PythonNode second = all[1].field("name") ? all[1].field("name") : all[1];
+    if (second.is("typed_parameter")) second = second.first();
+    return one_of(second.text(), {"get_response", "app", "application", "wsgi_app", "asgi_app"});
+}
+
 // "do_GET" of http.server.
 bool is_http_method(std::string_view name) { return name.starts_with("do_") && name.size() > 3 && is_upper(name[3]); }
 
@@ -216,6 +225,7 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
             if (!is_field(value) && !of_model) scope.shared.insert(attribute);
         }
     }
+    bool wraps = false;
     for (PythonNode statement : body.children()) {
         if (statement.is("decorated_definition")) statement = statement.field("definition");
         if (statement.is("class_definition")) collect_class(statement, name + ".");
@@ -230,8 +240,12 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
                 scope.annotated[std::string((parameter.is("typed_parameter") ? parameter.first() : parameter.field("name")).text())] =
                     value;
         if (first) collect_attributes(statement.field("body"), scope, std::string(first.text()), method);
+        if (method == "__init__" && names_wrapped(statement.field("parameters"))) wraps = true;
     }
     scope.handles = scope.handles || is_outside_handler(&scope);
+    for (const std::string& base : scope.bases) wraps = wraps || one_of(last_part(base), {"BaseHTTPMiddleware", "MiddlewareMixin"});
+    for (const char* method : {"process_response", "process_request", "dispatch", "__call__"})
+        if (wraps && scope.methods.contains(method)) scope.wraps = method;
 }
 
 PythonValue PythonModule::value_of(PythonNode expression) {
@@ -514,6 +528,7 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
         const bool grpc = parameters.size() == 3 && parameters[1] == "request" && parameters[2] == "context";
         const bool handles = methods.contains(name) || (name.starts_with("on_") && !is_of_lifecycle(name));
         if (grpc || (handles && is_outside_handler(owner) && !(name == "emit" && is_log_handler(owner)))) return "handler method";
+        if (name == owner->wraps && parameters.size() > 2) return "handler of middleware";
         const bool own = name.starts_with('_') && name != "__call__";  // a helper, or a constructor
         if (!own && parameters.size() >= 2 && (parameters[1] == "request" || parameters[1] == "req")) return "handler of a request";
         return {};

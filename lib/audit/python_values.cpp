@@ -151,6 +151,12 @@ std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
     return std::nullopt;
 }
 
+bool PythonModule::is_enumeration(const ClassScope& type) {
+    return std::any_of(type.bases.begin(), type.bases.end(), [](const std::string& base) {
+        return one_of(last_part(base), {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"});
+    });
+}
+
 bool PythonModule::few_values(PythonNode expression) const {
     const std::string_view kind = expression.kind();
     if (kind == "string") {
@@ -166,7 +172,14 @@ bool PythonModule::few_values(PythonNode expression) const {
         const auto parts = expression.children();
         return std::all_of(parts.begin(), parts.end(), [&](const PythonNode& part) { return few_values(part); });
     }
+    if (kind == "call") {  // Color(text), bool(text)
+        const std::string name(expression.field("function").text());
+        const auto known = classes_.find(name);
+        return name == "bool" || (known != classes_.end() && is_enumeration(known->second));
+    }
     if (kind == "attribute") {  // Color.RED, Color.RED.value
+        if (one_of(expression.field("attribute").text(), {"value", "name"}) && expression.field("object").is("call"))
+            return few_values(expression.field("object"));
         if (one_of(expression.field("attribute").text(), {"value", "name"}) && expression.field("object").is("attribute"))
             return few_values(expression.field("object"));
         const std::string_view name = expression.field("attribute").text();

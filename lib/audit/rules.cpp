@@ -50,7 +50,7 @@ bool holds_parts_of_program(const std::string& subject) {
                                                      "commands",     "routes",     "templates", "locales",    "schemas",     "types",
                                                      "classes",      "extensions", "factories", "converters", "middlewares", "blueprints",
                                                      "translations", "formatters", "parsers",   "codecs"};
-    return has_word(member_name(subject), words);
+    return has_word(member_name(subject), words) && !names_many_keys(member_name(subject));
 }
 
 // What is not proven of one addition.

@@ -26,6 +26,12 @@ TEST_CASE("a global that a handler adds to is a warning, with the way to it" NEE
     CHECK(audit.open(Level::warning) == 1);
 }
 
+TEST_CASE("an audit leaves the current folder as it is" NEEDS_CLANG) {
+    const std::filesystem::path here = std::filesystem::current_path();  // libclang enters the folder of the code
+    CHECK(audit_of("std::vector<std::string> kept;", "kept.push_back(text);").findings.size() == 1);
+    CHECK(std::filesystem::current_path() == here);
+}
+
 TEST_CASE("a removal that nothing calls does not count" NEEDS_CLANG) {
     const AuditFinding finding = only(audit_of("std::vector<std::string> kept;\nvoid forget() { kept.clear(); }", "kept.push_back(text);"));
     CHECK(finding.rule == AuditFinding::Rule::removal_never_runs);

@@ -45,6 +45,70 @@ TEST_CASE("a loop that an atomic flag ends is a service's" NEEDS_CLANG) {
                       "int main() { while (!stop) { kept.push_back(poll(nullptr, 0, -1)); } }\n") == Subjects{"kept"});
 }
 
+TEST_CASE("a container that a wrapper hands to a lambda is what the lambda adds to" NEEDS_CLANG) {
+    const auto found = [](const std::string& call, const std::string& parameter, const std::string& then) {
+        return warnings_in(
+            "service.cpp",
+            "#include <mutex>\n#include <string>\n#include <sys/socket.h>\n#include <utility>\n#include <vector>\n"
+            "template <class T> class Guarded {\n  public:\n    template <class F> auto with(F&& f) { std::lock_guard<std::mutex> "
+            "l(lock); return " +
+                call +
+                "(value); }\n  private:\n    std::mutex lock;\n    T value;\n};\nGuarded<std::vector<std::string>> trail;\n"
+                "int main() {\n    char b[9];\n    for (;;)\n        if (recv(3, b, 9, 0) > 0) trail.with([&](" +
+                parameter + "& lines) { " + then + " lines.push_back(b); });\n}\n");
+    };
+    CHECK(found("f", "auto", "") == Subjects{"Guarded::value"});
+    CHECK(found("std::forward<F>(f)", "std::vector<std::string>", "") == Subjects{"Guarded::value"});
+    CHECK(found("f", "auto", "lines.clear();").empty());
+    CHECK(found("f", "auto", "if (lines.size() > 9) return;").empty());
+}
+
+TEST_CASE("a tree whose insertion calls itself grows, and a ring in a template does not" NEEDS_CLANG) {
+    CHECK(warnings_in("service.c", c_service("struct tree { struct tree *left, *right; char name[32]; };\nstatic struct tree *root;\n"
+                                             "static struct tree *add(struct tree *t, const char *name) {\n"
+                                             "    if (!t) { t = calloc(1, sizeof *t); strncpy(t->name, name, 31); return t; }\n"
+                                             "    if (strcmp(name, t->name) < 0) t->left = add(t->left, name);\n"
+                                             "    else t->right = add(t->right, name);\n    return t;\n}\n",
+                                             "root = add(root, text);")) == Subjects{"root"});
+    CHECK(
+        warnings_in(
+            "service.cpp",
+            "#include <string>\n#include <sys/socket.h>\n#include <vector>\n"
+            "template <class T, unsigned N> struct Ring { void add(T x) { if (data.size() < N) data.push_back(x); else data[at++ % N] = x; }\n"
+            "    std::vector<T> data;\n    unsigned at = 0; };\nRing<std::string, 9> last;\n"
+            "int main() { char b[9]; for (;;) if (recv(3, b, 9, 0) > 0) last.add(b); }\n")
+            .empty());
+}
+
+TEST_CASE("in Python middleware lasts as long as the application, and __new__ runs for each call of its class" NEEDS_PYTHON) {
+    const auto middleware = [](const std::string& parameter) {
+        return warnings_in("app.py",
+                           "class Audit:\n    def __init__(self, " + parameter + "):\n        self.inner = " + parameter +
+                               "\n        self.paths = []\n\n    def __call__(self, request):\n        self.paths.append(request.path)\n");
+    };
+    CHECK(middleware("get_response") == Subjects{"Audit.paths"});
+    CHECK(middleware("name").empty());
+    CHECK(warnings_in("app.py",
+                      "class Registry:\n    made = {}\n\n    def __new__(cls, user):\n        if user not in cls.made:\n"
+                      "            cls.made[user] = super().__new__(cls)\n        return cls.made[user]\n\n\n"
+                      "@app.route('/<user>')\ndef handle(user):\n    Registry(user)\n") == Subjects{"Registry.made"});
+}
+
+TEST_CASE("in Python a slice of itself and keys of an enumeration are bounds, and names say by what there is one each" NEEDS_PYTHON) {
+    const auto found = [](const std::string& statement) {
+        return warnings_in(
+            "app.py",
+            "from enum import Enum\n\nlast = []\nsettings_by_session = {}\ncolors = {}\n\n\nclass Color(Enum):\n    RED = 1\n\n\n"
+            "@app.route('/<text>')\ndef handle(text):\n    global last\n    " +
+                statement + "\n");
+    };
+    CHECK(found("last = last + [text]") == Subjects{"last"});
+    CHECK(found("last = last[-9:] + [text]").empty());
+    CHECK(found("colors[text] = 1") == Subjects{"colors"});
+    CHECK(found("colors[Color(text)] = 1").empty());
+    CHECK(found("settings_by_session[text] = 1") == Subjects{"settings_by_session"});
+}
+
 TEST_CASE("in a template methods of its parameters are known by their names, and free functions take" NEEDS_CLANG) {
     const std::string start =
         "#include <string>\n#include <sys/socket.h>\n#include <vector>\n"

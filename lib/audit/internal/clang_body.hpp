@@ -49,6 +49,7 @@ class BodyReader {
     void walk_local(CXCursor declaration);
     void walk_lambda(CXCursor lambda);
     void walk_branch(CXCursor statement);
+    void note_members(CXCursor list);
 
     // calls (clang_calls.cpp)
     void walk_call(CXCursor call);
@@ -61,7 +62,9 @@ class BodyReader {
     Argument argument_of(CXCursor expression);
     void note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments);
     void note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
+    void note_called_parameter(CXCursor function, const std::vector<CXCursor>& arguments);
     void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
+    void note_given_by(Call& handed);
     void note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
     std::optional<Handle> opened_by(CXCursor value, Name variable);
     void note_deferred(CXCursor expression);
@@ -109,6 +112,7 @@ class BodyReader {
     UnitFacts& facts_;
     std::set<Name> noted_, local_;
     std::set<Given> given_;
+    std::set<Name> makers_;  // functions that return a node that they have made
     Flows note_flow_;
     std::map<Name, Name> callables_;  // local std::functions -> what they hold
     std::vector<Context> contexts_;

@@ -61,6 +61,7 @@ class ClangTree {
 
     const TypeFacts& type_facts(CXType type);
     bool is_unnamed(CXCursor record) const;     // a structure without a name
+    bool is_type_parameter(CXType type) const;  // "T" of a template, "auto" of a generic lambda, or a reference to one
     bool is_implicit(CXCursor function) const;  // that C calls without a declaration: it may be a library's
     CXCursor declaration_of_type(CXCursor cursor) const {
         return clang.getTypeDeclaration(clang.getCanonicalType(clang.getCursorType(cursor)));

@@ -62,6 +62,7 @@ class PythonModule {
         std::map<std::string, std::set<std::string>> set_by;  // attribute -> methods that assign it, "" for the class
         std::map<std::string, PythonValue> annotated;         // parameters of the method that is read, with a class for their type
         bool handles = false;                                 // objects of it handle requests that a framework puts in
+        std::string wraps;                                    // of middleware, which a framework makes once: the method for requests
     };
     struct Scope : BodyState {
         std::string id, qualified;  // "py:module.f", "f"
@@ -123,6 +124,7 @@ class PythonModule {
     bool is_self(PythonNode expression) const;
     bool is_given_by_framework(PythonNode attribute) const;
     bool has_base_here(const ClassScope& scope) const;  // in this module
+    static bool takes_slice(PythonNode value, const std::string& name);
     bool sets_first(PythonNode target, PythonNode value) const;
     bool is_module(PythonNode expression) const;
     bool is_local_name(const std::string& name) const;       // of any function around
@@ -131,6 +133,7 @@ class PythonModule {
     std::vector<Access> sizes_in(PythonNode condition, bool compared = false, int depth = 0);
     std::string callee(PythonNode function);  // an identifier, "" where it is not of this code
     Name function_in(PythonNode expression);  // a function that is handed over, not called
+    static bool is_enumeration(const ClassScope& type);
     bool few_values(PythonNode expression) const;
     bool few_keys(PythonNode key, int depth = 0) const;
     void note_keys_of(PythonNode loop);
