@@ -65,11 +65,12 @@ std::optional<History> read_history(const CommentCommand& command, Messages& mes
     return analysis::make_history(read_stored_runs(files, messages, stop).diagnoses);
 }
 
-// What to compare with: as asked for, else the newest earlier run; empty where there is none.
+// What to compare with: as asked for, else the newest earlier run that measured; empty where there is none.
 std::string file_before(const CommentCommand& command, const std::optional<History>& history) {
     if (!command.before.empty() || !history) return command.before;
-    const auto earlier =
-        std::find_if(history->runs.rbegin(), history->runs.rend(), [&](const History::Run& run) { return run.file != command.diagnosis; });
+    const auto earlier = std::find_if(history->runs.rbegin(), history->runs.rend(), [&](const History::Run& run) {
+        return run.file != command.diagnosis && run.verdict != Verdict::invalid;
+    });
     return earlier == history->runs.rend() ? "" : earlier->file;
 }
 

@@ -82,7 +82,7 @@ std::string memory_chart(const Diagnosis& diagnosis) {
     if (plot.points.size() < 2 || !(plot.high > plot.low)) return {};
     const ChartUnit unit = unit_for(plot.high);
     Chart chart;
-    chart.title = fmt::format("{} over time (the axis does not begin at zero)", diagnosis.metric);
+    chart.title = fmt::format("{} over time{}", diagnosis.metric, plot.cropped ? " (the axis does not begin at zero)" : "");
     chart.x_name = "seconds";
     chart.y_name = unit.name;
     chart.x_begin = plot.begin_s;

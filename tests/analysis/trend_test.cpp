@@ -54,7 +54,7 @@ TEST_CASE("a line is growing, with its slope inside the interval") {
     CHECK(verdict.slope_bytes_per_hour.high >= truth);
     CHECK(verdict.slope_bytes_per_hour.estimate == doctest::Approx(truth).epsilon(.01));
     REQUIRE(!verdict.reasons.empty());
-    CHECK(verdict.reasons.front() == "grew by 60 MiB/h until the end; odds against a cache that fills up: more than 1000:1");
+    CHECK(verdict.reasons.front() == "grew by 60 MiB/h until the end; odds against a curve that flattens: more than 1000:1");
 }
 
 TEST_CASE("little growth in less than a minute is inconclusive, more growth, more time or a named minimum are not") {

@@ -37,7 +37,7 @@ std::string growth_words(const SegmentVerdict& segment) {
     }
     const double odds_to_mention = 2 * std::log(1.5);
     if (segment.fill_flat_deficit > odds_to_mention) {
-        words += fmt::format("; odds against a cache that fills up: {}", odds_words(segment.fill_flat_deficit));
+        words += fmt::format("; odds against a curve that flattens: {}", odds_words(segment.fill_flat_deficit));
     }
     return words;
 }
