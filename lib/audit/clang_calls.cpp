@@ -151,6 +151,7 @@ void BodyReader::walk_call(CXCursor call) {
             } else {
                 note_called_parameter(function, arguments);
                 note_standard_effects(call, name, arguments);
+                note_overloads(call, function, arguments);
             }
         }
         walk_children(call);
@@ -372,6 +373,22 @@ Argument BodyReader::argument_of(CXCursor expression) {
     argument.few_values = few_values(expression);
     argument.parameter = parameter_in(expression);
     return argument;
+}
+
+// Within a template, which function of a name is called depends on the arguments: any that takes as many.
+void BodyReader::note_overloads(CXCursor call, CXCursor function, const std::vector<CXCursor>& arguments) {
+    const ClangApi& clang = tree_.clang;
+    const CXCursor all = tree_.referenced(function);
+    if (tree_.is_null(all) || tree_.kind(all) != CXCursor_OverloadedDeclRef) return;
+    for (unsigned i = 0; i < clang.getNumOverloadedDecls(all); ++i) {
+        const CXCursor candidate = clang.getOverloadedDecl(all, i);
+        const ClangTree::Children parts = tree_.children(candidate);
+        const auto parameters =
+            std::count_if(parts.begin(), parts.end(), [&](CXCursor part) { return tree_.kind(part) == CXCursor_ParmDecl; });
+        if (!tree_.in_project(candidate) || static_cast<std::size_t>(parameters) != arguments.size()) continue;
+        note_call(call, candidate, arguments, true);
+        note_call_flow(call, candidate, {}, arguments, true);
+    }
 }
 
 // A method of an object whose class is a parameter of the template: known by its name alone.

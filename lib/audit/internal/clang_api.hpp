@@ -13,7 +13,7 @@ namespace leakline::audit {
 #define LEAKLINE_CLANG_FUNCTIONS(X) \
     X(createIndex) X(disposeIndex) X(parseTranslationUnit2FullArgv) X(disposeTranslationUnit) \
     X(getTranslationUnitCursor) X(visitChildren) X(getCursorKind) X(getCursorType) X(getCanonicalType) \
-    X(getCursorSpelling) X(getTypeSpelling) X(getCursorReferenced) X(getCursorUSR) X(getCursorSemanticParent) \
+    X(getCursorSpelling) X(getTypeSpelling) X(getCursorReferenced) X(getNumOverloadedDecls) X(getOverloadedDecl) X(getCursorUSR) X(getCursorSemanticParent) \
     X(getCursorLocation) X(getCursorExtent) X(getRangeStart) X(getRangeEnd) X(getExpansionLocation) \
     X(getSpellingLocation) X(getFileName) X(getFileContents) X(getCString) X(disposeString) X(isExpression) \
     X(isStatement) X(isConstQualifiedType) X(getPointeeType) X(getTypeDeclaration) \

@@ -62,6 +62,7 @@ class BodyReader {
     Argument argument_of(CXCursor expression);
     void note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments);
     void note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
+    void note_overloads(CXCursor call, CXCursor function, const std::vector<CXCursor>& arguments);
     void note_called_parameter(CXCursor function, const std::vector<CXCursor>& arguments);
     void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void note_given_by(Call& handed);
