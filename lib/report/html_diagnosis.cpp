@@ -225,7 +225,10 @@ HtmlSection projection_section(const Diagnosis& diagnosis) {
     const std::string chart =
         projection_svg(diagnosis.series.value.back(), static_cast<double>(*diagnosis.memory_limit), *hours,
                        diagnosis.requests_per_second ? log_rate_text(*diagnosis.requests_per_second) : "at the rate of the run");
-    if (!chart.empty()) section.body = "<div class=\"scroll\">" + chart + "</div>\n";
+    if (chart.empty()) return section;
+    section.body = "<div class=\"scroll\">" + chart + "</div>\n";
+    // On a phone the end of the curve is beyond the edge.
+    section.gist = format_bytes(static_cast<double>(*diagnosis.memory_limit)) + ", " + reached_text(*hours);
     return section;
 }
 

@@ -38,6 +38,8 @@ case $code in
   0) verdict=no_leak ;; 1) verdict=leak ;; 3) verdict=inconclusive ;; *) verdict=invalid ;;
 esac
 if [ -n "${GITHUB_OUTPUT:-}" ]; then
-  printf 'verdict=%s\nreports=%s\n' "$verdict" "$out" >> "$GITHUB_OUTPUT"
+  printf 'verdict=%s\n' "$verdict" >> "$GITHUB_OUTPUT"
+  # Without reports, as after a usage error, the steps that read them are skipped.
+  [ ! -s "$out/leakline.json" ] || printf 'reports=%s\n' "$out" >> "$GITHUB_OUTPUT"
 fi
 exit $code

@@ -150,3 +150,13 @@ TEST_CASE("Ctrl-C writes what is there, leaves nothing running, and exits with 1
     CHECK(diagnosis["reasons"][0] == "interrupted: this is a partial result");
     CHECK(run_binary("/usr/bin/pgrep", {"-f", db}).out.empty());
 }
+
+TEST_CASE("the script of the gate names no reports where none were written") {
+    const TemporaryDirectory directory;
+    const std::string output = directory.path() + "/output";
+    const Outcome outcome = run_binary(
+        "/usr/bin/env", {"GITHUB_OUTPUT=" + output, "LEAKLINE=" + binary("leakline"), "LEAKLINE_OUT=" + directory.path() + "/reports",
+                         "LEAKLINE_ROUNDS=2", LEAKLINE_TESTDATA "/../scripts/ci/run.sh"});
+    CHECK(outcome.code == 2);
+    CHECK(read_file(output) == "verdict=invalid\n");
+}
