@@ -12,6 +12,7 @@ cd "$work"
 cat > leakline <<'EOF'
 #!/bin/sh
 printf '%s\n' "$@" > arguments
+if [ "$1" = diagnose ] && [ "${STAND_IN_EXIT:-0}" != 2 ]; then mkdir -p leakline-report && echo '{"schema":1}' > leakline-report/leakline.json; fi
 exit "${STAND_IN_EXIT:-0}"
 EOF
 chmod +x leakline
@@ -58,6 +59,12 @@ code=0
 STAND_IN_EXIT=1 run github_run || code=$?
 [ $code = 1 ] || fail "a leak ends the step with $code"
 grep -qx 'verdict=leak' github_output || fail "the verdict of a leak is not handed on"
+
+rm -r leakline-report github_output
+code=0
+STAND_IN_EXIT=2 run github_run || code=$?
+[ $code = 2 ] || fail "a usage error ends the step with $code"
+! grep -q '^reports=' github_output || fail "a usage error hands on reports"
 
 run github_comment || fail "the comment's step fails"
 [ "$(tr '\n' '|' < arguments)" = 'comment|--gate|leakline|--history|leakline-history-leakline|leakline-report/leakline.json|' ] ||
