@@ -43,12 +43,13 @@ void TrafficOptions::add_reading(CLI::App& app) {
         ->group(kReading);
     app.add_option("--log-format-string", options_.log_pattern,
                    "Format string of a text log: nginx's log_format ('$remote_addr [$time_local] \"$request\" $status') or "
-                   "Apache's LogFormat ('%h %t \"%r\" %>s')")
+                   "Apache's LogFormat ('%h %t \"%r\" %>s'); '...' at the start is any text: '... $method $url $status'")
         ->type_name("STRING")
         ->group(kReading);
     app.add_option(
            "--map", options_.log_map,
-           "Fields of a JSON access log: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, express, winston, gcp, ecs")
+           "Fields of a JSON access log, or of logfmt, LTSV or CSV: ts=.msec,url=.request_uri,... or a preset: nginx, envoy, caddy, traefik, "
+           "express, winston, gcp, ecs, kong, azure, cloudflare, akamai, k6, jmeter, logbook")
         ->type_name("FIELDS")
         ->group(kReading);
 }

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <limits>
 
+#include "base/ascii.hpp"
 #include "base/internal/civil_time.hpp"
 #include "base/strings.hpp"
 
@@ -35,6 +38,55 @@ ParsedTime finish(std::string_view whole, std::string_view text, CivilTime& civi
     std::string why;
     const auto at = since_epoch(civil, &why);
     return at ? ParsedTime{at, {}} : bad(whole, why);
+}
+
+constexpr std::array<std::string_view, 7> kDayNames = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+
+bool begins_with_weekday(std::string_view text) {
+    return std::any_of(kDayNames.begin(), kDayNames.end(), [&](std::string_view name) { return text.starts_with(name); });
+}
+
+// A day of the month with one digit or two, after a blank or two.
+bool take_day(std::string_view& text, CivilTime& civil) {
+    if (!take_any(text, " ")) return false;
+    take_any(text, " ");
+    const std::string_view digits = take_digits(text);
+    std::from_chars(digits.data(), digits.data() + digits.size(), civil.day);
+    return !digits.empty() && digits.size() <= 2;
+}
+
+// In text at `at`: a run of characters like those of form, where 'd' is a digit, 'a' a letter and '_' a blank or digit.
+bool has_form(std::string_view text, std::size_t at, std::string_view form) {
+    if (text.size() < at + form.size()) return false;
+    for (std::size_t i = 0; i < form.size(); ++i) {
+        const char c = text[at + i];
+        const bool fits = form[i] == 'd'   ? is_digit(c)
+                          : form[i] == 'a' ? is_letter(c)
+                          : form[i] == '_' ? c == ' ' || is_digit(c)
+                                           : c == form[i];
+        if (!fits) return false;
+    }
+    return true;
+}
+
+// How many bytes at the start of text are the fraction and zone of a time.
+std::size_t size_of_rest(std::string_view text) {
+    std::size_t end = 0;
+    if (text.size() > 1 && (text[0] == '.' || text[0] == ',') && is_digit(text[1]))
+        for (end = 1; end < text.size() && is_digit(text[end]);) ++end;
+    const std::size_t blank = end < text.size() && text[end] == ' ' ? 1 : 0;
+    for (const std::string_view zone : {"+dd:dd", "-dd:dd", "+dddd", "-dddd", "UTC", "GMT"})
+        if (has_form(text, end + blank, zone)) return end + blank + zone.size();
+    return end < text.size() && text[end] == 'Z' ? end + 1 : end;
+}
+
+// The length of the date and time of day at `at`, without fraction and zone; 0 if there is none.
+std::size_t size_of_time(std::string_view line, std::size_t at) {
+    for (const std::string_view form :
+         {"dddd-dd-ddTdd:dd:dd", "dddd-dd-dd dd:dd:dd", "dddd/dd/dd dd:dd:dd", "dddd/dd/dd - dd:dd:dd", "dd/aaa/dddd:dd:dd:dd",
+          "dd/aaa/dddd dd:dd:dd", "dddddd dd:dd:dd", "aaa aaa _d dd:dd:dd dddd", "aaa, dd aaa dddd dd:dd:dd"})
+        if (has_form(line, at, form)) return form.size();
+    return 0;
 }
 
 }  // namespace
@@ -112,11 +164,77 @@ ParsedTime parse_unix_time(std::string_view whole) {
     return {Nanoseconds(ns), {}};
 }
 
+ParsedTime parse_slash_time(std::string_view whole) {
+    constexpr const char* kForm = "YYYY/MM/DD HH:MM:SS";
+    std::string_view text = whole;
+    CivilTime civil;
+    const auto year = take_number(text, 4);
+    const bool slash = take_any(text, "/");
+    const auto month = take_number(text, 2);
+    const bool second_slash = take_any(text, "/");
+    const auto day = take_number(text, 2);
+    if (!year || !slash || !month || !second_slash || !day || !take_any(text, " ")) return bad(whole, std::string("expected ") + kForm);
+    if (text.starts_with("- ")) text.remove_prefix(2);
+    civil.year = *year;
+    civil.month = *month;
+    civil.day = *day;
+    return finish(whole, text, civil, kForm);
+}
+
+ParsedTime parse_short_time(std::string_view whole) {
+    constexpr const char* kForm = "YYMMDD HH:MM:SS";
+    std::string_view text = whole;
+    CivilTime civil;
+    const auto year = take_number(text, 2), month = take_number(text, 2), day = take_number(text, 2);
+    if (!year || !month || !day || !take_any(text, " ")) return bad(whole, std::string("expected ") + kForm);
+    civil.year = 2000 + *year;
+    civil.month = *month;
+    civil.day = *day;
+    return finish(whole, text, civil, kForm);
+}
+
 ParsedTime parse_any_time(std::string_view text) {
     if (text.size() > 4 && text[4] == '-') return parse_iso_time(text);
+    if (text.size() > 4 && text[4] == '/') return parse_slash_time(text);
     if (text.size() > 2 && text[2] == '/') return parse_common_time(text);
+    if (begins_with_weekday(text)) {
+        const auto seconds = parse_date_words(text);
+        if (!seconds) return bad(text, "expected Day, DD Mon YYYY HH:MM:SS GMT, or Day Mon DD HH:MM:SS YYYY");
+        return {Nanoseconds(std::chrono::seconds(static_cast<std::int64_t>(*seconds))), {}};
+    }
     if (text.size() > 3 && text[3] == ' ') return parse_kibana_time(text);
+    if (text.size() > 6 && text[6] == ' ') return parse_short_time(text);
     return parse_unix_time(text);
+}
+
+ParsedTime parse_syslog_time(std::string_view whole, Nanoseconds latest) {
+    constexpr const char* kForm = "Mon DD HH:MM:SS";
+    std::string_view text = whole;
+    CivilTime civil;
+    civil.month = take_month(text);
+    if (civil.month == 0) return bad(whole, "no such month");
+    if (!take_day(text, civil) || !take_any(text, " ")) return bad(whole, std::string("expected ") + kForm);
+    constexpr int kLeapYears = 8;  // between two 29th of February, at most
+    ParsedTime time;
+    civil.year = civil_time(latest).year;
+    for (int back = 0; back <= kLeapYears; ++back, --civil.year) {
+        time = finish(whole, text, civil, kForm);
+        if (time.at && *time.at <= latest) break;
+    }
+    return time;
+}
+
+std::string_view find_time(std::string_view line) {
+    constexpr std::size_t kShortest = 15;
+    for (std::size_t at = 0; at + kShortest <= line.size(); ++at) {
+        // A longer number or word is not the beginning of a time.
+        if (at > 0 && (is_digit(line[at - 1]) || is_letter(line[at - 1])) && (is_digit(line[at]) || is_letter(line[at]))) continue;
+        const std::size_t size = size_of_time(line, at);
+        if (size == 0) continue;
+        const std::string_view found = line.substr(at, size + size_of_rest(line.substr(at + size)));
+        if (parse_any_time(found).at) return found;
+    }
+    return {};
 }
 
 std::optional<Nanoseconds> parse_decimal_seconds(std::string_view text) {
@@ -141,10 +259,9 @@ std::string format_utc_time(Nanoseconds wall) {
 }
 
 std::string format_mail_date(Nanoseconds wall) {
-    static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     const CivilTime utc = civil_time(wall);
     const std::chrono::weekday day(std::chrono::floor<std::chrono::days>(std::chrono::sys_time<Nanoseconds>(wall)));
-    return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} +0000", kDays[day.c_encoding()], utc.day,
+    return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} +0000", kDayNames[day.c_encoding()], utc.day,
                        kMonthNames[static_cast<std::size_t>(utc.month - 1)].substr(0, 3), utc.year, utc.hour, utc.minute, utc.second);
 }
 

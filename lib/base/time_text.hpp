@@ -30,8 +30,22 @@ ParsedTime parse_unix_time(std::string_view text);
 // "Nov 29, 2026 @ 12:34:56.789", as Kibana shows and exports times; no zone: UTC.
 ParsedTime parse_kibana_time(std::string_view text);
 
-// Whichever of these it is.
+// "2023/10/10 11:55:36.250" (Go's log, Caddy) and "2023/10/10 - 11:55:36" (gin); no zone: UTC.
+ParsedTime parse_slash_time(std::string_view text);
+
+// "231010 11:55:36" (Tornado); no zone: UTC.
+ParsedTime parse_short_time(std::string_view text);
+
+// Whichever of these it is, or parse_date_words() where it begins with a weekday, as "Tue Oct 10 11:55:36 2023" (asctime) does.
 ParsedTime parse_any_time(std::string_view text);
+
+// "Oct 10 11:55:36.250", as syslog writes times (RFC 3164): without a year, which becomes the last one in which the time is not
+// after latest; no zone: UTC.
+ParsedTime parse_syslog_time(std::string_view text, Nanoseconds latest);
+
+// The first time with a date in a line of text, of a form that parse_any_time reads; a view into the line, "" if there is none.
+// Counts of seconds are not searched for.
+std::string_view find_time(std::string_view line);
 
 // Decimal seconds, "0.012" or "12": for durations in logs.
 std::optional<Nanoseconds> parse_decimal_seconds(std::string_view text);

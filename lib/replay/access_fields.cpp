@@ -79,7 +79,7 @@ bool is_absent(std::string_view value) { return value.empty() || value == "-" ||
 
 void AccessFields::clear() {
     ts_ = end_ = duration_ = duration_ms_ = duration_us_ = duration_ns_ = request_ = query_ = body_ = received_ = content_length_ = {};
-    has_body_field_ = body_is_json_ = has_request_ = body_is_empty_ = false;
+    has_body_field_ = body_is_json_ = has_request_ = body_is_empty_ = excluded_ = has_status_ = false;
 }
 
 void AccessFields::assign(const AccessField& field, std::string_view value, Record& record) {
@@ -90,7 +90,11 @@ void AccessFields::assign(const AccessField& field, std::string_view value, Reco
             body_is_json_ = false;
             body_ = absent ? std::string_view() : value;
             return;
-        case Kind::status: record.recorded_status = status_of(value); return;
+        case Kind::status:
+            has_status_ = true;
+            record.recorded_status = status_of(value);
+            return;
+        case Kind::only: excluded_ = value != field.name; return;
         default: break;
     }
     if (absent) return;
@@ -110,6 +114,7 @@ void AccessFields::assign(const AccessField& field, std::string_view value, Reco
         case Kind::header: add_header(field.name, value, record); break;
         case Kind::headers:  // a single string is not a set of headers
         case Kind::body:
+        case Kind::only:
         case Kind::status: break;
     }
 }
@@ -135,11 +140,17 @@ std::string AccessFields::finish(Record& record) {
     }
     if (record.target.empty()) return "no request in it";
     has_request_ = true;
+    if (record.target.front() != '/' && record.target != "*" && record.target.find("://") == record.target.npos) {
+        target_ = "/";
+        target_ += record.target;
+        record.target = target_;
+    }
     if (!query_.empty() && record.target.find('?') == record.target.npos) {
         if (query_.starts_with('?')) query_.remove_prefix(1);
-        target_ = record.target;
-        target_ += '?';
-        target_ += query_;
+        std::string joined(record.target);
+        joined += '?';
+        joined += query_;
+        target_ = std::move(joined);
         record.target = target_;
     }
     record.method = record.method.empty() ? "GET" : standard_method(record.method);
@@ -157,8 +168,8 @@ std::string AccessFields::read_time(Record& record) const {
     record.has_time = true;
     // Times in whole seconds, such as $time_iso8601, do not give the order within a second.
     constexpr std::size_t kUnixSeconds = 10;
-    const bool written = stamp.size() > 4 && (stamp[4] == '-' || stamp[2] == '/' || stamp[3] == ' ');
-    if (stamp.find_first_of(written && stamp[3] != ' ' ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
+    const bool written = stamp.find(':') != stamp.npos;
+    if (stamp.find_first_of(written && is_digit(stamp[0]) ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
         record.resolution = std::chrono::seconds(1);
     if (!ts_.empty() || record.resolution.count() != 0) return {};
     if (const auto spent = spent_seconds(duration_))

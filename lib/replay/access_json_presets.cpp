@@ -1,7 +1,10 @@
 #include "replay/internal/access_json_presets.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <vector>
 
+#include "base/ascii.hpp"
 #include "base/json_scan.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
@@ -20,11 +23,14 @@ constexpr AccessJsonPreset kPresets[] = {
      "end=.msec|.time_iso8601|.time_local|.time|.timestamp|.@timestamp,duration=.request_time,method=.request_method,url=.request_uri,"
      "request=.request,body=.request_body,received=.content_length,status=.status,header.Content-Type=.content_type,header.Host=.host",
      "http_", false},
+    {"kong", "request.uri request.method started_at latencies",
+     "ts=.started_at,method=.request.method,url=.request.uri,status=.response.status,headers=.request.headers,body=.request.body", "",
+     true},
     {"caddy", "request.uri request.method",
      "end=.ts,duration=.duration,method=.request.method,url=.request.uri,status=.status,received=.bytes_read,"
      "header.Host=.request.host,headers=.request.headers",
      "", true},
-    {"traefik", "RequestMethod RequestPath",
+    {"traefik", "RequestMethod RequestPath DownstreamStatus|OriginStatus|StartUTC|RequestAddr",
      "ts=.StartUTC|.StartLocal,end=.time,duration_ns=.Duration,method=.RequestMethod,url=.RequestPath,status=.DownstreamStatus|.OriginStatus,"
      "received=.RequestContentSize,header.Host=.RequestHost|.RequestAddr",
      "request_", true},
@@ -44,21 +50,38 @@ constexpr AccessJsonPreset kPresets[] = {
      "ts=.@timestamp,method=.http.request.method,url=.url.original|.url.path,query=.url.query,status=.http.response.status_code,"
      "received=.http.request.body.bytes,body=.http.request.body.content,header.User-Agent=.user_agent.original,header.Referer=.http.request.referrer",
      "", true},
+    {"k6", "metric data.tags.url", "ts=.data.time,method=.data.tags.method,url=.data.tags.url,status=.data.tags.status", "", true,
+     "metric=http_reqs"},
+    {"k6-csv", "metric_name timestamp url method", "ts=.timestamp,method=.method,url=.url,status=.status", "", true,
+     "metric_name=http_reqs"},
+    {"jmeter", "timeStamp elapsed label URL", "ts=.timeStamp,url=.URL,status=.responseCode", "", true},
+    {"logbook", "origin type correlation method uri", "method=.method,url=.path|.uri,headers=.headers,body=.body,header.Host=.host", "",
+     true, "type=request"},
+    {"azure", "properties.requestUri properties.httpMethod",
+     "ts=.timeStamp|.time,method=.properties.httpMethod,url=.properties.requestUri,query=.properties.requestQuery,"
+     "status=.properties.httpStatus|.properties.httpStatusCode,header.User-Agent=.properties.userAgent,header.Host=.properties.host",
+     "", true},
+    {"cloudflare", "ClientRequestMethod ClientRequestURI",
+     "ts=.EdgeStartTimestamp,method=.ClientRequestMethod,url=.ClientRequestURI,status=.EdgeResponseStatus,header.Host=.ClientRequestHost,"
+     "header.User-Agent=.ClientRequestUserAgent,header.Referer=.ClientRequestReferer",
+     "", true},
+    {"akamai", "reqMethod reqPath",
+     "ts=.reqTimeSec,method=.reqMethod,url=.reqPath,query=.queryStr,status=.statusCode,header.Host=.reqHost,header.User-Agent=.UA", "",
+     true},
 };
 
-// Names that loggers use, the most reliable ones first.
-constexpr std::string_view kMethodNames =
-    "request_method|requestMethod|http_method|httpMethod|RequestMethod|method|Method|verb|http.method|request.method";
+// Names that loggers use, the most reliable ones first, in small letters and without what is between words.
+constexpr std::string_view kMethodNames = "requestmethod|httpmethod|method|verb|httprequestmethod|httprequest|reqmethod|csmethod";
 constexpr std::string_view kUrlNames =
-    "request_uri|requestUri|requestURI|uri|original_url|originalUrl|url|URL|request_url|requestUrl|request_path|requestPath|RequestPath|http.url|"
-    "http.target|http.uri|http_path|request.url|request.uri|request.path|path|Path";
+    "requesturi|uri|originalurl|url|requesturl|requestpath|httpurl|httptarget|httpuri|httppath|urloriginal|urlpath|urlfull|requrl|requri|reqpath|"
+    "path|fullpath|endpoint|resourcepath";
 constexpr std::string_view kTimeNames =
-    "ts|time|timestamp|@timestamp|datetime|date|start_time|startTime|msec|time_iso8601|time_local|Timestamp|Time|@t";
+    "ts|time|timestamp|datetime|date|starttime|startedat|msec|timeiso8601|timelocal|t|requesttime|requesttimestamp|eventtime|logtime|asctime|createdat";
 constexpr std::string_view kStatusNames =
-    "status|status_code|statusCode|StatusCode|response_status|responseStatus|response_code|http_status|http.status_code|response.status|response.status_code|code";
-constexpr std::string_view kQueryNames = "query|query_string|queryString|args|request.query";
-constexpr std::string_view kReceivedNames = "bytes_in|content_length|contentLength|request_content_length";
-constexpr std::string_view kAgentNames = "user_agent|userAgent|http_user_agent|request.user_agent|agent";
+    "status|statuscode|responsestatus|responsecode|responsestatuscode|httpstatus|httpstatuscode|httpresponsestatuscode|resstatus|resstatuscode|code";
+constexpr std::string_view kQueryNames = "query|querystring|args|requestquery|urlquery|querystr";
+constexpr std::string_view kReceivedNames = "bytesin|contentlength|requestcontentlength|httprequestcontentlength";
+constexpr std::string_view kAgentNames = "useragent|httpuseragent|requestuseragent|useragentoriginal|agent";
 
 bool is_method(std::string_view text) {
     return !text.empty() && text.size() <= 16 && std::all_of(text.begin(), text.end(), [](char c) {
@@ -67,14 +90,49 @@ bool is_method(std::string_view text) {
 }
 
 bool is_url(std::string_view text) {
+    if (text.find('{') != text.npos) return false;  // the template of a route
     return text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://") || text == "*";
 }
 
-// The first of names that is a member with a value.
-std::string first_of(std::string_view names, const MemberPaths& members) {
+bool is_status(std::string_view text) {
+    return text.size() == 3 && text[0] >= '1' && text[0] <= '5' && is_digit(text[1]) && is_digit(text[2]);
+}
+
+// Since 2000: nginx's $request_time is a number of seconds, too.
+bool is_recent_time(std::string_view text) {
+    constexpr std::chrono::seconds kYear2000{946'684'800};
+    const ParsedTime time = parse_any_time(text);
+    return time.at && *time.at > kYear2000;
+}
+
+bool is_any(std::string_view) { return true; }
+
+// "HTTP-Method" and "http.method" -> "httpmethod"
+std::string plain_name(std::string_view name) {
+    std::string plain;
+    for (const char c : name)
+        if (is_letter(c) || is_digit(c)) plain += to_lower(c);
+    return plain;
+}
+
+// The first of names that is a member with a value that fits, below outer ("" or "attributes.").
+std::string first_of(std::string_view names, const MemberPaths& members, std::string_view outer, bool (*fits)(std::string_view)) {
     for (const std::string_view name : split(names, '|'))
-        if (const auto member = members.find(name); member != members.end() && !member->second.empty()) return std::string(name);
+        for (const auto& [path, value] : members)
+            if (path.starts_with(outer) && plain_name(std::string_view(path).substr(outer.size())) == name && !value.empty() && fits(value))
+                return path;
     return {};
+}
+
+// The objects that hold members, the outermost first: "", "attributes.", "attributes.http."
+std::vector<std::string> objects_of(const MemberPaths& members) {
+    std::vector<std::string> objects = {""};
+    for (const auto& [path, value] : members)
+        for (std::size_t dot = path.find('.'); dot != path.npos; dot = path.find('.', dot + 1)) add_once(objects, path.substr(0, dot + 1));
+    std::stable_sort(objects.begin(), objects.end(), [](const std::string& a, const std::string& b) {
+        return std::count(a.begin(), a.end(), '.') < std::count(b.begin(), b.end(), '.');
+    });
+    return objects;
 }
 
 bool has_signature(const AccessJsonPreset& preset, const MemberPaths& members) {
@@ -138,20 +196,28 @@ const AccessJsonPreset* access_json_preset_named(std::string_view name) {
 }
 
 std::string guess_access_json_map(const MemberPaths& members) {
-    const std::string method = first_of(kMethodNames, members), url = first_of(kUrlNames, members);
-    const std::string time = first_of(kTimeNames, members), status = first_of(kStatusNames, members);
-    if (method.empty() || url.empty() || (time.empty() && status.empty())) return {};
-    if (!is_method(members.find(method)->second) || !is_url(members.find(url)->second)) return {};
-    std::string map = "method=." + method + ",url=." + url;
-    const auto add = [&](const char* field, const std::string& name) {
-        if (!name.empty()) map += std::string(",") + field + "=." + name;
-    };
-    add("ts", time);
-    add("status", status);
-    add("query", first_of(kQueryNames, members));
-    add("received", first_of(kReceivedNames, members));
-    add("header.User-Agent", first_of(kAgentNames, members));
-    return map;
+    for (const std::string& outer : objects_of(members)) {
+        if (outer.starts_with("_source.")) continue;  // a document of Elasticsearch, which is a line of its own
+        const std::string method = first_of(kMethodNames, members, outer, is_method), url = first_of(kUrlNames, members, outer, is_url);
+        if (method.empty() || url.empty()) continue;
+        const auto find = [&](std::string_view names, bool (*fits)(std::string_view)) {
+            const std::string near = first_of(names, members, outer, fits);
+            return near.empty() && !outer.empty() ? first_of(names, members, "", fits) : near;
+        };
+        const std::string time = find(kTimeNames, is_recent_time), status = find(kStatusNames, is_status);
+        if (time.empty() && status.empty()) continue;
+        std::string map = "method=." + method + ",url=." + url;
+        const auto add = [&](const char* field, const std::string& name) {
+            if (!name.empty()) map += std::string(",") + field + "=." + name;
+        };
+        add("ts", time);
+        add("status", status);
+        add("query", find(kQueryNames, is_any));
+        add("received", find(kReceivedNames, is_any));
+        add("header.User-Agent", find(kAgentNames, is_any));
+        return map;
+    }
+    return {};
 }
 
 }  // namespace leakline::replay

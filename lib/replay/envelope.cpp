@@ -11,7 +11,8 @@ constexpr std::size_t kMaxJoined = ChunkBuffer::kMaxPiece;
 
 template <int index>
 std::unique_ptr<Unwrapper> make_json(std::string_view) {
-    constexpr std::string_view kMembers[] = {"MESSAGE", "log", "message", "msg", "textPayload", "line", "_source"};
+    constexpr std::string_view kMembers[] = {"MESSAGE", "log",  "message",  "msg",     "textPayload", "line",
+                                             "_source", "Line", "@message", "Message", "Content"};
     return std::make_unique<JsonUnwrapper>(kMembers[index]);
 }
 
@@ -32,15 +33,22 @@ constexpr EnvelopeRow kEnvelopes[] = {
     {"JSON \"textPayload\"", false, make_json<4>},
     {"JSON \"line\"", false, make_json<5>},
     {"Elasticsearch hits", false, make_json<6>},
-    {"Kibana's CSV", true, make_csv},
+    {"JSON \"Line\"", false, make_json<7>},
+    {"JSON \"@message\"", false, make_json<8>},
+    {"JSON \"Message\"", false, make_json<9>},
+    {"JSON \"Content\"", false, make_json<10>},
+    {"CSV", true, make_csv},
+    {"logfmt", false, make_logfmt},
+    {"LTSV", false, make_ltsv},
+    {"text before JSON", false, make_text_before_json},
 };
 
 }  // namespace
 
 std::span<const EnvelopeRow> envelopes() { return kEnvelopes; }
 
-EnvelopeSource::EnvelopeSource(ChunkBuffer lines, std::unique_ptr<Unwrapper> unwrapper)
-    : lines_(std::move(lines)), unwrapper_(std::move(unwrapper)) {}
+EnvelopeSource::EnvelopeSource(ChunkBuffer lines, std::unique_ptr<Unwrapper> unwrapper, std::shared_ptr<LineTimes> times)
+    : lines_(std::move(lines)), unwrapper_(std::move(unwrapper)), times_(std::move(times)) {}
 
 // An embedded line end would make two lines of one, and a stack trace is not a request anyway.
 void EnvelopeSource::append_line(std::string_view text) {
@@ -65,6 +73,7 @@ bool EnvelopeSource::fill() {
     if (!held) {
         append_line(*line);
     } else {
+        if (times_ && !held->time.empty()) times_->add(lines_.pieces(), held->time);
         std::string& parts = parts_[held->stream];
         if (held->partial && parts.size() + held->text.size() <= kMaxJoined) {
             parts += held->text;

@@ -1,7 +1,8 @@
-// Rows of a CSV export (Kibana's Discover), as JSON objects: a column "url.path" is the member path of the member url.
+// Rows of a CSV file with a header (Kibana's Discover, Datadog, JMeter, spreadsheets), as JSON objects: a column "url.path" is the member path of the member url.
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.hpp"
 #include "base/csv_cells.hpp"
 #include "base/json_text.hpp"
 #include "base/strings.hpp"
@@ -12,8 +13,6 @@ namespace leakline::replay {
 
 namespace {
 
-// Elasticsearch's time, which its documents have.
-constexpr std::string_view kTime = "@timestamp";
 // A cell may have line ends in it; a quote that is never closed must not take in the whole log.
 constexpr std::size_t kLongestRow = std::size_t{1} << 20;
 constexpr std::size_t kDeepest = 8;  // of members
@@ -27,6 +26,13 @@ std::string content_of(std::string_view cell) {
     return text;
 }
 
+// A name of a column, not a value: a letter or "@" first, and nothing that texts have.
+bool is_column_name(std::string_view cell) {
+    constexpr std::size_t kLongest = 64;
+    return !cell.empty() && cell.size() <= kLongest && (is_letter(cell[0]) || cell[0] == '@' || cell[0] == '_' || cell[0] == '#') &&
+           cell.find_first_of("\"{}[]=:/?") == cell.npos;
+}
+
 // The order in which the members of nested objects stand together.
 struct Node {
     std::map<std::string, Node> members;
@@ -35,7 +41,7 @@ struct Node {
 
 class CsvUnwrapper : public Unwrapper {
   public:
-    CsvUnwrapper(const std::vector<std::string_view>& names, char separator) : separator_(separator) {
+    CsvUnwrapper(const std::vector<std::string_view>& names, char separator) : names_(names.begin(), names.end()), separator_(separator) {
         for (std::size_t i = 0; i < names.size(); ++i) {
             Node* node = &root_;
             const std::vector<std::string_view> parts = split(names[i], '.');
@@ -55,11 +61,11 @@ class CsvUnwrapper : public Unwrapper {
         if (open_ && row_.size() < kLongestRow) return Enveloped{};
         json_.clear();
         cells_ = cells_of(row_, separator_);
-        const bool is_header = std::find(cells_.begin(), cells_.end(), kTime) != cells_.end();
+        const bool is_header = std::equal(cells_.begin(), cells_.end(), names_.begin(), names_.end());  // of each of several files
         if (!is_header) put(root_);
         row_.clear();
         open_ = false;
-        return Enveloped{json_, false, 0};
+        return Enveloped{json_, false, 0, {}};
     }
 
   private:
@@ -94,6 +100,7 @@ class CsvUnwrapper : public Unwrapper {
     }
 
     Node root_;
+    const std::vector<std::string> names_;
     const char separator_;
     std::string row_, json_;
     bool open_ = false;  // within quotes, at the end of row_
@@ -106,7 +113,7 @@ std::unique_ptr<Unwrapper> make_csv(std::string_view prefix) {
     const std::string_view header = first_line(prefix);
     const char separator = separator_of(header);
     const std::vector<std::string_view> names = cells_of(header, separator);
-    if (names.size() < 2 || std::find(names.begin(), names.end(), kTime) == names.end()) return nullptr;
+    if (names.size() < 2 || !std::all_of(names.begin(), names.end(), is_column_name)) return nullptr;
     return std::make_unique<CsvUnwrapper>(names, separator);
 }
 

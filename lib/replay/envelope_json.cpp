@@ -10,12 +10,18 @@ std::string_view without_end(std::string_view text) {
     return text;
 }
 
+bool is_time_name(std::string_view name) {
+    for (const std::string_view known : {"time", "timestamp", "@timestamp", "ts", "__REALTIME_TIMESTAMP", "Time", "Date", "date"})
+        if (name == known) return true;
+    return false;
+}
+
 }  // namespace
 
 std::optional<Enveloped> JsonUnwrapper::unwrap(std::string_view line) {
     const std::optional<std::string_view> text = member_text(line);
     if (!text) return std::nullopt;
-    return Enveloped{without_end(*text), false, 0};
+    return Enveloped{without_end(*text), false, 0, time_};
 }
 
 std::optional<std::string_view> JsonUnwrapper::member_text(std::string_view line) {
@@ -23,6 +29,7 @@ std::optional<std::string_view> JsonUnwrapper::member_text(std::string_view line
     JsonScan scan(line, scratch_);
     if (!scan.next_is('{')) return std::nullopt;
     std::optional<std::string_view> found;
+    time_ = {};
     const auto take_byte = [&] {
         std::int64_t byte = 0;
         if (!scan.integer(byte) || byte < 0 || byte > 255) return false;
@@ -42,9 +49,12 @@ std::optional<std::string_view> JsonUnwrapper::member_text(std::string_view line
             found = object;
             return true;
         }
-        if (!scan.next_is('"')) return scan.skip_value();
+        const bool is_text = scan.next_is('"'), is_time = is_time_name(key);
+        if (!is_text && (!is_time || scan.next_is('{') || scan.next_is('['))) return scan.skip_value();
         std::string_view text;
-        if (!scan.string(text)) return false;
+        if (!scan.scalar(text)) return false;
+        if (is_time && time_.empty()) time_ = text;
+        if (!is_text) return true;
         if (key == member_)
             found = text;
         else
@@ -66,7 +76,7 @@ class DockerUnwrapper : public JsonUnwrapper {
         has_stream_ = has_time_ = is_error_ = false;
         const std::optional<std::string_view> text = member_text(line);
         if (!text || !has_stream_ || !has_time_) return std::nullopt;
-        return Enveloped{without_end(*text), has_ends_ && !text->ends_with('\n'), is_error_ ? 1U : 0U};
+        return Enveloped{without_end(*text), has_ends_ && !text->ends_with('\n'), is_error_ ? 1U : 0U, time()};
     }
 
   private:

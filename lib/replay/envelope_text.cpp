@@ -70,18 +70,19 @@ bool take_old_time(std::string_view& line) {
 using Strip = std::optional<Enveloped> (*)(std::string_view line);
 
 std::optional<Enveloped> strip_cri(std::string_view line) {
-    if (!is_iso_time(take_until_blank(line))) return std::nullopt;
+    const std::string_view time = take_until_blank(line);
+    if (!is_iso_time(time)) return std::nullopt;
     const std::string_view stream = take_until_blank(line), tags = take_until_blank(line);
     const std::string_view first = tags.substr(0, tags.find(':'));
     if ((stream != "stdout" && stream != "stderr") || (first != "F" && first != "P")) return std::nullopt;
-    return Enveloped{line, first == "P", stream == "stderr" ? 1U : 0U};
+    return Enveloped{line, first == "P", stream == "stderr" ? 1U : 0U, time};
 }
 
 std::optional<Enveloped> strip_kubectl(std::string_view line) {
     if (!line.starts_with("[pod/")) return std::nullopt;
     const std::size_t end = line.find("] ");
     if (end == line.npos || line.substr(0, end).find(' ') != line.npos) return std::nullopt;
-    return Enveloped{line.substr(end + 2), false, 0};
+    return Enveloped{line.substr(end + 2), false, 0, {}};
 }
 
 std::optional<Enveloped> strip_compose(std::string_view line) {
@@ -91,12 +92,14 @@ std::optional<Enveloped> strip_compose(std::string_view line) {
     const std::size_t name = at;
     while (at < line.size() && line[at] == ' ') ++at;
     if (name == 0 || at == name || !line.substr(at).starts_with("| ")) return std::nullopt;
-    return Enveloped{line.substr(at + 2), false, 0};
+    return Enveloped{line.substr(at + 2), false, 0, {}};
 }
 
 std::optional<Enveloped> strip_5424(std::string_view line) {
     take_priority(line);
-    if (take_until_blank(line) != "1" || !is_iso_time(take_until_blank(line))) return std::nullopt;
+    const bool version = take_until_blank(line) == "1";
+    const std::string_view time = take_until_blank(line);
+    if (!version || !is_iso_time(time)) return std::nullopt;
     for (int field = 0; field < 4; ++field)
         if (take_until_blank(line).empty()) return std::nullopt;
     if (line.starts_with('-')) {
@@ -117,24 +120,29 @@ std::optional<Enveloped> strip_5424(std::string_view line) {
     }
     if (line.starts_with(' ')) line.remove_prefix(1);
     if (line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
-    return Enveloped{line, false, 0};
+    return Enveloped{line, false, 0, time};
 }
 
 std::optional<Enveloped> strip_3164(std::string_view line) {
     take_priority(line);
-    if (!take_old_time(line) || !take_tag(line)) return std::nullopt;
-    return Enveloped{line, false, 0};
+    const char* const begin = line.data();
+    if (!take_old_time(line)) return std::nullopt;
+    const std::string_view time(begin, static_cast<std::size_t>(line.data() - begin) - 1);
+    if (!take_tag(line)) return std::nullopt;
+    return Enveloped{line, false, 0, time};
 }
 
 std::optional<Enveloped> strip_iso_syslog(std::string_view line) {
     take_priority(line);
-    if (!is_iso_time(take_until_blank(line)) || !take_tag(line)) return std::nullopt;
-    return Enveloped{line, false, 0};
+    const std::string_view time = take_until_blank(line);
+    if (!is_iso_time(time) || !take_tag(line)) return std::nullopt;
+    return Enveloped{line, false, 0, time};
 }
 
 std::optional<Enveloped> strip_iso_time(std::string_view line) {
-    if (!is_iso_time(take_until_blank(line))) return std::nullopt;
-    return Enveloped{line, false, 0};
+    const std::string_view time = take_until_blank(line);
+    if (!is_iso_time(time)) return std::nullopt;
+    return Enveloped{line, false, 0, time};
 }
 
 template <Strip strip>
@@ -158,7 +166,8 @@ class JournalExport : public Unwrapper {
             started_ = false;
             return Enveloped{};
         }
-        return line.substr(0, equals) == "MESSAGE" ? Enveloped{line.substr(equals + 1), false, 0} : Enveloped{};
+        if (line.starts_with("__REALTIME_TIMESTAMP=")) time_ = line.substr(equals + 1);
+        return line.substr(0, equals) == "MESSAGE" ? Enveloped{line.substr(equals + 1), false, 0, time_} : Enveloped{};
     }
 
   private:
@@ -174,11 +183,11 @@ class JournalExport : public Unwrapper {
         if (length <= ChunkBuffer::kMaxPiece && binary_.size() < kLength + length) return Enveloped{};
         in_binary_ = false;
         if (!is_message_) return Enveloped{};
-        return Enveloped{std::string_view(binary_).substr(kLength), false, 0};
+        return Enveloped{std::string_view(binary_).substr(kLength), false, 0, time_};
     }
 
     bool in_binary_ = false, is_message_ = false, started_ = false;
-    std::string binary_;
+    std::string binary_, time_;
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
@@ -43,15 +44,36 @@ bool looks_like_alb(std::string_view line) {
            looks_like_iso_time(line);
 }
 
-// Where the request of `INFO:     127.0.0.1:53718 - "GET /a HTTP/1.1" 200 OK` begins, with its quote; npos in other lines.
-std::size_t find_uvicorn_request(std::string_view line) {
-    const std::size_t mark = line.find(" - \"");
-    if (mark == line.npos) return line.npos;
-    const std::size_t begin = mark + 4, end = line.find("\" ", begin);
-    if (end == line.npos || line.substr(begin, end - begin).rfind(" HTTP/") == line.npos) return line.npos;
-    std::string_view rest = line.substr(end + 2);
-    const int status = number_of(take_word(rest));
-    return status >= 100 && status <= 599 ? mark + 3 : line.npos;
+// The status behind a request: `" 200 15`, `" from 127.0.0.1:51234 - 200 15B` (chi); 0 if there is none.
+int take_status(std::string_view& rest) {
+    std::string_view word = take_word(rest);
+    if (word == "from") {
+        take_word(rest);
+        if (take_word(rest) != "-") return 0;
+        word = take_word(rest);
+    }
+    const int status = word.size() == 3 ? number_of(word) : 0;
+    return status >= 100 && status <= 599 ? status : 0;
+}
+
+// Where "GET /a HTTP/1.1" begins, with its quote, if a status follows it; npos in other lines.
+std::size_t find_request(std::string_view line) {
+    for (std::size_t quote = line.find('"'); quote != line.npos; quote = line.find('"', quote + 1)) {
+        std::size_t at = quote + 1;
+        while (at < line.size() && is_upper(line[at])) ++at;
+        if (at == quote + 1 || at >= line.size() || line[at] != ' ') continue;
+        const std::size_t size = end_of_quoted(line.substr(quote + 1));
+        if (size == line.npos || line.substr(quote + 1, size).rfind(" HTTP/") == line.npos) continue;
+        std::string_view rest = line.substr(quote + size + 2);
+        if (take_status(rest) != 0) return quote;
+    }
+    return line.npos;
+}
+
+// Where a line of the common format has its time; npos in other lines.
+std::size_t find_common_line(std::string_view line) {
+    const std::size_t time = find_common_time(line);
+    return time != line.npos && line.find("] \"", time) != line.npos ? time : line.npos;
 }
 
 bool had_body(const Record& record, std::string_view received) {
@@ -62,9 +84,7 @@ bool had_body(const Record& record, std::string_view received) {
 }  // namespace
 
 bool looks_like_access_log(std::string_view line) {
-    const std::size_t time = find_common_time(line);
-    return (time != line.npos && line.find("] \"", time) != line.npos) || looks_like_envoy(line) || looks_like_alb(line) ||
-           find_uvicorn_request(line) != line.npos;
+    return find_common_line(line) != line.npos || looks_like_envoy(line) || looks_like_alb(line) || find_request(line) != line.npos;
 }
 
 // Takes a quoted field. The view points into the line, or into the scratch if there were escapes.
@@ -88,10 +108,10 @@ RecordStream::Step AccessStream::next(Record& record) {
     std::string_view line;
     if (const Step step = line_of_record(line, record); step != Step::record) return step;
     scratch_.reset(line.size());
-    if (const std::size_t time = find_common_time(line); time != line.npos) return read_common(line, time, record);
+    if (const std::size_t time = find_common_line(line); time != line.npos) return read_common(line, time, record);
     if (looks_like_envoy(line)) return read_envoy(line, record);
     if (looks_like_alb(line)) return read_alb(line, record);
-    if (const std::size_t request = find_uvicorn_request(line); request != line.npos) return read_uvicorn(line, request, record);
+    if (const std::size_t request = find_request(line); request != line.npos) return read_quoted(line, request, record);
     return chunks_.torn() ? bad("the last line is truncated")
                           : foreign("not a line of an access log: '" + printable(line.substr(0, 40)) + "'");
 }
@@ -103,36 +123,42 @@ RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t 
     const ParsedTime stamp = looks_like_iso_time(written) ? parse_iso_time(written) : parse_common_time(written);
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
-    std::string_view request, value;
+    std::string_view request;
     if (!take_quoted(line, request)) return bad("no request in quotes after the time");
     if (!read_request(request, record)) return Step::bad;
     record.at = *stamp.at;
     record.has_time = true;
     record.resolution = std::chrono::seconds(1);
     record.recorded_status = number_of(take_word(line));
-    take_word(line);  // bytes sent
-    if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back("Referer", value);
-    if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back("User-Agent", value);
-    record.body_missing = had_body(record, {});
+    take_clients(line, record);
     return Step::record;
 }
 
-RecordStream::Step AccessStream::read_uvicorn(std::string_view line, std::size_t request, Record& record) {
-    // With a formatter that has asctime: "2026-11-28 12:00:00,123 INFO: ...".
-    constexpr std::size_t kSeconds = 19, kMilliseconds = 23;
-    std::string stamp(line.substr(0, line.size() > kSeconds && line[kSeconds] == ',' ? kMilliseconds : kSeconds));
-    std::replace(stamp.begin(), stamp.end(), ',', '.');
-    if (const ParsedTime time = parse_iso_time(stamp); time.at) {
+RecordStream::Step AccessStream::read_quoted(std::string_view line, std::size_t request, Record& record) {
+    constexpr std::size_t kWeekday = 5;  // "Tue, " contains a comma
+    const std::string_view before = line.substr(0, request), stamp = find_time(before);
+    if (stamp.empty() && before.ends_with("] ") && before.find('[') == before.npos) return bad("the beginning of the line is missing");
+    if (const ParsedTime time = parse_any_time(stamp); !stamp.empty() && time.at) {
         record.at = *time.at;
         record.has_time = true;
+        if (stamp.find_first_of(".,", kWeekday) == stamp.npos) record.resolution = std::chrono::seconds(1);
     }
     line.remove_prefix(request);
     std::string_view text;
     if (!take_quoted(line, text)) return bad("no request in quotes");
     if (!read_request(text, record)) return Step::bad;
-    record.recorded_status = number_of(take_word(line));
-    record.body_missing = had_body(record, {});
+    record.recorded_status = take_status(line);
+    take_clients(line, record);
     return Step::record;
+}
+
+// " bytes-sent "referer" "agent"", as far as they are there.
+void AccessStream::take_clients(std::string_view line, Record& record) {
+    std::string_view value;
+    take_word(line);
+    for (const char* const name : {"Referer", "User-Agent"})
+        if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back(name, value);
+    record.body_missing = had_body(record, {});
 }
 
 // [time] "request" status flags received sent duration upstream-time "xff" "agent" "id" "authority" "upstream"

@@ -17,11 +17,17 @@ namespace {
 // can be guessed; else the first complete JSON object; else the first line.
 std::string_view first_object(std::string_view prefix) {
     std::string_view object, guessed;
+    bool has_status = false;
     for (const std::string_view line : split(prefix, '\n')) {
         if (!looks_like_json_object(trim(line))) continue;
         const MemberPaths members = member_paths(trim(line));
         if (find_access_json_preset(members) != nullptr) return trim(line);
-        if (guessed.empty() && !guess_access_json_map(members).empty()) guessed = trim(line);
+        // One with a status, since a logger may write a line when a request begins and another when it ends.
+        if (!has_status) {
+            const std::string guess = guess_access_json_map(members);
+            has_status = guess.find(",status=") != guess.npos;
+            if (!guess.empty() && (guessed.empty() || has_status)) guessed = trim(line);
+        }
         if (object.empty()) object = trim(line);
     }
     if (!guessed.empty()) return guessed;
@@ -96,9 +102,13 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
             map = parse_field_map(preset->map);
             header_prefix_ = preset->header_prefix;
             mixed_ = preset->mixed;
+            if (const std::size_t equals = preset->only.find('='); equals != preset->only.npos)
+                fields_of_path_[std::string(preset->only.substr(0, equals))] = {AccessField::Kind::only,
+                                                                                std::string(preset->only.substr(equals + 1))};
         } else if (guess_ = guess_access_json_map(members); !guess_.empty()) {
             map = parse_field_map(guess_);
             mixed_ = true;
+            wants_status_ = map.find("status") != map.end();
         } else {
             const std::string names = member_names(first_object(prefix));
             throw Error(ErrorKind::input, path_for_messages + ":1",
@@ -113,6 +123,7 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
         map.erase("ts");
         if (map.find("duration") == map.end() && map.find("duration_ms") == map.end()) map["duration"] = {"request_time"};
     }
+    has_request_line_ = map.find("request") != map.end();
     for (const auto& [field, paths] : map) {
         const auto there =
             std::find_if(paths.begin(), paths.end(), [&](const std::string& path) { return members.find(path) != members.end(); });
@@ -131,8 +142,12 @@ RecordStream::Step AccessJsonStream::next(Record& record) {
     fields_.clear();
     if (!scan.next_is('{')) return foreign_line("not a JSON object: '" + printable(line.substr(0, 40)) + "'");
     if (!walk(scan, "", record) || !scan.at_end()) return bad_line(scan.fault());
+    if (fields_.is_excluded()) return Step::skipped;
+    if (wants_status_ && !fields_.has_status()) return foreign("no status: not the end of a request");
+    const bool no_method = record.method.empty();
     const std::string fault = fields_.finish(record);
     if (fields_.body_is_empty()) ++empty_bodies_;
+    if (fault.empty() && no_method && !has_request_line_) ++no_methods_;
     if (fault.empty()) return Step::record;
     return fields_.has_request() ? bad(fault) : foreign(fault + ": " + request_paths_ + ", is missing or empty");
 }
@@ -203,6 +218,7 @@ std::vector<std::string> AccessJsonStream::warnings() const {
     std::vector<std::string> out;
     if (!guess_.empty())
         out.push_back("the meaning of the members was guessed from their names: --map " + guess_ + " (--map overrides it)");
+    if (no_methods_ > 0) out.push_back(counted(no_methods_, "request") + " without a method in the log: sent as GET");
     if (empty_bodies_ > 0)
         out.push_back(counted(empty_bodies_, "request") +
                       " with a body method and an empty body: nginx leaves $request_body empty when it spilled the body to disk "

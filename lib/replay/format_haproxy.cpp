@@ -14,7 +14,7 @@ namespace leakline::replay {
 namespace {
 
 // Where "DD/Mon/YYYY:HH:MM:SS.mmm" begins in "1.2.3.4:5 [...", after syslog's prefix.
-std::size_t find_time(std::string_view line) {
+std::size_t find_stamp(std::string_view line) {
     constexpr std::string_view kForm = "[dd/xxx/dddd:dd:dd:dd.ddd] ";
     for (std::size_t at = line.find('['); at != line.npos; at = line.find('[', at + 1)) {
         const std::string_view rest = line.substr(at);
@@ -44,7 +44,7 @@ constexpr std::size_t kTime = 24;  // bytes of the stamp
 }  // namespace
 
 bool looks_like_haproxy(std::string_view line) {
-    const std::size_t time = find_time(line);
+    const std::size_t time = find_stamp(line);
     if (time == line.npos) return false;
     line.remove_prefix(time + kTime);
     if (line.ends_with('\r')) line.remove_suffix(1);
@@ -54,7 +54,7 @@ bool looks_like_haproxy(std::string_view line) {
 RecordStream::Step HaproxyStream::next(Record& record) {
     std::string_view line;
     if (const Step step = line_of_record(line, record); step != Step::record) return step;
-    const std::size_t time = find_time(line);
+    const std::size_t time = find_stamp(line);
     if (time == line.npos) return foreign_line("not a line of HAProxy's httplog: '" + printable(line.substr(0, 40)) + "'");
     const ParsedTime stamp = parse_common_time(line.substr(time, kTime));
     if (!stamp.at) return bad(stamp.reason);

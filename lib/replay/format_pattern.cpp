@@ -7,6 +7,7 @@
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
+#include "replay/internal/method.hpp"
 #include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
@@ -25,7 +26,12 @@ constexpr std::pair<std::string_view, std::string_view> kPatternFields[] = {
     {"document_uri", "url"},
     {"args", "query"},
     {"query_string", "query"},
+    {"method", "method"},
+    {"url", "url"},
     {"status", "status"},
+    {"time", "end"},
+    {"latency", "duration"},
+    {"latency_ms", "duration_ms"},
     {"msec", "end"},
     {"time_iso8601", "end"},
     {"time_local", "end"},
@@ -113,6 +119,12 @@ std::optional<AccessField> apache_field(const std::string& name) {
     return field_of(name);
 }
 
+bool is_plain_request(const Record& record, const LogPattern& pattern) {
+    return is_known_method(record.method) && (record.recorded_status != 0 || !pattern.has_status()) &&
+           (record.target.starts_with('/') || record.target.find("://") != record.target.npos) &&
+           record.target.find(' ') == record.target.npos;
+}
+
 }  // namespace
 
 LogPattern parse_log_pattern(std::string_view given) {
@@ -121,6 +133,8 @@ LogPattern parse_log_pattern(std::string_view given) {
     const bool nginx = text.find('$') != text.npos;
     LogPattern pattern;
     std::string literal;
+    constexpr std::string_view kAnyText = "...";
+    pattern.anywhere_ = text.starts_with(kAnyText);
     bool has_request = false, has_url = false;
     const auto add = [&](std::optional<AccessField> field, bool several, bool bracketed, bool zoned) {
         if (pattern.variables_.empty())
@@ -138,12 +152,13 @@ LogPattern parse_log_pattern(std::string_view given) {
         if (variable.field) {
             has_request = has_request || variable.field->kind == AccessField::Kind::request;
             has_url = has_url || variable.field->kind == AccessField::Kind::url;
+            pattern.has_status_ = pattern.has_status_ || variable.field->kind == AccessField::Kind::status;
             pattern.has_body_ = pattern.has_body_ || variable.field->kind == AccessField::Kind::body;
         }
         pattern.variables_.push_back(std::move(variable));
         literal.clear();
     };
-    for (std::size_t at = 0; at < text.size();) {
+    for (std::size_t at = pattern.anywhere_ ? kAnyText.size() : 0; at < text.size();) {
         const std::string_view rest = std::string_view(text).substr(at);
         if (nginx && rest.size() > 1 && rest[0] == '$') {
             const bool braces = rest[1] == '{';
@@ -206,10 +221,11 @@ std::size_t LogPattern::end_of(const Variable& variable, std::string_view rest) 
     return end;
 }
 
-template <class OnValue>
-bool LogPattern::read(std::string_view line, Scratch& scratch, OnValue on_value) const {
-    if (!line.starts_with(before_)) return false;
-    line.remove_prefix(before_.size());
+// values: of each variable; false if the line, which begins with the first one, has another format.
+bool LogPattern::split(std::string_view line, Columns columns, std::vector<std::string_view>& values) const {
+    const auto skip_blanks = [&] { line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size())); };
+    values.clear();
+    if (columns == Columns::padded) skip_blanks();
     for (const Variable& variable : variables_) {
         const std::size_t end = end_of(variable, line);
         if (end == line.npos) return false;
@@ -217,20 +233,47 @@ bool LogPattern::read(std::string_view line, Scratch& scratch, OnValue on_value)
         line.remove_prefix(end);
         if (!line.starts_with(variable.behind)) return false;
         line.remove_prefix(variable.behind.size());
-        if (!variable.field) continue;
+        if (columns == Columns::padded) {
+            if (variable.behind.ends_with(' ')) skip_blanks();
+            if (!variable.quoted) value = trim(value);
+        }
         if (variable.bracketed && value.size() > 1) value = value.substr(1, value.size() - 2);
-        on_value(*variable.field, unescaped_field(value, scratch));
+        values.push_back(value);
     }
     return true;  // modules may append fields: ignore what follows
 }
 
-bool LogPattern::matches(std::string_view line) const {
+template <class OnValue>
+bool LogPattern::read(std::string_view line, Values& values, Scratch& scratch, OnValue on_value) const {
+    constexpr int kPlaces = 8;  // of before_ in one line
+    std::size_t at = anywhere_ ? line.find(before_) : line.starts_with(before_) ? 0 : line.npos;
+    for (int place = 0; place < kPlaces && at != line.npos; ++place) {
+        const std::string_view rest = line.substr(at + before_.size());
+        if (split(rest, Columns::padded, values.texts) || split(rest, Columns::exact, values.texts)) {
+            values.before = line.substr(0, at);
+            for (std::size_t i = 0; i < values.texts.size(); ++i)
+                if (variables_[i].field) on_value(*variables_[i].field, unescaped_field(values.texts[i], scratch));
+            return true;
+        }
+        at = anywhere_ && at + 1 < line.size() ? line.find(before_, at + 1) : line.npos;
+    }
+    return false;
+}
+
+bool LogPattern::matches(std::string_view line) const { return find_request(line, Strictness::any); }
+
+bool LogPattern::matches_strictly(std::string_view line) const { return find_request(line, Strictness::plain); }
+
+bool LogPattern::find_request(std::string_view line, Strictness strictness) const {
     Scratch scratch;
     scratch.reset(line.size());
     Record record;
     AccessFields fields;
-    return read(line, scratch, [&](const AccessField& field, std::string_view value) { fields.assign(field, value, record); }) &&
-           fields.finish(record).empty();
+    Values values;
+    if (!read(line, values, scratch, [&](const AccessField& field, std::string_view value) { fields.assign(field, value, record); }) ||
+        !fields.finish(record).empty())
+        return false;
+    return strictness == Strictness::any || is_plain_request(record, *this);
 }
 
 RecordStream::Step PatternStream::next(Record& record) {
@@ -238,9 +281,16 @@ RecordStream::Step PatternStream::next(Record& record) {
     if (const Step step = line_of_record(line, record); step != Step::record) return step;
     scratch_.reset(line.size());
     fields_.clear();
-    if (!pattern_.read(line, scratch_, [&](const AccessField& field, std::string_view value) { fields_.assign(field, value, record); }))
-        return foreign_line("not of the form of --log-format-string: '" + printable(line.substr(0, 40)) + "'");
+    const auto is_other = [&] {
+        return foreign_line((name_.empty() ? "not of the form of --log-format-string: '" : "not a request of " + name_ + ": '") +
+                            printable(line.substr(0, 40)) + "'");
+    };
+    if (!pattern_.read(line, values_, scratch_,
+                       [&](const AccessField& field, std::string_view value) { fields_.assign(field, value, record); }))
+        return is_other();
+    if (!fields_.has_time()) fields_.assign({AccessField::Kind::end, ""}, find_time(values_.before), record);
     const std::string fault = fields_.finish(record);
+    if (!name_.empty() && !is_plain_request(record, pattern_)) return is_other();
     if (fields_.body_is_empty()) ++empty_bodies_;
     return fault.empty() ? Step::record : bad(fault);
 }

@@ -15,6 +15,7 @@
 #include "replay/internal/envelope.hpp"
 #include "replay/internal/format_access.hpp"
 #include "replay/internal/format_access_json.hpp"
+#include "replay/internal/format_framework.hpp"
 #include "replay/internal/format_gor.hpp"
 #include "replay/internal/format_haproxy.hpp"
 #include "replay/internal/format_har.hpp"
@@ -24,10 +25,14 @@
 #include "replay/internal/format_squid.hpp"
 #include "replay/internal/format_vegeta.hpp"
 #include "replay/internal/format_w3c.hpp"
+#include "replay/internal/json_documents.hpp"
+#include "replay/internal/line_times.hpp"
 #include "replay/internal/log_recognition.hpp"
 #include "replay/internal/method.hpp"
 #include "replay/internal/request_host.hpp"
+#include "replay/internal/unsupported_log.hpp"
 #include "system/byte_source.hpp"
+#include "system/clock.hpp"
 #include "system/stop.hpp"
 
 namespace leakline::replay {
@@ -76,8 +81,8 @@ constexpr FormatRow kFormats[] = {
          if (!options.map.empty()) map = parse_field_map(options.map);
          return std::make_unique<AccessJsonStream>(std::move(chunks), path, std::move(map));
      }},
-    {"access", "text access logs: Apache and nginx common or combined, Envoy's default, AWS ALB",
-     [](std::string_view prefix) { return looks_like_access_log(first_line(prefix)); }, open_plain<AccessStream>},
+    {"access", "text access logs: Apache and nginx common or combined, Envoy's default, AWS ALB, any with a quoted request and status",
+     [](std::string_view prefix) { return looks_like_access_log(first_line(prefix)); }, open_plain<AccessStream>, FormatRow::Lines::text},
     {"vegeta-http", "vegeta's http targets (no times: a rate or max pace)",
      [](std::string_view prefix) { return looks_like_vegeta_http(first_line(prefix, '#')); }, open_plain<VegetaHttpStream>},
     {"haproxy", "HAProxy's option httplog", [](std::string_view prefix) { return looks_like_haproxy(first_line(prefix)); },
@@ -85,11 +90,16 @@ constexpr FormatRow kFormats[] = {
     {"pattern", "text logs of any form, by --log-format-string", [](std::string_view) { return false; },
      [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
          return std::make_unique<PatternStream>(std::move(chunks), parse_log_pattern(options.pattern));
-     }},
+     },
+     FormatRow::Lines::text},
     {"w3c", "the W3C's extended format: IIS, AWS CloudFront", looks_like_w3c, open_plain<W3cStream>},
     {"squid", "Squid's native access.log", [](std::string_view prefix) { return looks_like_squid(first_line(prefix)); },
      open_plain<SquidStream>},
     {"pcap", "captures of network traffic with plain HTTP: pcap and pcapng", looks_like_packets, open_plain<PcapStream>},
+    {"framework", "the request lines of web frameworks: gin, morgan, Rails, ASP.NET Core and others",
+     [](std::string_view prefix) { return looks_like_framework(first_line(prefix)); },
+     [](ChunkBuffer chunks, const std::string& path, const LogOptions&) { return open_framework(std::move(chunks), path); },
+     FormatRow::Lines::text},
 };
 
 const FormatRow& row_named(const std::string& name) {
@@ -103,11 +113,11 @@ const FormatRow& row_named(const std::string& name) {
 
 const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
     // A JSON log that needs a map. (A line longer than the prefix is not a complete object.)
+    if (const Unsupported known = name_unsupported(prefix); !known.what.empty())
+        throw Error(ErrorKind::input, path, known.what, known.hint);
     if (has_json_object(prefix) || first_line(prefix).starts_with('{')) return row_named("access-json");
-    std::string names;
-    for (const FormatRow& row : log_formats()) names += (names.empty() ? "" : ", ") + std::string(row.name);
     throw Error(ErrorKind::input, path + ":1", "not a request log of a known format: '" + printable(first_line(prefix).substr(0, 80)) + "'",
-                "--log-format names the format (" + names + "); --log-format-string takes a log_format of nginx or a LogFormat of Apache");
+                hint_for_unknown(prefix));
 }
 
 }  // namespace
@@ -117,7 +127,8 @@ std::span<const FormatRow> log_formats() { return kFormats; }
 struct Log::Input {
     std::string path;
     const char* format = "";
-    std::string envelopes;  // " in Docker json-file"
+    std::string envelopes;                          // " in Docker json-file"
+    std::vector<std::shared_ptr<LineTimes>> times;  // of the envelopes, from the outermost
     std::unique_ptr<RecordStream> stream;
     Record record;
     std::string target;  // of the record, where it had to be changed
@@ -137,6 +148,13 @@ bool wait_for(int descriptor, const StopDescriptor& stop, const std::function<vo
         if (stop.requested()) return false;
         if (while_silent) while_silent();
     }
+}
+
+// Of a log whose lines have no format: one whose first line is a part of a document, or a single document.
+std::optional<int> depth_of_documents(const LogForm& form, std::string_view prefix) {
+    const bool is_har = form.format != nullptr && std::string_view(form.format->name) == "har";
+    if (is_har || (form.certain && !begins_json_over_lines(prefix))) return std::nullopt;
+    return depth_of_json_documents(prefix);
 }
 
 // Opens a log. A pipe may be silent for long, or never be opened by its writer: it is read only when it has data,
@@ -177,7 +195,15 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
                         : stopped       ? "no data arrived before reading ended"
                                         : "the log is empty");
         }
+        // Of a pipe, the first line of JSON over several lines says little.
+        while (begins_json_over_lines(prefix) && prefix.size() < kSniffed && chunks.more()) prefix = chunks.window().substr(0, kSniffed);
         LogForm form = recognize_log(prefix, options_);
+        if (const auto depth = depth_of_documents(form, prefix)) {
+            chunks = ChunkBuffer(std::make_unique<JsonDocuments>(std::move(chunks), *depth));
+            prefix = chunks.peek(kSniffed, peek);
+            form = recognize_log(prefix, options_);
+            input->envelopes = " in JSON documents";
+        }
         // A container prints much before its first request, and a pipe delivers one line at a time.
         while (!form.certain && prefix.size() < kSniffed && chunks.more()) {
             prefix = chunks.window().substr(0, kSniffed);
@@ -186,7 +212,8 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
         for (const EnvelopeRow* const envelope : form.envelopes) {
             std::unique_ptr<Unwrapper> unwrapper = envelope->make(prefix);
             if (!unwrapper) continue;
-            chunks = ChunkBuffer(std::make_unique<EnvelopeSource>(std::move(chunks), std::move(unwrapper)));
+            input->times.push_back(std::make_shared<LineTimes>(system_clock().wall()));
+            chunks = ChunkBuffer(std::make_unique<EnvelopeSource>(std::move(chunks), std::move(unwrapper), input->times.back()));
             prefix = chunks.peek(kSniffed, peek);
             input->envelopes += std::string(" in ") + envelope->name;
         }
@@ -195,6 +222,8 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
                                : form.format != nullptr  ? *form.format
                                                          : row_of_content(input->path, prefix);
         input->format = row.name;
+        if (row.lines == FormatRow::Lines::text && has_colors(prefix))
+            chunks = ChunkBuffer(std::make_unique<EnvelopeSource>(std::move(chunks), make_colors()));
         input->stream = row.open(std::move(chunks), input->path, options_);
         inputs_.push_back(std::move(input));
     }
@@ -216,17 +245,20 @@ void Log::add_bad(Input& input, std::uint64_t place, std::string reason) {
 }
 
 void Log::add_foreign(Input& input) {
+    for (const auto& times : input.times) times->forget_before(input.stream->place());
     if (input.foreign++ > 0) return;
     input.first_foreign = std::to_string(input.stream->place()) + ": " + input.stream->reason();
 }
 
 void Log::check_shares() const {
     for (const auto& input : inputs_) {
-        const std::uint64_t unread = input->bad + input->foreign, lines = input->records + unread;
+        // A framework's line is one of several about each request.
+        const std::uint64_t others = input->stream->variant().empty() ? input->foreign : 0;
+        const std::uint64_t unread = input->bad + others, lines = input->records + unread;
         if (unread == 0 || static_cast<double>(unread) <= options_.max_bad_share * static_cast<double>(lines)) continue;
         std::string shown;
         for (const std::string& line : damage_.lines()) shown += "\n  " + line;
-        if (input->foreign > 0) shown += "\n  " + input->path + ":" + input->first_foreign;
+        if (others > 0) shown += "\n  " + input->path + ":" + input->first_foreign;
         throw Error(ErrorKind::input, input->path,
                     format_count(unread) + " of " + format_count(lines) + " lines cannot be read as requests:" + shown,
                     "use --max-bad-share 100% to accept what can be read, or describe the lines with --log-format-string");
@@ -245,6 +277,12 @@ void remove_userinfo(Record& record, std::string& buffer) {
     record.target = buffer;
 }
 
+// The innermost envelope is nearest to the request.
+void give_time(const std::vector<std::shared_ptr<LineTimes>>& times, Record& record) {
+    const bool own = record.has_time;
+    for (auto level = times.rbegin(); level != times.rend(); ++level) own ? (*level)->stop() : (*level)->give(record);
+}
+
 }  // namespace
 
 bool Log::advance(Input& input) {
@@ -254,6 +292,7 @@ bool Log::advance(Input& input) {
                 // The difference of two times within these bounds (the years 1823 to 2116) fits into 64 bits.
                 if (input.record.at > -kFarthest && input.record.at < kFarthest) {
                     ++input.records;
+                    give_time(input.times, input.record);
                     if (!input.record.method.empty() && input.record.method.front() >= 'a')
                         input.record.method = standard_method(input.record.method);
                     if (!input.record.target.starts_with('/')) remove_userinfo(input.record, input.target);
@@ -336,7 +375,10 @@ double Log::part() const {
 
 std::string Log::formats() const {
     std::vector<std::string> names;
-    for (const auto& input : inputs_) add_once(names, input->format + input->envelopes);
+    for (const auto& input : inputs_) {
+        const std::string variant = input->stream->variant();
+        add_once(names, input->format + (variant.empty() ? "" : " (" + variant + ")") + input->envelopes);
+    }
     std::string text;
     for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
     return text;

@@ -40,6 +40,8 @@ struct FormatRow {
     bool (*detect)(std::string_view prefix);
     // chunks: from the log's beginning, without its envelopes.
     std::unique_ptr<RecordStream> (*open)(ChunkBuffer chunks, const std::string& path, const LogOptions& options);
+    // Of text, the escape sequences that color it on a terminal are removed.
+    enum class Lines : unsigned char { other, text } lines = Lines::other;
 };
 std::span<const FormatRow> log_formats();
 

@@ -73,6 +73,13 @@ bool read_request_line(std::string_view request, Record& record) {
     if (const std::size_t version = target.rfind(" HTTP/"); version != target.npos) {
         record.http_version = http_version_of(target.substr(version + 1));
         target = target.substr(0, version);
+    } else if (const std::size_t last = target.rfind(' '); last != target.npos) {
+        for (const std::string_view number : {"1.0", "1.1", "2", "3"})  // as Hypercorn writes it
+            if (target.substr(last + 1) == number) {
+                record.http_version = number.front();
+                target = target.substr(0, last);
+                break;
+            }
     }
     record.method = request.substr(0, space);
     record.target = target;

@@ -72,3 +72,29 @@ TEST_CASE("a time that is written is read back") {
         CHECK(*parse_date_words(format_mail_date(wall)) == static_cast<double>(wall.count()));
     }
 }
+
+TEST_CASE("times of web frameworks are read and found in a line") {
+    constexpr std::chrono::seconds kAt(1696938936);  // 2023-10-10T11:55:36Z
+    for (const char* text : {"2023/10/10 - 11:55:36", "2023/10/10 11:55:36", "231010 11:55:36", "Tue Oct 10 11:55:36 2023",
+                             "Tue, 10 Oct 2023 11:55:36 GMT", "10/Oct/2023:13:55:36 +0200", "2023-10-10 11:55:36 UTC"}) {
+        CAPTURE(text);
+        CHECK(parse_any_time(text).at == kAt);
+        CHECK(find_time("[7] " + std::string(text) + " INFO x") == text);
+        CHECK(find_time("[" + std::string(text) + "]") == text);
+    }
+    CHECK(find_time("I, [2023-10-10T11:55:36.250000 #1234]") == "2023-10-10T11:55:36.250000");
+    CHECK(find_time("2023-10-10 11:55:36,123 +02:00 x") == "2023-10-10 11:55:36,123 +02:00");
+    CHECK(find_time("12023-10-10 11:55:36").empty());
+    CHECK(find_time("2023-02-31 11:55:36 and 1696938936").empty());
+    CHECK(parse_slash_time("2023/13/10 11:55:36").reason == "bad timestamp '2023/13/10 11:55:36': no such month");
+}
+
+TEST_CASE("syslog's times get the last year in which they are not in the future") {
+    const Nanoseconds latest = *parse_iso_time("2024-03-01T12:00:00Z").at;
+    CHECK(parse_syslog_time("Mar  1 11:59:59", latest).at == *parse_iso_time("2024-03-01T11:59:59Z").at);
+    CHECK(parse_syslog_time("Mar  1 12:00:01.5", latest).at == *parse_iso_time("2023-03-01T12:00:01.5Z").at);
+    CHECK(parse_syslog_time("Feb 29 00:00:00", *parse_iso_time("2023-06-01T00:00:00Z").at).at ==
+          *parse_iso_time("2020-02-29T00:00:00Z").at);
+    CHECK_FALSE(parse_syslog_time("Feb 30 00:00:00", latest).at);
+    CHECK_FALSE(parse_syslog_time("Foo  1 00:00:00", latest).at);
+}

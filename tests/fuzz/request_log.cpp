@@ -8,7 +8,9 @@
 #include "model/request_jsonl.hpp"
 #include "replay/internal/envelope.hpp"
 #include "replay/internal/format_jsonl.hpp"
+#include "replay/internal/json_documents.hpp"
 #include "replay/internal/log_recognition.hpp"
+#include "replay/internal/unsupported_log.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
 #include "replay/wire.hpp"
@@ -79,6 +81,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.attach_responses = (data[0] & 0x80) != 0;
     try {
         ChunkBuffer chunks(memory_source(bytes));
+        if (const auto depth = depth_of_json_documents(bytes)) {
+            JsonDocuments documents(ChunkBuffer(memory_source(bytes)), *depth);
+            const std::string lines = read_all(documents, "fuzz");
+            require(lines.size() <= 2 * bytes.size());
+        }
+        name_unsupported(bytes);
+        hint_for_unknown(bytes);
         if ((data[0] & 0x40) != 0 && !bytes.empty()) {
             const EnvelopeRow& envelope = envelopes()[static_cast<unsigned char>(bytes[0]) % envelopes().size()];
             chunks = ChunkBuffer(memory_source(std::string_view(bytes).substr(1)));

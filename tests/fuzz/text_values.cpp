@@ -32,12 +32,19 @@ void check_quantities(std::string_view text) {
 }
 
 void check_times(std::string_view text) {
-    for (const auto parse : {parse_common_time, parse_iso_time, parse_unix_time, parse_kibana_time, parse_any_time}) {
+    for (const auto parse :
+         {parse_common_time, parse_iso_time, parse_unix_time, parse_kibana_time, parse_slash_time, parse_short_time, parse_any_time}) {
         const ParsedTime time = parse(text);
         require(time.at.has_value() == time.reason.empty());
         if (!time.at) continue;
         format_mail_date(*time.at);
         require(parse_iso_time(format_utc_time(*time.at)).at.has_value());
+    }
+    const ParsedTime syslog = parse_syslog_time(text, std::chrono::seconds(1'700'000'000));
+    require(syslog.at.has_value() == syslog.reason.empty());
+    if (const std::string_view found = find_time(text); !found.empty()) {
+        require(found.data() >= text.data() && found.data() + found.size() <= text.data() + text.size());
+        require(parse_any_time(found).at.has_value());
     }
     parse_decimal_seconds(text);
     for (const auto parse : {parse_table_time, parse_date_words, parse_compact_date, parse_epoch, parse_clock_time})

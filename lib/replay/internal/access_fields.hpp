@@ -31,9 +31,10 @@ struct AccessField {
         received,
         header,   // one header, by name
         headers,  // an object with all headers
+        only,     // lines with another value than name are no requests
     };
     Kind kind = Kind::url;
-    std::string name;  // name of the header
+    std::string name;  // name of the header, or the value
 };
 std::optional<AccessField> parse_access_field(std::string_view name);
 std::span<const std::string> access_field_names();  // for suggestions
@@ -55,6 +56,9 @@ class AccessFields {
     // Completes the record from the assigned values. Returns what is wrong with it, or "". May change buffers that record then
     // points into; they live as long as this object.
     std::string finish(Record& record);
+    bool is_excluded() const { return excluded_; }  // by a field of the kind only
+    bool has_status() const { return has_status_; }
+    bool has_time() const { return !ts_.empty() || !end_.empty(); }
     bool has_request() const { return has_request_; }      // after finish(): there were a method and a URL
     bool body_is_empty() const { return body_is_empty_; }  // after finish(): a method that takes a body, and an empty one
     void clear();
@@ -64,7 +68,8 @@ class AccessFields {
     void read_body(Record& record);
 
     std::string_view ts_, end_, duration_, duration_ms_, duration_us_, duration_ns_, request_, query_, body_, received_, content_length_;
-    bool has_body_field_ = false, body_is_json_ = false, has_request_ = false, body_is_empty_ = false;
+    bool has_body_field_ = false, body_is_json_ = false, has_request_ = false, body_is_empty_ = false, excluded_ = false,
+         has_status_ = false;
     std::string target_;  // url and query joined
 };
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/json_scan.hpp"
+#include "replay/internal/line_times.hpp"
 #include "system/byte_source.hpp"
 #include "system/chunk_buffer.hpp"
 
@@ -21,6 +22,7 @@ struct Enveloped {
     std::string_view text;  // valid until the next call, and as long as the line
     bool partial = false;   // the rest follows in another line of the same stream
     unsigned stream = 0;    // below Unwrapper::kStreams
+    std::string_view time;  // when the line was written, if the envelope has it; valid as text is
 };
 
 class Unwrapper {
@@ -47,7 +49,8 @@ std::span<const EnvelopeRow> envelopes();
 // joined, at the place of the last. A line that is not of the envelope passes as it is.
 class EnvelopeSource : public ByteSource {
   public:
-    EnvelopeSource(ChunkBuffer lines, std::unique_ptr<Unwrapper> unwrapper);
+    // times, unless null, gets those of the lines.
+    EnvelopeSource(ChunkBuffer lines, std::unique_ptr<Unwrapper> unwrapper, std::shared_ptr<LineTimes> times = nullptr);
     std::size_t read(std::span<char> buffer) override;
     StreamEnd end() const override { return lines_.source().end(); }
     std::string_view encoding() const override { return lines_.source().encoding(); }
@@ -60,6 +63,7 @@ class EnvelopeSource : public ByteSource {
 
     ChunkBuffer lines_;
     std::unique_ptr<Unwrapper> unwrapper_;
+    std::shared_ptr<LineTimes> times_;
     std::string ready_, parts_[Unwrapper::kStreams];
     std::size_t taken_ = 0;  // of ready_
 };
@@ -75,6 +79,13 @@ std::unique_ptr<Unwrapper> make_iso_syslog(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_iso_time(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_journal_export(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_csv(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_logfmt(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_ltsv(std::string_view prefix);
+std::unique_ptr<Unwrapper> make_text_before_json(std::string_view prefix);
+// Removes the escape sequences that color text. No row of the table: it is put around any text format.
+std::unique_ptr<Unwrapper> make_colors();
+bool has_colors(std::string_view text);
+std::string without_colors(std::string_view text);
 
 // A JSON object with the line in a member of this name, at the top: a text, an object (whose text is the line), or (journalctl -o
 // json) an array of bytes.
@@ -84,11 +95,13 @@ class JsonUnwrapper : public Unwrapper {
     std::optional<Enveloped> unwrap(std::string_view line) override;
 
   protected:
+    std::string_view time() const { return time_; }
     std::optional<std::string_view> member_text(std::string_view line);  // with the ends of lines that it has
     virtual void take_other(std::string_view, std::string_view) {}       // of the other members: name and text
 
   private:
     std::string member_, bytes_;
+    std::string_view time_;  // of the last line
     Scratch scratch_;
 };
 

@@ -4,7 +4,8 @@
 //   combined  = common " " quoted-referer " " quoted-user-agent          (Apache and nginx; more fields may follow)
 //   python    = host " - - [" DD/Mon/YYYY HH:MM:SS "] " quoted-request " " status " " bytes
 //               (http.server, Flask's and Django's development servers, the latter without what is before the bracket)
-//   uvicorn   = [ISO-time] level ":" client " - " quoted-request " " status " " reason
+//   quoted    = *any quoted-request [" from " client " -"] " " status " " bytes [" " quoted-referer " " quoted-user-agent] *any
+//               (uvicorn, chi, actix, morgan, Quarkus, S3; the request with its HTTP version; the time, if there is one, before it)
 //   envoy     = "[" ISO-time "] " quoted-request " " status " " flags " " received " " sent " " duration ...  (its default)
 //   alb       = type " " ISO-time " " elb " " client " " target " " 3 * processing-time " " status " " target-status
 //               " " received " " sent " " quoted-request " " quoted-user-agent ...            (AWS's load balancer)
@@ -26,7 +27,8 @@ class AccessStream : public RecordStream {
 
   private:
     Step read_common(std::string_view line, std::size_t time, Record& record);
-    Step read_uvicorn(std::string_view line, std::size_t request, Record& record);
+    Step read_quoted(std::string_view line, std::size_t request, Record& record);
+    void take_clients(std::string_view line, Record& record);
     Step read_envoy(std::string_view line, Record& record);
     Step read_alb(std::string_view line, Record& record);
     bool read_request(std::string_view request, Record& record);

@@ -9,6 +9,9 @@ namespace leakline::replay {
 // as they are: names of methods are case-sensitive.
 std::string_view standard_method(std::string_view method);
 
+// Whether it is one of these standard methods, in capitals.
+bool is_known_method(std::string_view method);
+
 // POST, PUT and PATCH, in any case: a request without a body is the exception.
 bool takes_body(std::string_view method);
 

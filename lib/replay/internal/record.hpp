@@ -67,6 +67,8 @@ class RecordStream {
     bool is_mixed() const { return mixed_; }
     // Notes about the whole file after it was read: "3 bodies were cut". Usually empty.
     virtual std::vector<std::string> warnings() const { return {}; }
+    // Which of several formats of one row it is, for messages; usually "".
+    virtual std::string variant() const { return {}; }
 
     const ByteSource& source() const { return chunks_.source(); }
     double part() const { return chunks_.part(); }
