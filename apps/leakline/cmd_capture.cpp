@@ -70,10 +70,9 @@ class Summary {
 constexpr const char* kTooLarge = "not recorded because of their size (--max-body)";
 
 int run_live(const CaptureCommand& command, Messages& messages, const std::stop_token& stop) {
-    if (command.proxy.keep_responses)
-        throw Error(ErrorKind::usage, "--responses", "only the proxy records responses",
-                    "remove --interface, and give --listen and --target");
-    replay::LiveCapture capture(command.live);
+    replay::LiveCaptureOptions live = command.live;
+    live.responses = command.proxy.keep_responses;
+    replay::LiveCapture capture(live);
     replay::CaptureLog log(command.output, log_options(command, messages));
     messages.note(fmt::format("capturing {} {} on {} into {}; press Ctrl-C to stop", command.live.ports.size() == 1 ? "port" : "ports",
                               fmt::join(command.live.ports, ", "), command.live.interface, command.output));
@@ -99,10 +98,9 @@ int run_live(const CaptureCommand& command, Messages& messages, const std::stop_
     if (counts.dropped > 0)
         messages.warn(fmt::format("{}: {} of {} were lost, because the machine was too busy to record them", command.live.interface,
                                   format_count(counts.dropped), counted(counts.packets + counts.dropped, "packet")));
-    messages.note(Summary(counts.requests, counts.connections, log.written())
-                      .add(log.too_large(), kTooLarge)
-                      .add(capture.lost().count(), "not recorded because packets are missing")
-                      .text());
+    Summary summary(counts.requests, counts.connections, log.written());
+    if (live.responses) summary.add_always(log.responses(), "with responses");
+    messages.note(summary.add(log.too_large(), kTooLarge).add(capture.lost().count(), "not recorded because packets are missing").text());
     if (failure) throw *failure;
     return kNoLeak;
 }
@@ -213,8 +211,10 @@ Run declare_capture(CLI::App& app) {
     app.add_option("--redact", command->redact, "Also redact the value of this header")->type_name("HEADER");
     app.add_flag("--no-redaction", command->no_redaction, "Record credentials too (Authorization, Cookie, access_token, ...)");
     app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
-    app.add_flag("--responses", command->proxy.keep_responses,
-                 "Record responses too, for leakline stub; their bodies may hold credentials, which are not redacted");
+    app.add_flag(
+        "--responses", command->proxy.keep_responses,
+        "Record responses too, for leakline stub; their bodies may hold credentials, which are not redacted (with --interface: those of "
+        "HTTP/1)");
     add_size(app, "--max-body", command->max_body, "Maximum size of a body to record; larger requests are only forwarded (default: 16MiB)");
     app.add_option("--max-connections", command->proxy.max_connections,
                    "Maximum number of concurrent client connections, 1 to 10000; more get a 503")

@@ -227,8 +227,11 @@ ParsedTime parse_syslog_time(std::string_view whole, Nanoseconds latest) {
 std::string_view find_time(std::string_view line) {
     constexpr std::size_t kShortest = 15;
     for (std::size_t at = 0; at + kShortest <= line.size(); ++at) {
+        const char first = line[at];
+        const bool may_begin = is_digit(first) ? line[at + 2] == '/' || line[at + 4] == '-' || line[at + 4] == '/' || line[at + 6] == ' '
+                                               : is_upper(first) && (line[at + 3] == ' ' || line[at + 3] == ',');
         // A longer number or word is not the beginning of a time.
-        if (at > 0 && (is_digit(line[at - 1]) || is_letter(line[at - 1])) && (is_digit(line[at]) || is_letter(line[at]))) continue;
+        if (!may_begin || (at > 0 && (is_digit(line[at - 1]) || is_letter(line[at - 1])))) continue;
         const std::size_t size = size_of_time(line, at);
         if (size == 0) continue;
         const std::string_view found = line.substr(at, size + size_of_rest(line.substr(at + size)));

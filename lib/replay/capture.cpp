@@ -84,13 +84,16 @@ void CaptureLog::write(http::ProxiedRequest&& request) {
     record.body = std::move(request.body);
     if (request.status != 0) record.recorded_status = request.status;
     record.connection = "c" + std::to_string(request.connection);
-    if (options_.responses && request.response) {
-        erase_hop_fields(request.response->headers);
-        options_.redaction.apply(*request.response);
-        append_json(record.response, *request.response);
-        ++responses_;
-    }
+    if (options_.responses && request.response) attach(*request.response, record);
     put(record);
+}
+
+void CaptureLog::attach(RecordedResponse& response, Request& record) {
+    erase_hop_fields(response.headers);
+    options_.redaction.apply(response);
+    record.response.clear();
+    append_json(record.response, response);
+    ++responses_;
 }
 
 void CaptureLog::write(Request&& request) {
@@ -98,6 +101,12 @@ void CaptureLog::write(Request&& request) {
         ++too_large_;
         return;
     }
+    std::optional<RecordedResponse> response;
+    if (options_.responses) response = parse_recorded_response(request.response);
+    if (response)
+        attach(*response, request);
+    else
+        request.response.clear();
     put(request);
 }
 

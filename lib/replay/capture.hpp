@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/recording_proxy.hpp"
+#include "model/recorded_response.hpp"
 #include "model/redaction.hpp"
 #include "model/request.hpp"
 
@@ -15,7 +16,7 @@ namespace leakline::replay {
 
 struct CaptureOptions {
     Redaction redaction;
-    bool responses = false;                        // writes "response" where the proxy has kept one
+    bool responses = false;                        // writes "response" of requests that have one
     bool sessions = false;                         // writes "conn", so that a replay keeps the requests of each client connection together
     std::size_t max_body = std::size_t{16} << 20;  // bytes; of requests that were captured whole
 };
@@ -42,6 +43,7 @@ class CaptureLog {
 
   private:
     void resume_after(const std::string& path);
+    void attach(RecordedResponse& response, Request& record);
     void put(Request& record);
 
     std::string path_;

@@ -48,16 +48,14 @@ void CapturedConnections::add(const Packet& packet) {
     if (found == connections_.end()) {
         if (segment->size == 0 && !segment->syn) return;
         if (connections_.size() >= kMaxConnections) forget_idle();
-        found = connections_.emplace(ends, Connection{}).first;
+        found = connections_.try_emplace(ends).first;
     }
     Connection& connection = found->second;
     if (connection.flow || begin(connection, *segment)) {
-        if (segment->from == connection.client)
-            connection.flow->add(*segment, packet.at, results_);
-        else if (segment->ack)
-            connection.flow->acknowledge(segment->acknowledged, results_);
+        segment->from == connection.client ? connection.flow->add_of_client(*segment, packet.at)
+                                           : connection.flow->add_of_server(*segment, packet.at);
     }
-    const bool over = connection.flow ? segment->from == connection.client && connection.flow->has_ended() : segment->fin;
+    const bool over = connection.flow ? connection.flow->has_ended() : segment->fin;
     if (!segment->rst && !over) return;
     finish(connection);
     connections_.erase(found);
@@ -83,13 +81,13 @@ void CapturedConnections::begin(Connection& connection, const TcpEndpoint& clien
     if (names_.size() >= kMaxNames) names_.clear();
     if (const std::uint64_t before = names_[name]++; before > 0) name += fmt::format("#{}", before + 1);
     connection.client = client;
-    connection.flow.emplace(std::move(name), sequence);
+    connection.flow.emplace(std::move(name), sequence, responses_, results_);
     ++count_;
 }
 
 void CapturedConnections::finish(Connection& connection) {
     if (connection.flow)
-        connection.flow->finish(results_);
+        connection.flow->finish();
     else
         ++begun_before_;
 }

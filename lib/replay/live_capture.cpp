@@ -17,7 +17,9 @@ const std::vector<std::uint16_t>& checked(const std::vector<std::uint16_t>& port
 
 struct LiveCapture::State {
     explicit State(const LiveCaptureOptions& options)
-        : interface(options.interface), socket(options.interface, checked(options.ports)), connections(options.ports) {}
+        : interface(options.interface),
+          socket(options.interface, checked(options.ports)),
+          connections(options.ports, options.responses ? Responses::recorded : Responses::ignored) {}
 
     void hand_over(const Take& take) {
         FlowResults& results = connections.results();

@@ -18,6 +18,7 @@ namespace leakline::replay {
 struct LiveCaptureOptions {
     std::string interface;             // "lo", "eth0"; "any": all
     std::vector<std::uint16_t> ports;  // of the servers, at least one
+    bool responses = false;            // of HTTP/1: requests come with their responses, once these are whole
 };
 
 class LiveCapture {

@@ -95,7 +95,10 @@ constexpr FormatRow kFormats[] = {
     {"w3c", "the W3C's extended format: IIS, AWS CloudFront", looks_like_w3c, open_plain<W3cStream>},
     {"squid", "Squid's native access.log", [](std::string_view prefix) { return looks_like_squid(first_line(prefix)); },
      open_plain<SquidStream>},
-    {"pcap", "captures of network traffic with plain HTTP: pcap and pcapng", looks_like_packets, open_plain<PcapStream>},
+    {"pcap", "captures of network traffic with plain HTTP: pcap and pcapng", looks_like_packets,
+     [](ChunkBuffer chunks, const std::string&, const LogOptions& options) -> std::unique_ptr<RecordStream> {
+         return std::make_unique<PcapStream>(std::move(chunks), options.attach_responses ? Responses::recorded : Responses::ignored);
+     }},
     {"framework", "the request lines of web frameworks: gin, morgan, Rails, ASP.NET Core and others",
      [](std::string_view prefix) { return looks_like_framework(first_line(prefix)); },
      [](ChunkBuffer chunks, const std::string& path, const LogOptions&) { return open_framework(std::move(chunks), path); },

@@ -29,7 +29,7 @@ struct LogOptions {
     std::stop_token stop;              // ends the log soon after, also while a pipe is silent
     // Called at once and then ten times a second while a pipe is silent. Empty: not.
     std::function<void()> while_silent;
-    bool attach_responses = false;  // .gor: requests get the status of their recorded responses
+    bool attach_responses = false;  // .gor, pcap: requests get the status of their recorded responses
 };
 
 // A row of the table of formats.

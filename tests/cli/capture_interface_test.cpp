@@ -30,7 +30,6 @@ TEST_CASE("a capture from an interface needs a port, no proxy's options, and the
     CHECK(run({"--target", "http://127.0.0.1:1", "--listen-http2"})
               .err.starts_with("leakline capture: --listen-http2 requires --listen-cert\n"));
     CHECK(run({"--interface", "lo", "--port", "80", "--max-connections", "5"}).code == 2);
-    CHECK(run({"--interface", "lo", "--port", "80", "--responses"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "80", "--target", "http://127.0.0.1:1"}).code == 2);
     CHECK(run({"--interface", "lo", "--port", "65536"}).code == 2);
     CHECK(run({"--port", "80"}).code == 2);
@@ -54,7 +53,7 @@ TEST_CASE("requests on an interface are recorded in the log, with credentials re
     const std::string log = directory.path() + "/log.jsonl", said = directory.path() + "/said";
     Command command;
     const std::string port = server.url().substr(server.url().rfind(':') + 1);
-    command.arguments = {binary("leakline"), "capture", "--interface", "lo", "--port", port, "-o", log};
+    command.arguments = {binary("leakline"), "capture", "--interface", "lo", "--port", port, "--responses", "-o", log};
     command.output_file = said;
     Child capture = Child::start(command);
     while (read_file(said).find("capturing port") == std::string::npos) {
@@ -78,6 +77,9 @@ TEST_CASE("requests on an interface are recorded in the log, with credentials re
     CHECK(line["body"] == "{\"x\":1}");
     CHECK(line["headers"]["X-Kept"] == "1");
     CHECK(line["headers"]["Authorization"] == "redacted");
+    CHECK(line["status"] == 200);
+    CHECK(line["response"]["status"] == 200);
+    CHECK(line["response"]["latency_ns"].get<std::int64_t>() > 0);
     CHECK(!line.contains("conn"));
-    CHECK(read_file(said).find("1 request over 1 connection, 1 written\n") != std::string::npos);
+    CHECK(read_file(said).find("1 request over 1 connection, 1 written, 1 with responses\n") != std::string::npos);
 }

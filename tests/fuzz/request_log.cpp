@@ -5,11 +5,14 @@
 
 #include "base/error.hpp"
 #include "base/utf8.hpp"
+#include "model/recorded_response.hpp"
 #include "model/request_jsonl.hpp"
+#include "replay/internal/captured_connections.hpp"
 #include "replay/internal/envelope.hpp"
 #include "replay/internal/format_jsonl.hpp"
 #include "replay/internal/json_documents.hpp"
 #include "replay/internal/log_recognition.hpp"
+#include "replay/internal/packet_file.hpp"
 #include "replay/internal/unsupported_log.hpp"
 #include "replay/log.hpp"
 #include "replay/replay.hpp"
@@ -61,6 +64,19 @@ void check_fresh(const Record& record) {
     });
 }
 
+// Responses do not change which requests there are.
+std::size_t count_captured(std::string_view bytes, Responses responses) {
+    CapturedConnections connections({}, responses);
+    ChunkBuffer chunks(memory_source(bytes));
+    PacketFile file;
+    Packet packet;
+    while (file.next(chunks, packet) == PacketFile::Step::packet) connections.add(packet);
+    connections.finish();
+    for (const Request& request : connections.results().requests)
+        if (!request.response.empty()) require(parse_recorded_response(request.response).has_value());
+    return connections.results().requests.size();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -69,6 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto formats = log_formats();
     const FormatRow& row = formats[data[0] % formats.size()];
     if (std::string_view(row.name) == "vegeta-http" && bytes.find('@') != bytes.npos) return 0;  // would read files
+    if (std::string_view(row.name) == "pcap")
+        require(count_captured(bytes, Responses::ignored) == count_captured(bytes, Responses::recorded));
     for (const FormatRow& detector : formats) detector.detect(bytes);
     LogOptions options;
     recognize_log(bytes, options);

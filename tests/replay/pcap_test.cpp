@@ -6,11 +6,16 @@
 #include <random>
 
 #include "base/error.hpp"
+#include "model/recorded_response.hpp"
+#include "replay/internal/captured_connections.hpp"
 #include "replay/internal/http2_reader.hpp"
+#include "replay/internal/packet_file.hpp"
 #include "replay/log.hpp"
 #include "support/http2_wire.hpp"
 #include "support/loopback_server.hpp"
+#include "support/read_log.hpp"
 #include "support/replay_log.hpp"
+#include "system/byte_source.hpp"
 #include "system/child_process.hpp"
 #include "system/executables.hpp"
 
@@ -153,7 +158,115 @@ std::vector<int> numbers(const Read& read) {
     return out;
 }
 
+// The requests with their responses: "GET /a -> 200 body".
+std::vector<std::string> answered(const PacketWriter& packets) {
+    CapturedConnections connections({80}, Responses::recorded);
+    ChunkBuffer chunks(memory_source(packets.text()));
+    PacketFile file;
+    Packet packet;
+    while (file.next(chunks, packet) == PacketFile::Step::packet) connections.add(packet);
+    connections.finish();
+    std::vector<std::string> found;
+    for (const Request& request : connections.results().requests) {
+        std::string text = request.method + " " + request.target;
+        if (const auto response = parse_recorded_response(request.response)) {
+            text += fmt::format(" -> {} {}", response->status, response->body);
+            CHECK(response->latency.value_or(0ns) > 0ns);
+        }
+        found.push_back(text);
+    }
+    return found;
+}
+
+// A connection in which both ends speak in turn.
+class Dialog {
+  public:
+    Dialog() { packets_.open(); }
+    Dialog& client(const std::string& text, unsigned flags = kAck) {
+        packets_.add({true, PacketWriter::kFirst + 1 + sent_, received_ + 1, flags, text});
+        sent_ += static_cast<std::uint32_t>(text.size());
+        return *this;
+    }
+    Dialog& server(const std::string& text, unsigned flags = kAck) {
+        packets_.add({false, 1 + received_, PacketWriter::kFirst + 1 + sent_, flags, text});
+        received_ += static_cast<std::uint32_t>(text.size());
+        return *this;
+    }
+    // A segment that is not in the capture.
+    Dialog& lose_of_server(std::uint32_t size) {
+        received_ += size;
+        return *this;
+    }
+    std::vector<std::string> answered() const { return ::answered(packets_); }
+    const std::string& text() const { return packets_.text(); }
+
+  private:
+    PacketWriter packets_;
+    std::uint32_t sent_ = 0, received_ = 0;
+};
+
+using Answers = std::vector<std::string>;
+
 }  // namespace
+
+TEST_CASE("responses of captured connections are those of their requests, whatever ends their bodies") {
+    CHECK(Dialog()
+              .client("GET /a HTTP/1.1\r\n\r\n")
+              .server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
+              .server("lo")
+              .client("POST /b HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+              .server("HTTP/1.1 100 Continue\r\n\r\n")
+              .client("xy")
+              .server("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+              .client("HEAD /c HTTP/1.1\r\n\r\nGET /d HTTP/1.1\r\n\r\n")
+              .server("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nHTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")
+              .client("GET /e HTTP/1.1\r\n\r\n")
+              .server("HTTP/1.1 200 OK\r\n\r\nto the ")
+              .server("end", kAck | kFin)
+              .client("", kAck | kFin)
+              .answered() ==
+          Answers{"GET /a -> 200 hello", "POST /b -> 201 abc", "HEAD /c -> 200 ", "GET /d -> 304 ", "GET /e -> 200 to the end"});
+    // The client says that it sends no more before it is answered; a server answers before it has read the body.
+    CHECK(Dialog().client("GET /a HTTP/1.1\r\n\r\n", kAck | kFin).server("HTTP/1.0 200 OK\r\n\r\nlate", kAck | kFin).answered() ==
+          Answers{"GET /a -> 200 late"});
+    CHECK(Dialog()
+              .client("POST /a HTTP/1.1\r\nContent-Length: 4\r\n\r\nab")
+              .server("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+              .client("cd")
+              .client("GET /b HTTP/1.1\r\n\r\n")
+              .server("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")
+              .answered() == Answers{"POST /a -> 413 ", "GET /b -> 200 b"});
+}
+
+TEST_CASE("requests of a capture file have the recorded statuses if these are wanted") {
+    const std::string file =
+        Dialog().client("GET /a HTTP/1.1\r\n\r\n").server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").text();
+    LogOptions options;
+    for (const bool wanted : {false, true}) {
+        options.attach_responses = wanted;
+        const Contents log = read_text(file, options);
+        REQUIRE(log.requests.size() == 1);
+        CHECK(log.requests[0].recorded_status.value_or(0) == (wanted ? 404 : 0));
+    }
+}
+
+TEST_CASE("where it is not known whose response it is, requests have none, and none is lost") {
+    Dialog gap;
+    gap.client("GET /a HTTP/1.1\r\n\r\n").lose_of_server(40).client("GET /b HTTP/1.1\r\n\r\n");
+    for (int i = 0; i < 20; ++i) gap.server("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb").client("GET /c HTTP/1.1\r\n\r\n");
+    const Answers found = gap.answered();
+    REQUIRE(found.size() == 22);
+    CHECK(found[0] == "GET /a");
+    CHECK(found[1] == "GET /b");
+    CHECK(found[21] == "GET /c");
+    CHECK(Dialog()
+              .client("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
+              .server("HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x05hello")
+              .answered() == Answers{"GET /ws"});
+    CHECK(Dialog().client("GET /a HTTP/1.1\r\n\r\n").server("SSH-2.0\r\n\r\n").answered() == Answers{"GET /a"});
+    CHECK(Dialog().client("GET /a HTTP/1.1\r\n\r\n").server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut").answered() ==
+          Answers{"GET /a"});
+}
 
 TEST_CASE("requests are read from each form of file and link, with method, fields, body, time and connection") {
     std::vector<FileForm> forms;

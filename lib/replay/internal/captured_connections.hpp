@@ -21,7 +21,9 @@ namespace leakline::replay {
 class CapturedConnections {
   public:
     // server_ports: only connections to these are read, and their other end is the client. Empty: all.
-    explicit CapturedConnections(std::vector<std::uint16_t> server_ports = {}) : server_ports_(std::move(server_ports)) {}
+    explicit CapturedConnections(std::vector<std::uint16_t> server_ports = {}, Responses responses = Responses::ignored)
+        : server_ports_(std::move(server_ports)), responses_(responses) {}
+    CapturedConnections(const CapturedConnections&) = delete;
 
     void add(const Packet& packet);
     // The capture is over.
@@ -53,9 +55,10 @@ class CapturedConnections {
     void forget_idle();
 
     const std::vector<std::uint16_t> server_ports_;
+    const Responses responses_;
+    FlowResults results_;  // before the connections, which write to it
     Table connections_;
     std::unordered_map<std::string, std::uint64_t> names_;  // how many connections had the same ends
-    FlowResults results_;
     std::uint64_t count_ = 0, begun_before_ = 0;
 };
 

@@ -10,7 +10,8 @@ namespace leakline::replay {
 
 class PcapStream : public RecordStream {
   public:
-    explicit PcapStream(ChunkBuffer chunks) : RecordStream(std::move(chunks)) {}
+    // With responses, requests come once they have been answered.
+    PcapStream(ChunkBuffer chunks, Responses responses) : RecordStream(std::move(chunks)), connections_({}, responses) {}
     Step next(Record& record) override;
     std::vector<std::string> warnings() const override { return connections_.warnings(); }
 

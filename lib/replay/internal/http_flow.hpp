@@ -1,11 +1,10 @@
-// The requests in one direction of a captured TCP connection: segments put into order, cut into HTTP/1 or HTTP/2 requests.
+// The requests of a captured TCP connection: what the client sent, cut into HTTP/1 or HTTP/2 requests; with their responses, if wanted.
 //
 // Thread-safety: one object, one thread.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +12,8 @@
 
 #include "model/request.hpp"
 #include "replay/internal/http2_reader.hpp"
-#include "replay/internal/tcp_segment.hpp"
+#include "replay/internal/http_responses.hpp"
+#include "replay/internal/tcp_stream.hpp"
 
 namespace leakline::replay {
 
@@ -25,58 +25,50 @@ struct FlowResults {
     std::uint64_t tls = 0, others = 0;  // connections that are not plain HTTP
 };
 
-class HttpFlow {
+enum class Responses : unsigned char { ignored, recorded };
+
+class HttpFlow final : private TcpStream::Reader {
   public:
-    // The direction from client; sequence: of its first byte, where the begin of the connection was captured.
-    HttpFlow(std::string name, std::optional<std::uint32_t> sequence);
+    // The connection of client; sequence: of its first byte, where the begin of the connection was captured. Responses are those of
+    // HTTP/1; with them, requests come once they have been answered. results has to live as long as this object.
+    HttpFlow(std::string name, std::optional<std::uint32_t> sequence, Responses responses, FlowResults& results);
+    HttpFlow(const HttpFlow&) = delete;
 
-    // A segment of the client.
-    void add(const TcpSegment& segment, Nanoseconds at, FlowResults& results);
-    // A segment of the server: it has received all before this sequence number.
-    void acknowledge(std::uint32_t sequence, FlowResults& results);
+    void add_of_client(const TcpSegment& segment, Nanoseconds at);
+    void add_of_server(const TcpSegment& segment, Nanoseconds at);
     // The connection, or the capture, has ended.
-    void finish(FlowResults& results);
+    void finish();
 
-    bool is_idle() const { return stream_.empty() && later_.empty() && (!http2_ || http2_->is_idle()); }
-    bool has_ended() const { return ended_ && later_.empty(); }
+    bool is_idle() const { return stream_.empty() && segments_.is_idle() && (!http2_ || http2_->is_idle()) && is_answered(); }
+    // Nothing more comes from the client, and nothing more is expected from the server.
+    bool has_ended() const { return segments_.has_ended() && is_answered(); }
 
     // A method and the blank after it.
     static bool begins_request(std::string_view bytes);
+    // Where a chunked body ends, from the chunk at `at` on, which becomes that of the last whole one. A malformed one never ends.
+    static std::optional<std::size_t> end_of_chunks(std::string_view stream, std::size_t& at);
 
   private:
-    static constexpr std::size_t kMaxLater = std::size_t{4} << 20;   // bytes that wait for a missing segment
     static constexpr std::size_t kMaxHead = std::size_t{256} << 10;  // bytes
     static constexpr std::size_t kMaxBody = std::size_t{64} << 20;   // bytes
-    static constexpr int kPatience = 16;  // segments after the acknowledgment of one that has not come: the capture lacks it
-
-    struct Piece {
-        std::string bytes;
-        std::uint64_t size = 0;  // as it was sent
-        Nanoseconds at{};
-    };
-    std::uint64_t offset_of(std::uint32_t sequence) const;
-    void append(std::string_view bytes, std::uint64_t size, Nanoseconds at, FlowResults& results);
-    void take_later(FlowResults& results);
-    void skip_gap(FlowResults& results);
-    void lose(std::string reason, FlowResults& results);
-    void give_up(FlowResults& results);
+    bool is_answered() const { return !responses_ || responses_->is_idle(); }
+    void take(std::string_view bytes, std::uint64_t size, Nanoseconds at) override;
+    void skip() override;
+    void lose(std::string reason);
+    void give_up();
     void ignore();
-    void begin_http2(FlowResults& results);
-    void take_http2(std::string_view bytes, Nanoseconds at, FlowResults& results);
-    void parse(FlowResults& results);
+    void begin_http2();
+    void take_http2(std::string_view bytes, Nanoseconds at);
+    void parse();
     bool parse_head();
     std::optional<std::size_t> end_of_body();
-    std::optional<std::size_t> end_of_chunks();
-    void emit(std::size_t size, FlowResults& results);
+    void emit(std::size_t size);
 
     const std::string name_;
-    bool has_base_ = false, ignored_ = false, ended_ = false;
-    bool resync_ = false;     // after a gap: until a segment begins a request
-    std::uint64_t next_ = 0;  // offset of the byte that is expected
-    std::uint64_t acknowledged_ = 0;
-    int waited_ = 0;  // segments since the missing one was acknowledged
-    std::map<std::uint64_t, Piece> later_;
-    std::size_t later_bytes_ = 0;
+    FlowResults& results_;
+    TcpStream segments_;                        // of the client
+    std::unique_ptr<HttpResponses> responses_;  // unless they are ignored
+    bool resync_ = false;                       // after a gap: until a segment begins a request
 
     std::unique_ptr<Http2Reader> http2_;  // once the connection has begun with its preface
 
