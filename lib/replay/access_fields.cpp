@@ -79,7 +79,7 @@ bool is_absent(std::string_view value) { return value.empty() || value == "-" ||
 
 void AccessFields::clear() {
     ts_ = end_ = duration_ = duration_ms_ = duration_us_ = duration_ns_ = request_ = query_ = body_ = received_ = content_length_ = {};
-    has_body_field_ = body_is_json_ = has_request_ = body_is_empty_ = excluded_ = has_status_ = false;
+    has_body_field_ = body_is_json_ = has_request_ = body_is_empty_ = excluded_ = has_status_ = has_method_ = false;
 }
 
 void AccessFields::assign(const AccessField& field, std::string_view value, Record& record) {
@@ -153,7 +153,8 @@ std::string AccessFields::finish(Record& record) {
         target_ = std::move(joined);
         record.target = target_;
     }
-    record.method = record.method.empty() ? "GET" : standard_method(record.method);
+    has_method_ = !record.method.empty();
+    record.method = has_method_ ? standard_method(record.method) : "GET";
     if (std::string fault = read_time(record); !fault.empty()) return fault;
     read_body(record);
     return {};

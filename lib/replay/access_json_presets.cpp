@@ -19,8 +19,8 @@ constexpr AccessJsonPreset kPresets[] = {
      "header.User-Agent=.user_agent,header.X-Request-Id=.request_id,header.Host=.authority",
      "", false},
     // All of nginx's time variables give the time of writing, whatever the member is called.
-    {"nginx", "request_uri|request:text",
-     "end=.msec|.time_iso8601|.time_local|.time|.timestamp|.@timestamp,duration=.request_time,method=.request_method,url=.request_uri,"
+    {"nginx", "request_uri|request:text request:text|request_method|msec|time_iso8601|time_local|remote_addr|request_time",
+     "end=.msec|.time_iso8601|.time_local|.time|.timestamp|.@timestamp,duration=.request_time,method=.request_method|.method,url=.request_uri,"
      "request=.request,body=.request_body,received=.content_length,status=.status,header.Content-Type=.content_type,header.Host=.host",
      "http_", false},
     {"kong", "request.uri request.method started_at latencies",
@@ -74,9 +74,9 @@ constexpr AccessJsonPreset kPresets[] = {
 constexpr std::string_view kMethodNames = "requestmethod|httpmethod|method|verb|httprequestmethod|httprequest|reqmethod|csmethod";
 constexpr std::string_view kUrlNames =
     "requesturi|uri|originalurl|url|requesturl|requestpath|httpurl|httptarget|httpuri|httppath|urloriginal|urlpath|urlfull|requrl|requri|reqpath|"
-    "path|fullpath|endpoint|resourcepath";
+    "path|fullpath|endpoint|resourcepath|resource";
 constexpr std::string_view kTimeNames =
-    "ts|time|timestamp|datetime|date|starttime|startedat|msec|timeiso8601|timelocal|t|requesttime|requesttimestamp|eventtime|logtime|asctime|createdat";
+    "ts|time|timestamp|datetime|date|starttime|startedat|msec|timeiso8601|timelocal|t|requesttime|requesttimestamp|eventtime|logtime|asctime|createdat|starteddatetime";
 constexpr std::string_view kStatusNames =
     "status|statuscode|responsestatus|responsecode|responsestatuscode|httpstatus|httpstatuscode|httpresponsestatuscode|resstatus|resstatuscode|code";
 constexpr std::string_view kQueryNames = "query|querystring|args|requestquery|urlquery|querystr";

@@ -41,6 +41,7 @@ constexpr EnvelopeRow kEnvelopes[] = {
     {"logfmt", false, make_logfmt},
     {"LTSV", false, make_ltsv},
     {"text before JSON", false, make_text_before_json},
+    {"", false, make_colors},
 };
 
 }  // namespace

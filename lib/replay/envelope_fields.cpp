@@ -2,7 +2,7 @@
 //
 //   logfmt = *any " " name "=" value *( " " name "=" value )     value = quoted / without blanks     (Heroku, lograge, logrus, slog)
 //   LTSV   = name ":" value *( TAB name ":" value )
-//   text   = *any JSON-object                                                                      (zap's and Caddy's console)
+//   text   = *any JSON-object *any                                                     (zap's and Caddy's console, Monolog)
 #include <algorithm>
 
 #include "base/ascii.hpp"
@@ -10,7 +10,6 @@
 #include "base/strings.hpp"
 #include "base/time_text.hpp"
 #include "replay/internal/envelope.hpp"
-#include "replay/internal/format_access_json.hpp"
 #include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
@@ -108,35 +107,19 @@ class TextBeforeJson : public Unwrapper {
         constexpr int kBraces = 3;
         std::size_t brace = line.find('{');
         if (brace == 0) return std::nullopt;
-        for (int tried = 0; tried < kBraces && brace != line.npos; ++tried, brace = line.find('{', brace + 1))
-            if (looks_like_json_object(line.substr(brace)))
-                return Enveloped{line.substr(brace), false, 0, find_time(line.substr(0, brace))};
+        scratch_.reset(line.size());
+        for (int tried = 0; tried < kBraces && brace != line.npos; ++tried, brace = line.find('{', brace + 1)) {
+            JsonScan scan(line.substr(brace), scratch_);
+            if (scan.skip_value()) return Enveloped{line.substr(brace, scan.position()), false, 0, find_time(line.substr(0, brace))};
+        }
         return std::nullopt;
-    }
-};
-
-class Colors : public Unwrapper {
-  public:
-    std::optional<Enveloped> unwrap(std::string_view line) override {
-        if (!has_colors(line)) return std::nullopt;
-        plain_ = without_colors(line);
-        return Enveloped{plain_, false, 0, {}};
     }
 
   private:
-    std::string plain_;
+    Scratch scratch_;
 };
 
 constexpr std::string_view kEscape = "\x1b[";
-
-}  // namespace
-
-std::unique_ptr<Unwrapper> make_logfmt(std::string_view) { return std::make_unique<LogfmtUnwrapper>(); }
-std::unique_ptr<Unwrapper> make_ltsv(std::string_view) { return std::make_unique<LtsvUnwrapper>(); }
-std::unique_ptr<Unwrapper> make_text_before_json(std::string_view) { return std::make_unique<TextBeforeJson>(); }
-std::unique_ptr<Unwrapper> make_colors() { return std::make_unique<Colors>(); }
-
-bool has_colors(std::string_view text) { return text.find(kEscape) != text.npos; }
 
 std::string without_colors(std::string_view text) {
     std::string plain;
@@ -150,5 +133,26 @@ std::string without_colors(std::string_view text) {
         text.remove_prefix(end == text.npos ? text.size() : end + (is_letter(text[end]) ? 1 : 0));
     }
 }
+
+class Colors : public Unwrapper {
+  public:
+    std::optional<Enveloped> unwrap(std::string_view line) override {
+        if (!has_colors(line)) return std::nullopt;
+        plain_ = without_colors(line);
+        return Enveloped{plain_, false, 0, {}};
+    }
+
+  private:
+    std::string plain_;
+};
+
+}  // namespace
+
+std::unique_ptr<Unwrapper> make_logfmt(std::string_view) { return std::make_unique<LogfmtUnwrapper>(); }
+std::unique_ptr<Unwrapper> make_ltsv(std::string_view) { return std::make_unique<LtsvUnwrapper>(); }
+std::unique_ptr<Unwrapper> make_text_before_json(std::string_view) { return std::make_unique<TextBeforeJson>(); }
+std::unique_ptr<Unwrapper> make_colors(std::string_view) { return std::make_unique<Colors>(); }
+
+bool has_colors(std::string_view text) { return text.find(kEscape) != text.npos; }
 
 }  // namespace leakline::replay

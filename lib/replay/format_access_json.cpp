@@ -123,7 +123,6 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
         map.erase("ts");
         if (map.find("duration") == map.end() && map.find("duration_ms") == map.end()) map["duration"] = {"request_time"};
     }
-    has_request_line_ = map.find("request") != map.end();
     for (const auto& [field, paths] : map) {
         const auto there =
             std::find_if(paths.begin(), paths.end(), [&](const std::string& path) { return members.find(path) != members.end(); });
@@ -144,10 +143,9 @@ RecordStream::Step AccessJsonStream::next(Record& record) {
     if (!walk(scan, "", record) || !scan.at_end()) return bad_line(scan.fault());
     if (fields_.is_excluded()) return Step::skipped;
     if (wants_status_ && !fields_.has_status()) return foreign("no status: not the end of a request");
-    const bool no_method = record.method.empty();
     const std::string fault = fields_.finish(record);
     if (fields_.body_is_empty()) ++empty_bodies_;
-    if (fault.empty() && no_method && !has_request_line_) ++no_methods_;
+    if (fault.empty() && !fields_.has_method()) ++no_methods_;
     if (fault.empty()) return Step::record;
     return fields_.has_request() ? bad(fault) : foreign(fault + ": " + request_paths_ + ", is missing or empty");
 }

@@ -218,7 +218,7 @@ Log::Log(const std::vector<std::string>& paths, const LogOptions& options) : opt
             input->times.push_back(std::make_shared<LineTimes>(system_clock().wall()));
             chunks = ChunkBuffer(std::make_unique<EnvelopeSource>(std::move(chunks), std::move(unwrapper), input->times.back()));
             prefix = chunks.peek(kSniffed, peek);
-            input->envelopes += std::string(" in ") + envelope->name;
+            if (*envelope->name != '\0') input->envelopes += std::string(" in ") + envelope->name;
         }
         const FormatRow& row = !options.pattern.empty()  ? row_named("pattern")
                                : !options.format.empty() ? row_named(options.format)

@@ -43,8 +43,7 @@ class Recognizer {
     bool asks(std::string_view text, int depth) {
         const std::string_view line = first_line(text);
         if (line.empty()) return false;
-        if (is_enveloped(line, depth, true) || is_of_format(text, line) || is_enveloped(line, depth, false)) return true;
-        return has_colors(line) && asks(without_colors(line), depth);
+        return is_enveloped(line, depth, true) || is_of_format(text, line) || is_enveloped(line, depth, false);
     }
 
     bool is_of_format(std::string_view text, std::string_view line) {

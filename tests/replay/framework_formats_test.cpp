@@ -162,6 +162,16 @@ TEST_CASE("named values, JSON behind text and CSV are read by the names of their
                      s.method + "\", \"uri\": \"" + s.url + "\"}, \"status\": " + s.status + "}\n";
           }),
           "access-json in text before JSON", Timed::yes, "", 250ms);
+    check(lines([](const Sent& s) {
+              return "[2023-10-10T11:55:" + s.second + ".250+00:00] request.INFO: Matched \"x\". {\"method\":\"" + s.method +
+                     "\",\"request_uri\":\"" + s.url + "\",\"status\":" + s.status + "} []\n";
+          }),
+          "access-json in text before JSON", Timed::yes, "", 250ms);
+    check(lines([](const Sent& s) {
+              return "\x1b[32mINF\x1b[0m request \x1b[36mmethod=\x1b[0m" + s.method + " \x1b[36mstatus=\x1b[0m" + s.status +
+                     " url=" + s.url + "\n";
+          }),
+          "access-json in logfmt", Timed::no);
     check("Date,HTTP Method,Request-Path,Status Code\n" +
               lines([](const Sent& s) { return "2023-10-10T11:55:" + s.second + "Z," + s.method + "," + s.url + "," + s.status + "\n"; }),
           "access-json in CSV");

@@ -58,6 +58,7 @@ class AccessFields {
     std::string finish(Record& record);
     bool is_excluded() const { return excluded_; }  // by a field of the kind only
     bool has_status() const { return has_status_; }
+    bool has_method() const { return has_method_; }  // after finish(): it was in the log
     bool has_time() const { return !ts_.empty() || !end_.empty(); }
     bool has_request() const { return has_request_; }      // after finish(): there were a method and a URL
     bool body_is_empty() const { return body_is_empty_; }  // after finish(): a method that takes a body, and an empty one
@@ -69,7 +70,7 @@ class AccessFields {
 
     std::string_view ts_, end_, duration_, duration_ms_, duration_us_, duration_ns_, request_, query_, body_, received_, content_length_;
     bool has_body_field_ = false, body_is_json_ = false, has_request_ = false, body_is_empty_ = false, excluded_ = false,
-         has_status_ = false;
+         has_status_ = false, has_method_ = false;
     std::string target_;  // url and query joined
 };
 

@@ -36,7 +36,7 @@ class Unwrapper {
 
 // A row of the table of envelopes.
 struct EnvelopeRow {
-    const char* name;
+    const char* name;  // "": nothing that is worth a word
     // Text envelopes are tried before the formats, which find their line after any prefix; JSON envelopes after them, since a
     // format with known JSON members is more specific than a member with some message.
     bool before_formats;
@@ -82,10 +82,10 @@ std::unique_ptr<Unwrapper> make_csv(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_logfmt(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_ltsv(std::string_view prefix);
 std::unique_ptr<Unwrapper> make_text_before_json(std::string_view prefix);
-// Removes the escape sequences that color text. No row of the table: it is put around any text format.
-std::unique_ptr<Unwrapper> make_colors();
+// Removes the escape sequences that color text. The table has it for logs whose first lines have colors, and it is put around any text
+// format, since later lines may have some.
+std::unique_ptr<Unwrapper> make_colors(std::string_view prefix = {});
 bool has_colors(std::string_view text);
-std::string without_colors(std::string_view text);
 
 // A JSON object with the line in a member of this name, at the top: a text, an object (whose text is the line), or (journalctl -o
 // json) an array of bytes.

@@ -53,7 +53,6 @@ class AccessJsonStream : public RecordStream {
     std::map<std::string, std::string, std::less<>> header_names_;  // "http_x_request_id" -> "X-Request-Id"
     std::uint64_t empty_bodies_ = 0, no_methods_ = 0;
     bool wants_status_ = false;  // of guessed members: lines without one are others
-    bool has_request_line_ = false;
 };
 
 }  // namespace leakline::replay
