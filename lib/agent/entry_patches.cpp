@@ -132,15 +132,18 @@ class Writer {
     void put(std::initializer_list<unsigned char> bytes) {
         for (const unsigned char byte : bytes) stub_.code[at_++] = byte;
     }
-    template <typename T>
-    void put_value(const T& value) {
+    void put_word(std::uint64_t word) {
+        memcpy(&stub_.code[at_], &word, sizeof word);
+        at_ += sizeof word;
+    }
+    void put_int(std::int32_t value) {
         memcpy(&stub_.code[at_], &value, sizeof value);
         at_ += sizeof value;
     }
     // jcc Stub::kHook
     void go_to_hook_if(unsigned char condition) {
         put({0x0f, static_cast<unsigned char>(0x80 | condition)});
-        put_value(static_cast<std::int32_t>(Stub::kHook - (at_ + sizeof(std::int32_t))));
+        put_int(static_cast<std::int32_t>(Stub::kHook - (at_ + sizeof(std::int32_t))));
     }
 
   private:
@@ -157,9 +160,9 @@ void write_free(Writer& to) {
     to.put({0x48, 0xc1, 0xe8, AddressFilter::kBits + 4});  // shr $22, %rax
     to.put({0x49, 0xc1, 0xea, 4});                         // shr $4, %r10
     to.put({0x44, 0x31, 0xd0, 0x25});                      // xor %r10d, %eax; and $mask, %eax
-    to.put_value((std::uint32_t{1} << AddressFilter::kBits) - 1);
+    to.put_int((std::int32_t{1} << AddressFilter::kBits) - 1);
     to.put({0x49, 0xba});  // mov $filter, %r10
-    to.put_value(address_filter.words());
+    to.put_word(reinterpret_cast<std::uint64_t>(address_filter.words()));
     to.put({0x41, 0x89, 0xc3});        // mov %eax, %r11d
     to.put({0x41, 0xc1, 0xeb, 5});     // shr $5, %r11d
     to.put({0x47, 0x8b, 0x1c, 0x9a});  // mov (%r10, %r11, 4), %r11d
@@ -178,20 +181,20 @@ void write_allocation(Writer& to, AllocatorCall call) {
         to.go_to_hook_if(kOverflow);
     }
     to.put({0x64, 0x4c, 0x8b, 0x14, 0x25});  // mov %fs:left, %r10
-    to.put_value(left);
+    to.put_int(left);
     to.put({0x4c, 0x39, 0xd0});  // cmp %r10, %rax
     to.go_to_hook_if(kNotBelow);
     to.put({0x49, 0x29, 0xc2});              // sub %rax, %r10
     to.put({0x64, 0x4c, 0x89, 0x14, 0x25});  // mov %r10, %fs:left
-    to.put_value(left);
+    to.put_int(left);
 }
 
 void write_way_to_hook(Writer& to, const EntryPlace* place, HookFunction hook) {
     to.go_to(Stub::kHook);
     to.put({0x49, 0xb9});  // mov $place, %r9
-    to.put_value(place);
+    to.put_word(reinterpret_cast<std::uint64_t>(place));
     to.put({0xff, 0x25, 0, 0, 0, 0});  // jmp *0(%rip)
-    to.put_value(hook);
+    to.put_word(reinterpret_cast<std::uint64_t>(hook));
 }
 
 bool prepare_function(const OwnFunction& function, std::string_view file, const Program& program, Stub& stub, EntryPlace& place,
