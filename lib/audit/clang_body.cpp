@@ -30,8 +30,7 @@ Name BodyReader::note_variable(CXCursor declaration) {
     const CXCursor parent = clang.getCursorSemanticParent(declaration);
     if (kind == CXCursor_FieldDecl) {
         variable.storage = Storage::field;
-        // A wrapper's: it holds what it is made for.
-        variable.container = variable.container || tree_.is_type_parameter(clang.getCursorType(declaration));
+        variable.generic = tree_.is_type_parameter(clang.getCursorType(declaration));
         variable.owner = tree_.id(parent);
         variable.name = tree_.name(tree_.qualified_name(declaration));
     } else if (kind == CXCursor_ParmDecl) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "LKAU";
 // Goes up whenever the facts or what they mean change.
-constexpr std::uint64_t kVersion = 22;
+constexpr std::uint64_t kVersion = 25;
 
 class Writer {
   public:
@@ -129,7 +129,8 @@ void fields(A& a, Access& x) {
 }
 template <class A>
 void fields(A& a, Variable& x) {
-    all(a, x.id, x.name, x.type, x.owner, x.at, x.storage, x.container, x.indirect, x.fixed_elements, x.loop, x.holds, x.elements);
+    all(a, x.id, x.name, x.type, x.owner, x.at, x.storage, x.container, x.generic, x.indirect, x.fixed_elements, x.loop, x.holds,
+        x.elements);
 }
 template <class A>
 void fields(A& a, Operation& x) {

@@ -44,7 +44,7 @@ bool has_word(std::string_view name, const Words& wanted) {
 bool names_few_values(std::string_view key) {
     static const Words words = {"type", "kind", "class", "cls", "status", "level", "lang", "language", "locale", "encoding", "codec",
                                 "scheme", "mode", "format", "signal", "signum", "method", "direction", "version", "typeid", "cpu", "opcode",
-                                "category", "severity",
+                                "category", "severity", "command", "verb",
                                 // The program has a fixed number of these.
                                 "fun", "func", "function", "callable", "callback", "module", "modname", "package", "pkg", "port",
                                 // The system numbers descriptors anew from the lowest that is free.

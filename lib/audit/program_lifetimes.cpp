@@ -165,6 +165,14 @@ void Program::find_lifetimes() {
                 if (const Variable* variable = this->variable(kept.variable);
                     variable != nullptr && (variable->storage == Storage::global || variable->storage == Storage::static_local))
                     hold(given.type, fmt::format("{} is static", text(variable->name)));
+    // What a lasting container holds, where the container itself is a member.
+    for (int round = 0; round < 3; ++round)
+        for (const Variable& variable : facts_.variables)
+            if (variable.storage == Storage::field && variable.container && !grown.contains(variable.id))
+                if (const auto owner = lasting_.find(variable.owner); owner != lasting_.end()) {
+                    const std::string why = owner->second;
+                    for (const Name type : variable.elements) hold(type, why);
+                }
     // Made by new or make_unique in code that runs once, and held through a base class.
     for (int round = 0; round < 3; ++round)
         for (const Creation& creation : facts_.creations) {
@@ -174,14 +182,6 @@ void Program::find_lifetimes() {
                 if (const auto known = lasting_.find(base); known != lasting_.end() && held_.contains(base))
                     mark_lasting(creation.type, std::string(known->second));
         }
-    // What a lasting container holds, where the container itself is a member.
-    for (int round = 0; round < 3; ++round)
-        for (const Variable& variable : facts_.variables)
-            if (variable.storage == Storage::field && variable.container && !grown.contains(variable.id))
-                if (const auto owner = lasting_.find(variable.owner); owner != lasting_.end()) {
-                    const std::string why = owner->second;
-                    for (const Name type : variable.elements) hold(type, why);
-                }
 }
 
 std::string Program::lifetime(const Variable& variable) const {

@@ -24,10 +24,16 @@ bool takes_from_queue(PythonNode call) {
 
 }  // namespace
 
+// The class that "cls" is in a method of a class.
+std::string PythonModule::own_class(std::string_view name) {
+    return name == "cls" && !scopes_.empty() && here().self == name && here().owner != nullptr ? here().owner->id : std::string();
+}
+
 // The identifier of what is called: a function, a class's constructor, a method.
 std::string PythonModule::callee(PythonNode function) {
     if (function.is("identifier")) {
         const std::string name(function.text());
+        if (const std::string own = own_class(name); !own.empty()) return own + ".__init__";
         for (std::size_t i = scopes_.size(); i-- > 1;) {
             if (const auto nested = scopes_[i].functions.find(name); nested != scopes_[i].functions.end()) return nested->second;
             if (scopes_[i].locals.contains(name)) return {};
@@ -105,7 +111,8 @@ void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode 
     }
     noted.first_time = here().first_time != 0;
     facts_.calls.push_back(std::move(noted));
-    if (to.ends_with(".__init__"))
+    // What is made only while a global or member is not set is no request's: a singleton.
+    if (to.ends_with(".__init__") && here().first_time == 0)
         facts_.creations.push_back({name_(to.substr(0, to.size() - 9)), here().function, place(call), here().loop});
 }
 

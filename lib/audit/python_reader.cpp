@@ -194,7 +194,7 @@ void PythonModule::collect_attributes(PythonNode node, ClassScope& scope, const 
             const std::string attribute(left.field("attribute").text());
             PythonValue& known = scope.attributes[attribute];
             if (known.kind == PythonValue::Kind::unknown || value.grows() || value.kind == PythonValue::Kind::bounded) known = value;
-            scope.shared.erase(attribute);
+            if (self != "cls") scope.shared.erase(attribute);  // in a method of the class it stays the class's
             scope.set_by[attribute].insert(method);
         }
     }
@@ -314,7 +314,7 @@ PythonValue PythonModule::value_of(PythonNode expression) {
     } else if (name.find("Weak") != name.npos || name.find("LRU") != name.npos || name.find("TTL") != name.npos ||
                name.find("LFU") != name.npos) {
         value.kind = PythonValue::Kind::bounded;
-    } else if (const std::string full = resolved_name(function); !full.empty()) {
+    } else if (std::string full = own_class(function); !full.empty() || !(full = resolved_name(function)).empty()) {
         value.kind = PythonValue::Kind::object;
         value.type = full;
     }

@@ -264,7 +264,8 @@ bool PythonModule::sets_first_time(PythonNode condition) {
     if (!condition.is("comparison_operator") || parts.size() != 2 || parts[1].text() != "None") return false;
     if (condition.text().find(" not ") != std::string_view::npos || condition.text().find("!=") != std::string_view::npos) return false;
     if (parts[0].is("attribute")) return is_self(parts[0].field("object"));
-    return parts[0].is("identifier") && !here().locals.contains(std::string(parts[0].text()));
+    const std::string name(parts[0].text());
+    return parts[0].is("identifier") && (!here().locals.contains(name) || here().globals.contains(name));
 }
 
 // The variables and results that a value is computed from.

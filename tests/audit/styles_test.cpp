@@ -61,6 +61,44 @@ TEST_CASE("a container that a wrapper hands to a lambda is what the lambda adds 
     CHECK(found("std::forward<F>(f)", "std::vector<std::string>", "") == Subjects{"Guarded::value"});
     CHECK(found("f", "auto", "lines.clear();").empty());
     CHECK(found("f", "auto", "if (lines.size() > 9) return;").empty());
+    // A sink that a template is given may be anything.
+    CHECK(warnings_in("service.cpp",
+                      "#include <string>\n#include <sys/socket.h>\nstruct Database { void insert(const std::string&); };\n"
+                      "template <class S> struct Writer { void put(const std::string& t) { sink.insert(t); }\n    S sink; };\n"
+                      "Writer<Database> writer;\nint main() { char b[9]; for (;;) if (recv(3, b, 9, 0) > 0) writer.put(b); }\n")
+              .empty());
+}
+
+TEST_CASE("in Python an object that is made while a global or a class attribute is not set is a singleton" NEEDS_PYTHON) {
+    const std::string start =
+        "class Recorder:\n    shared = None\n\n    def __init__(self):\n        self.events = []\n\n"
+        "    def record(self, user):\n        self.events.append(user)\n\n";
+    const std::string handler = "\n\n@app.route('/<user>')\ndef handle(user):\n    ";
+    const auto of_class = [&](const std::string& made) {
+        return warnings_in("app.py",
+                           start + "    @classmethod\n    def get(cls):\n        if cls.shared is None:\n            cls.shared = " + made +
+                               "\n        return cls.shared\n" + handler + "Recorder.get().record(user)\n");
+    };
+    CHECK(of_class("cls()") == Subjects{"Recorder.events"});
+    CHECK(of_class("Recorder()") == Subjects{"Recorder.events"});
+    const auto of_module = [&](const std::string& condition) {
+        return warnings_in("app.py", start + "\n_one = None\n\n\ndef get():\n    global _one\n    " + condition +
+                                         "\n        _one = Recorder()\n    return _one\n" + handler + "get().record(user)\n");
+    };
+    CHECK(of_module("if _one is None:") == Subjects{"Recorder.events"});
+    CHECK(of_module("if True:").empty());
+}
+
+TEST_CASE("objects behind a base class last in the container of an object that lasts" NEEDS_CLANG) {
+    CHECK(warnings_in(
+              "service.cpp",
+              "#include <memory>\n#include <string>\n#include <sys/socket.h>\n#include <vector>\n"
+              "struct Step { virtual ~Step() = default; virtual void on(const std::string&) = 0; };\n"
+              "struct Trail : Step { void on(const std::string& t) override { kept.push_back(t); }\n    std::vector<std::string> kept; };\n"
+              "struct Server { Server() { steps.push_back(std::make_unique<Trail>()); }\n"
+              "    void serve() { char b[9]; for (;;) if (recv(3, b, 9, 0) > 0) for (auto& step : steps) step->on(b); }\n"
+              "    std::vector<std::unique_ptr<Step>> steps; };\nint main() { Server server; server.serve(); }\n") ==
+          Subjects{"Trail::kept"});
 }
 
 TEST_CASE("a removal by one of several functions of a name counts in a template, too" NEEDS_CLANG) {

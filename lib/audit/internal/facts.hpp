@@ -33,6 +33,7 @@ struct Variable {
     Place at;
     Storage storage = Storage::local;
     bool container = false;       // of a type that can grow
+    bool generic = false;         // of a type that its class template is given: it may be a container
     bool indirect = false;        // a reference, a pointer or an iterator: it may stand for another variable
     bool fixed_elements = false;  // of a container: what is in it does not grow, or has another owner
     std::uint32_t loop = 0;       // of a local: the innermost loop around its declaration, an index + 1

@@ -4,10 +4,24 @@
 // (m.erase(key)), and when the object that holds the container is replaced.
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 
 #include "audit/internal/rules.hpp"
 
 namespace leakline::audit {
+
+namespace {
+
+// Methods that only containers have: what else a template is given may have "insert" and "append", such as a database.
+bool adds_as_container(const Program& program, const std::vector<const Operation*>& additions) {
+    static const std::set<std::string_view> words = {"push_back",   "emplace_back",     "push_front",  "emplace_front",
+                                                     "try_emplace", "insert_or_assign", "emplace_hint"};
+    return std::any_of(additions.begin(), additions.end(),
+                       [&](const Operation* addition) { return words.contains(program.text(addition->word)); });
+}
+
+}  // namespace
 
 std::vector<AuditFinding> find_growing_containers(const Program& program) {
     struct Depths {
@@ -44,7 +58,8 @@ std::vector<AuditFinding> find_growing_containers(const Program& program) {
                 if (removed <= depth) all.removals.insert(all.removals.end(), removals.begin(), removals.end());
             auto finding = judge_additions(program, all);
             all.removals.clear();
-            if (finding && !variable->container) {
+            const bool known = variable->container || (variable->generic && adds_as_container(program, additions));
+            if (finding && !known) {
                 finding->doubts.emplace_back("what it holds at first is not seen: it may have a bound of its own");
                 finding->level = AuditFinding::Level::note;
             }
