@@ -217,6 +217,11 @@ void PythonModule::walk_call(PythonNode call) {
         static constexpr PythonWords kForever = {"serve_forever",    "run_app",     "run_forever", "start_consuming",
                                                  "infinity_polling", "run_polling", "run"};
         here().serves = here().serves || kForever.contains(word);
+        // Server(...).serve_forever(): an object without a name lasts as long.
+        if (const PythonNode object = function.field("object"); kForever.contains(word) && object.is("call"))
+            if (const PythonValue made = value_of(object); made.kind == PythonValue::Kind::object)
+                note_variable(fmt::format("{}:{}", here().id, made.type), std::string(last_part(object.field("function").text())),
+                              at_module_level() ? Storage::global : Storage::local, here().id, object, made);
         // A loop around starts the whole service again.
         if (kForever.contains(word) || word == "run_until_complete")
             for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer)

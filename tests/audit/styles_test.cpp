@@ -89,6 +89,20 @@ TEST_CASE("in Python an object that is made while a global or a class attribute 
     CHECK(of_module("if True:").empty());
 }
 
+TEST_CASE("in Python a server without a name lasts as long as it serves" NEEDS_PYTHON) {
+    const auto found = [](const std::string& call) {
+        return warnings_in(
+            "app.py",
+            "from http.server import BaseHTTPRequestHandler, HTTPServer\n\n\nclass Server(HTTPServer):\n"
+            "    def __init__(self, *given):\n        super().__init__(*given)\n        self.served = []\n\n\n"
+            "class Handler(BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.server.served.append(self.path)\n\n\n"
+            "def main():\n    Server(('', 80), Handler)." +
+                call + "\n\n\nmain()\n");
+    };
+    CHECK(found("serve_forever()") == Subjects{"Server.served"});
+    CHECK(found("server_close()").empty());
+}
+
 TEST_CASE("objects behind a base class last in the container of an object that lasts" NEEDS_CLANG) {
     CHECK(warnings_in(
               "service.cpp",
