@@ -47,6 +47,24 @@ std::string member_names(std::string_view line) {
     return names;
 }
 
+// Members for the method, the time and the status that a preset does not find: many logs are like one of a server, but for these.
+void add_guessed(FieldMap& map, const MemberPaths& members) {
+    const std::string guess = guess_access_json_map(members);
+    if (guess.empty()) return;
+    const FieldMap guessed = parse_field_map(guess);
+    const auto is_there = [&](const char* field) {
+        const auto entry = map.find(field);
+        return entry != map.end() && std::any_of(entry->second.begin(), entry->second.end(),
+                                                 [&](const std::string& path) { return members.find(path) != members.end(); });
+    };
+    const auto take = [&](const char* field) {
+        if (const auto found = guessed.find(field); found != guessed.end()) map[field] = found->second;
+    };
+    if (!is_there("method") && !is_there("request")) take("method");
+    if (!is_there("ts") && !is_there("end")) take("ts");
+    if (!is_there("status")) take("status");
+}
+
 std::string names_of_presets() {
     std::string names;
     for (const AccessJsonPreset& preset : access_json_presets()) names += (names.empty() ? "" : ", ") + std::string(preset.name);
@@ -100,6 +118,7 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
     if (map.empty()) {
         if (const AccessJsonPreset* const preset = find_access_json_preset(members)) {
             map = parse_field_map(preset->map);
+            add_guessed(map, members);
             header_prefix_ = preset->header_prefix;
             mixed_ = preset->mixed;
             if (const std::size_t equals = preset->only.find('='); equals != preset->only.npos)

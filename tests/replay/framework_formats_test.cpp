@@ -175,6 +175,18 @@ TEST_CASE("named values, JSON behind text and CSV are read by the names of their
     check("Date,HTTP Method,Request-Path,Status Code\n" +
               lines([](const Sent& s) { return "2023-10-10T11:55:" + s.second + "Z," + s.method + "," + s.url + "," + s.status + "\n"; }),
           "access-json in CSV");
+    // Like Caddy's, but for the time and the status.
+    check(lines([](const Sent& s) {
+              return "{\"timestamp\":\"2023-10-10T11:55:" + s.second + "Z\",\"request\":{\"method\":\"" + s.method + "\",\"uri\":\"" +
+                     s.url + "\"},\"response\":{\"status\":" + s.status + "}}\n";
+          }),
+          "access-json");
+    // Like Envoy's, but for the method and the status.
+    check(lines([](const Sent& s) {
+              return "{\"start_time\":\"2023-10-10T11:55:" + s.second + "Z\",\"verb\":\"" + s.method + "\",\"path\":\"" + s.url +
+                     "\",\"http_status\":" + s.status + "}\n";
+          }),
+          "access-json");
     // One of the metrics of each request.
     std::string k6;
     for (const Sent& s : kSent)
