@@ -39,7 +39,6 @@ void new_line() { put_mark("\n"); }
 
 // A class made by Python has its module beside its name; types of native code have both in the name.
 void put_type(const void* type) {
-    constexpr unsigned long kMadeAtRunTime = 1ul << 9;
     constexpr int kDict = 264;
     const std::string_view name = type_name(type);
     const void* const dict = at<const void*>(type, kDict);

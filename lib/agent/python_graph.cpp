@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include "agent/internal/probability.hpp"
+#include "agent/internal/python.hpp"
+#include "agent/internal/python_native.hpp"
 
 namespace leakline::agent::python {
 
@@ -12,10 +14,25 @@ Interpreter interpreter;
 namespace {
 
 constexpr std::uint32_t kMaxPasses = 100, kMaxNodes = 1u << 25, kMaxVariables = 1u << 18, kMaxHeld = 1u << 20;
-constexpr int kBasicSize = 32, kTraverse = 184, kIsCollected = 328;  // of a type
+// Before an object there may be what the collector and the attributes need.
+constexpr std::uint64_t kBeforeObject[] = {0, 16, 32, 48};
+constexpr int kHeadSize = 16;  // of an object: what all have
+constexpr unsigned kDeepestBase = 8;
+constexpr std::int64_t kMaxRead = 512;                                            // of an object's own fields
+constexpr int kBasicSize = 32, kTraverse = 184, kBase = 256, kIsCollected = 328;  // of a type
 
-std::uint64_t hash_of(std::uint64_t address) { return address * 0x9e3779b97f4a7c15u >> 20; }
 std::uint64_t number_of(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
+
+// An object of a native extension's type, or of a class below one. Types have their module in their names, but those of the interpreter itself
+// ("list", "member_descriptor") and classes, which are made at run time.
+bool may_have_native_memory(const void* object) {
+    if (has_flag(object, kIsType)) return false;
+    const void* type = type_of(object);
+    const auto has_module = [&] { return strchr(type_name(type), '.') != nullptr; };
+    for (unsigned i = 0; i < kDeepestBase && type != nullptr && (type_flags(type) & kMadeAtRunTime) != 0 && !has_module(); ++i)
+        type = at<const void*>(type, kBase);
+    return type != nullptr && (has_module() || !is_interpreter(type));
+}
 
 struct Visit {
     Graph* graph;
@@ -33,6 +50,7 @@ void* reserve_bytes(std::uint64_t bytes) {
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? nullptr : memory;
 }
+void give_back(void* memory, std::uint64_t bytes) { ::munmap(memory, bytes); }
 
 bool Interpreter::find() {
     look_up(disable_collector, "PyGC_Disable");
@@ -47,8 +65,8 @@ bool Interpreter::find() {
            look_up(attributes, "_PyObject_GetDictPtr") && look_up(code_of_function, "PyFunction_GetCode") &&
            look_up(defaults, "PyFunction_GetDefaults") && look_up(keyword_defaults, "PyFunction_GetKwDefaults") &&
            look_up(closure, "PyFunction_GetClosure") && look_up(module_type, "PyModule_Type") &&
-           look_up(function_type, "PyFunction_Type") && look_up(cell_type, "PyCell_Type") && look_up(set_type, "PySet_Type") &&
-           look_up(frozenset_type, "PyFrozenSet_Type");
+           look_up(function_type, "PyFunction_Type") && look_up(cell_type, "PyCell_Type") && look_up(code_type, "PyCode_Type") &&
+           look_up(set_type, "PySet_Type") && look_up(frozenset_type, "PyFrozenSet_Type");
 }
 
 const void* value_of(const void* dict, std::string_view wanted) {
@@ -71,10 +89,8 @@ std::string_view text_in(const void* dict, std::string_view name) {
 }
 
 bool is_thread_local(const void* object) {
-    constexpr int kBase = 256;
-    constexpr unsigned kDeepest = 8;
     const void* type = type_of(object);
-    for (unsigned i = 0; type != nullptr && i < kDeepest; ++i, type = at<const void*>(type, kBase))
+    for (unsigned i = 0; type != nullptr && i < kDeepestBase; ++i, type = at<const void*>(type, kBase))
         if (strcmp(type_name(type), "_thread._local") == 0) return true;
     return false;
 }
@@ -84,13 +100,11 @@ bool Graph::build(const SegmentView& segment, const Roots& roots, std::uint64_t 
     variables_ = reserve<Variable>(kMaxVariables);
     weights_ = reserve<Weight>(kMaxNodes);
     roots_ = roots;
-    if (nodes_ == nullptr || variables_ == nullptr || weights_ == nullptr || !read_samples(segment, since_ns) || !grow_index())
-        return false;
+    if (nodes_ == nullptr || variables_ == nullptr || weights_ == nullptr || !read_samples(segment, since_ns)) return false;
     for (unsigned i = 0; i < roots.interpreter_count; ++i) add_modules(roots.modules[i]);
     for (unsigned i = 0; i < roots.thread_count; ++i) add_locals(roots.threads[i]);
     for (std::uint32_t node = 0; node < used_; ++node) visit(node);
     join_memory(0);
-    weigh();
     return true;
 }
 
@@ -122,18 +136,26 @@ void Graph::add_lost() {
     join_memory(first_lost_);
 }
 
-void Graph::meet_lost(std::uint32_t node) {
+void Graph::meet_lost(std::uint32_t node, std::uint32_t from) {
     if (node >= last_listed_) return;
-    if (mark_outside_)
-        references_[node - first_lost_] = 1;
-    else
-        --references_[node - first_lost_];
+    std::int64_t& references = references_[node - first_lost_];
+    if (!mark_outside_) {
+        --references;
+    } else if (references <= 0) {
+        references = 1;
+        nodes_[node].parent = from;
+    }
+}
+
+std::uint32_t Graph::lost_root(std::uint32_t node) const {
+    if (node == kNone || !mark_outside_ || !is_lost(node)) return kNone;
+    while (nodes_[node].parent != kNone) node = nodes_[node].parent;  // which is lost, too
+    return node < last_listed_ ? node : kNone;
 }
 
 bool Graph::is_garbage(std::uint32_t node) const {
-    if (node == kNone || !mark_outside_ || !is_lost(node)) return false;
-    while (nodes_[node].parent != kNone) node = nodes_[node].parent;  // which is lost, too
-    return node < last_listed_ && !kept_outside_[node - first_lost_];
+    const std::uint32_t root = lost_root(node);
+    return root != kNone && !kept_outside_[root - first_lost_];
 }
 
 // An object with a garbage collector's head, as far as its fields tell.
@@ -170,10 +192,8 @@ bool Graph::read_samples(const SegmentView& segment, std::uint64_t since_ns) {
     const std::uint32_t stacks = segment.header->stacks_used.load(std::memory_order_acquire);
     const SamplingState state = SamplingState::unpacked(segment.header->sampling.load(std::memory_order_relaxed));
     const std::uint32_t most = used < kMaxHeld ? used : kMaxHeld;
-    for (held_index_size_ = 1024; held_index_size_ < std::uint64_t{most} * 2;) held_index_size_ *= 2;
     held_ = reserve<Held>(most + 1);
-    held_index_ = reserve<std::uint32_t>(held_index_size_);
-    if (held_ == nullptr || held_index_ == nullptr) return false;
+    if (held_ == nullptr) return false;
     for (std::uint32_t i = 0; i < most; ++i) {
         const Sample& sample = segment.samples[i];
         const std::uint64_t number = sample.number.load(std::memory_order_acquire);
@@ -184,57 +204,30 @@ bool Graph::read_samples(const SegmentView& segment, std::uint64_t since_ns) {
         if (number == 0 || sample.number.load(std::memory_order_relaxed) != number || stack >= stacks) continue;
         const double probability = sampling_probability(bytes, state.interval_of(i));
         const double estimate = probability > 0 ? static_cast<double>(bytes) / probability : 0;
-        held_[held_count_] = {address, bytes, estimate, is_growth ? estimate : 0, stack, kNone};
-        std::uint64_t place = hash_of(address) & (held_index_size_ - 1);
-        while (held_index_[place] != 0) place = (place + 1) & (held_index_size_ - 1);
-        held_index_[place] = ++held_count_;
+        if (held_index_.find_or_add(address, held_count_, [this](std::uint32_t held) { return held_[held].address; }) == held_count_)
+            held_[held_count_++] = {address, bytes, estimate, is_growth ? estimate : 0, stack, kNone};
     }
     return true;
 }
 
 Graph::Held* Graph::sample_at(std::uint64_t address) {
-    for (std::uint64_t place = hash_of(address) & (held_index_size_ - 1); held_index_[place] != 0;
-         place = (place + 1) & (held_index_size_ - 1))
-        if (Held& held = held_[held_index_[place] - 1]; held.address == address) return &held;
-    return nullptr;
-}
-
-bool Graph::grow_index() {
-    const std::uint64_t size = index_size_ == 0 ? 1u << 16 : index_size_ * 2;
-    auto* const index = reserve<std::uint32_t>(size);
-    if (index == nullptr) return false;
-    for (std::uint32_t node = 0; node < used_; ++node) {
-        std::uint64_t place = hash_of(number_of(nodes_[node].object)) & (size - 1);
-        while (index[place] != 0) place = (place + 1) & (size - 1);
-        index[place] = node + 1;
-    }
-    if (index_ != nullptr) ::munmap(index_, index_size_ * sizeof *index_);
-    index_ = index;
-    index_size_ = size;
-    return true;
+    const std::uint32_t found = held_index_.find(address, [this](std::uint32_t held) { return held_[held].address; });
+    return found != kNone ? &held_[found] : nullptr;
 }
 
 void Graph::add(const void* object, std::uint32_t parent) {
     if (object == nullptr || used_ == kMaxNodes) return;
-    if (used_ * std::uint64_t{2} >= index_size_ && !grow_index()) return;
-    const std::uint64_t place = place_of(object);
-    if (index_[place] != 0) {
-        if (parent != kNone && is_lost(index_[place] - 1)) meet_lost(index_[place] - 1);
-        return;
+    const std::uint32_t found =
+        index_.find_or_add(number_of(object), used_, [this](std::uint32_t node) { return number_of(nodes_[node].object); });
+    if (found == used_) {
+        nodes_[used_++] = {object, parent};
+    } else if (found != kNone && parent != kNone && is_lost(found)) {
+        meet_lost(found, parent);
     }
-    nodes_[used_] = {object, parent};
-    index_[place] = ++used_;
-}
-
-std::uint64_t Graph::place_of(const void* object) const {
-    std::uint64_t place = hash_of(number_of(object)) & (index_size_ - 1);
-    while (index_[place] != 0 && nodes_[index_[place] - 1].object != object) place = (place + 1) & (index_size_ - 1);
-    return place;
 }
 
 std::uint32_t Graph::find(const void* object) const {
-    const std::uint32_t found = index_[place_of(object)];
-    return found != 0 ? found - 1 : kNone;
+    return index_.find(number_of(object), [this](std::uint32_t node) { return number_of(nodes_[node].object); });
 }
 
 std::uint32_t Graph::first_with_parent(std::uint32_t parent) const {
@@ -296,8 +289,7 @@ void Graph::add_locals(const void* thread) {
 // Finds the sample that is the object itself.
 void Graph::join(std::uint32_t node) {
     const std::uint64_t address = number_of(nodes_[node].object);
-    // Before the object there may be what the collector and the attributes need.
-    for (const std::uint64_t before : {0, 16, 32, 48})
+    for (const std::uint64_t before : kBeforeObject)
         if (Held* const held = sample_at(address - before); held != nullptr && before < held->size && held->node == kNone)
             held->node = node;
 }
@@ -311,10 +303,9 @@ void Graph::join_memory_of(std::uint32_t node) {
     const void* const object = nodes_[node].object;
     const void* const type = type_of(object);
     if ((type_flags(type) & (kIsLong | kIsTuple | kIsBytes | kIsString)) != 0) return;
-    constexpr std::int64_t kMaxRead = 512;
     const auto basic_size = at<std::int64_t>(type, kBasicSize);
     const int end = static_cast<int>(basic_size < kMaxRead ? basic_size : kMaxRead) & ~7;
-    for (int place = 16; place < end; place += 8)
+    for (int place = kHeadSize; place < end; place += 8)
         if (Held* const held = sample_at(at<std::uint64_t>(object, place)); held != nullptr && held->node == kNone) held->node = node;
     // Attributes in an array of their own (3.11, 3.12), which begins with up to 56 bytes for itself.
     if (known_layout()->minor < 11 || (type_flags(type) & (1ul << 4)) == 0) return;
@@ -324,6 +315,32 @@ void Graph::join_memory_of(std::uint32_t node) {
             if (Held* const held = sample_at(values - before); held != nullptr && before < held->size && held->node == kNone)
                 held->node = node;
     }
+}
+
+// Each block belongs to the object that leads to it by the fewest steps, as structures of native code often lead to each other. What the
+// interpreter's own objects lead to is known.
+void Graph::join_native_memory() {
+    constexpr double kWorthIt = 0.02;
+    double all = 0, without_object = 0;
+    for (std::uint32_t i = 0; i < held_count_; ++i) {
+        all += held_[i].growth;
+        if (held_[i].node == kNone) without_object += held_[i].growth;
+    }
+    NativeMemory memory;
+    if (without_object <= kWorthIt * all || !memory.begin()) return;
+    for (std::uint32_t node = 0; node < used_; ++node) {
+        const void* const object = nodes_[node].object;
+        if (!may_have_native_memory(object)) continue;
+        const auto size = at<std::int64_t>(type_of(object), kBasicSize);
+        for (int place = kHeadSize; place + 8 <= (size < kMaxRead ? size : kMaxRead); place += 8)
+            memory.add(at<std::uint64_t>(object, place), node);
+    }
+    memory.follow([this](std::uint64_t block, std::uint32_t node) {
+        for (const std::uint64_t before : kBeforeObject)
+            if (find(reinterpret_cast<const void*>(block + before)) != kNone) return false;  // it is Python's
+        if (Held* const held = sample_at(block); held != nullptr && held->node == kNone) held->node = node;
+        return true;
+    });
 }
 
 // What a threading.local has in each thread: in the dict of the thread's state, "thread.local.0x..." leads to an object of which the dict of
@@ -342,16 +359,32 @@ void Graph::add_thread_local(std::uint32_t node) {
     }
 }
 
+// The collector knows no code objects: constants, names, instructions, lines.
+void Graph::add_parts_of_code(std::uint32_t node) {
+    constexpr int kUntil10[] = {48, 56, 64, 72, 80, 88, 104, 112, 120}, kSince11[] = {24, 32, 40, 96, 104, 112, 120, 128, 136};
+    for (const int place : known_layout()->minor < 11 ? kUntil10 : kSince11) add(at<const void*>(nodes_[node].object, place), node);
+}
+
+// The collector does not visit the keys of a dict that has only strings for keys.
+void Graph::add_text_keys(std::uint32_t node) {
+    std::ptrdiff_t position = 0;
+    const void *key, *value;
+    while (interpreter.next_in_dict(nodes_[node].object, &position, &key, &value) != 0)
+        if (has_flag(key, kIsString) && !has_flag(key, kHasCollector)) add(key, node);
+}
+
 void Graph::visit(std::uint32_t node) {
     join(node);
     const void* const object = nodes_[node].object;
     const void* const type = type_of(object);
+    if (type == interpreter.code_type) return add_parts_of_code(node);
     if ((type_flags(type) & kHasCollector) == 0) return;
     const auto has_head = at<int (*)(const void*)>(type, kIsCollected);
     if (has_head != nullptr && has_head(object) == 0) return;
     const auto traverse = at<int (*)(const void*, int (*)(const void*, void*), void*)>(type, kTraverse);
     Visit argument{this, node};
     if (traverse != nullptr) traverse(object, &visit_child, &argument);
+    if (has_flag(object, kIsDict)) add_text_keys(node);
     if (is_thread_local(object)) add_thread_local(node);
 }
 

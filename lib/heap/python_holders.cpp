@@ -27,16 +27,19 @@ constexpr std::size_t kLongestName = 1000, kMaxHolders = 1000, kMaxTypes = 100'0
 // The answer is of lines of fields that tabs separate:
 //   holder BYTES GROWTH TYPE ITEMS TYPE_OF_ITEMS
 //   variable global MODULE FILE NAME 0 | variable local FUNCTION FILE NAME FIRST_LINE     of the holder; the same object may have several
+//   variable native                                  objects of TYPE to which only native code refers, ITEMS of them; without a type, memory
+//                                                    that no object leads to
 //   path TEXT         from the variable to the holder: ".records", "[\"name\"]", " closure variable kept"
 //   named ROOT PATH FUNCTION MODULE FILE LINE      in the place of the last two, in an answer of leakline itself
 //   others                   what other variables hold, or native code
 //   lost BLOCKS BYTES        growth of objects that only keep each other alive, with all that they lead to
+//   lost_type NAME OBJECTS BLOCKS BYTES     the same by type
 //   frame FILE LINE GROWTH   of what was named last
 //   program FILE             of the module __main__
 //   type NAME OBJECTS GROWTH ITS_ERROR BYTES GROWTH ITS_ERROR      objects, then bytes; standard errors
 //   end
 struct Variable {
-    bool global = false;
+    Holder::Root root = Holder::Root::local;
     std::string owner, file, name;
     std::uint32_t first_line = 0;
 };
@@ -99,12 +102,16 @@ Place place_of(const Variable& variable, std::string_view path, Sources& sources
     const std::string& source = source_of(variable.file, sources);
     using Match = std::optional<bool>;
     const std::string_view last_of_path = path.substr(std::min(path.size(), path.find_last_of(". ") + 1));
-    if (path.starts_with(" default argument ") || path.starts_with(" lru_cache"))
+    // "Class.method default argument names": of a module's function, the path has only the end.
+    if (const std::size_t end = std::min(path.find(" default argument "), path.find(" lru_cache")); end != path.npos) {
+        const std::string_view before = path.substr(0, end);
+        const std::string function(before.empty() ? std::string_view(variable.name) : before.substr(before.find_last_of('.') + 1));
         return find_line(source, 1, [&](std::string_view, std::string_view text) -> Match {
-            return text.starts_with("def " + variable.name + "(") || text.starts_with("async def " + variable.name + "(") ? Match(true)
-                                                                                                                          : std::nullopt;
+            return text.starts_with("def " + function + "(") || text.starts_with("async def " + function + "(") ? Match(true)
+                                                                                                                : std::nullopt;
         });
-    if (path.starts_with(" closure variable "))
+    }
+    if (path.find(" closure variable ") != path.npos)
         return find_line(source, 1, [&](std::string_view, std::string_view text) -> Match {
             return starts_assignment(text, last_of_path) ? Match(true) : std::nullopt;
         });
@@ -119,7 +126,7 @@ Place place_of(const Variable& variable, std::string_view path, Sources& sources
     }
     return find_line(source, std::max(1u, variable.first_line), [&](std::string_view all, std::string_view text) -> Match {
         if (!starts_assignment(text, variable.name)) return std::nullopt;
-        return !variable.global || all.starts_with(variable.name);
+        return variable.root != Holder::Root::global || all.starts_with(variable.name);
     });
 }
 
@@ -140,15 +147,20 @@ void name_holder(Holder& holder, const std::vector<Variable>& variables, const s
         if (other.exact || (place.line == 0 && other.line != 0)) chosen = &variable, place = other;
         if (place.exact) break;
     }
-    holder.root = chosen->global ? Holder::Root::global : Holder::Root::local;
-    holder.path = chosen->global
-                      ? fmt::format("{}.{}", module_name(chosen->owner, chosen->file), chosen->name.empty() ? "__dict__" : chosen->name)
-                      : chosen->name;
+    const bool global = chosen->root == Holder::Root::global;
+    holder.root = chosen->root;
+    holder.path = global ? fmt::format("{}.{}", module_name(chosen->owner, chosen->file), chosen->name.empty() ? "__dict__" : chosen->name)
+                         : chosen->name;
     holder.path += path;
-    if (!chosen->global) holder.function = chosen->owner;
-    holder.module = chosen->global ? chosen->owner : "";
+    if (!global) holder.function = chosen->owner;
+    holder.module = global ? chosen->owner : "";
     holder.line = place.line != 0 ? place.line : chosen->first_line;
     if (holder.line != 0) holder.file = chosen->file;
+}
+
+Holder::Root root_of(std::string_view text) {
+    if (text == "global") return Holder::Root::global;
+    return text == "native" || text == root_name(Holder::Root::native_code) ? Holder::Root::native_code : Holder::Root::local;
 }
 
 std::optional<std::string_view> last_complete(std::string_view text) {
@@ -178,13 +190,12 @@ class AnswerReader {
             end_holder();
             begin_holder(fields);
         } else if (kind == "variable" && fields.size() == 6 && current_) {
-            variables_.push_back(
-                {fields[1] == "global", name_of(fields[2]), name_of(fields[3]), name_of(fields[4]), line_number(fields[5])});
+            variables_.push_back({root_of(fields[1]), name_of(fields[2]), name_of(fields[3]), name_of(fields[4]), line_number(fields[5])});
         } else if (kind == "path" && fields.size() == 2 && current_) {
             name_holder(current_->holder, variables_, name_of(fields[1]), sources_);
         } else if (kind == "named" && fields.size() == 7 && current_) {
             Holder& holder = current_->holder;
-            holder.root = fields[1] == "global" ? Holder::Root::global : Holder::Root::local;
+            holder.root = root_of(fields[1]);
             holder.path = name_of(fields[2]);
             holder.function = name_of(fields[3]);
             holder.module = name_of(fields[4]);
@@ -198,6 +209,8 @@ class AnswerReader {
             lines_ = &found_.lost;
             found_.lost_blocks += number(fields[1]);
             found_.lost_bytes += number(fields[2]);
+        } else if (kind == "lost_type" && fields.size() == 5) {
+            add_lost_kind(fields);
         } else if (kind == "program" && fields.size() == 2) {
             program_ = name_of(fields[1]);
         } else if (kind == "type" && fields.size() == 8) {
@@ -212,6 +225,18 @@ class AnswerReader {
         constexpr std::string_view kMain = "__main__.";
         if (!text.starts_with(kMain)) return name_of(text);
         return fmt::format("{}.{}", module_name("__main__", program_), name_of(text.substr(kMain.size())));
+    }
+    void add_lost_kind(const std::vector<std::string_view>& fields) {
+        const std::string name = type_name(fields[1]);
+        auto& kinds = found_.lost_kinds;
+        auto same = std::find_if(kinds.begin(), kinds.end(), [&](const LostKind& kind) { return kind.type == name; });
+        if (same == kinds.end()) {
+            if (kinds.size() == kMaxHolders) return;
+            same = kinds.insert(kinds.end(), LostKind{false, name, {}, 0, 0, 0, 0});
+        }
+        same->count += number(fields[2]);
+        same->blocks += number(fields[3]);
+        same->bytes += number(fields[4]);
     }
     // Of several processes, and of classes that were made again, the sum.
     void add_type(const std::vector<std::string_view>& fields) {
@@ -293,6 +318,8 @@ std::string answer_of(const PythonHolders& found) {
     add_lines(found.others);
     answer += fmt::format("lost\t{}\t{}\n", found.lost_blocks, found.lost_bytes);
     add_lines(found.lost);
+    for (const LostKind& kind : found.lost_kinds)
+        answer += fmt::format("lost_type\t{}\t{}\t{}\t{}\n", kind.type, kind.count, kind.blocks, kind.bytes);
     for (const ObjectType& type : found.types)
         answer += fmt::format("type\t{}\t{}\t{}\t{:.0f}\t{}\t{}\t{:.0f}\n", type.name, type.objects, type.growth_objects,
                               type.growth_error_objects.value_or(0), type.bytes, type.growth_bytes, type.growth_error_bytes.value_or(0));

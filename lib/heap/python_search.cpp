@@ -170,6 +170,8 @@ HolderReport HolderSearch::report(Nanoseconds since) {
     });
     report.lost_blocks = found.lost_blocks;
     report.lost_bytes = found.lost_bytes;
+    report.lost = std::move(found.lost_kinds);
+    std::stable_sort(report.lost.begin(), report.lost.end(), [](const LostKind& a, const LostKind& b) { return a.bytes > b.bytes; });
     report.took = system_clock().monotonic() - begin;
     return report;
 }

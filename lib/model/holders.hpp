@@ -59,6 +59,7 @@ struct Holder {
         mapping,      // memory that the program has mapped itself
         registers,
         damaged_heap,  // a part of the heap that could not be read
+        native_code,   // of Python: no variable of it
     };
     Root root = Root::global;
     // "app::cache", "service.state_->cache.records_": from the variable down to the container; empty if it has no name.
@@ -93,6 +94,7 @@ constexpr std::string_view root_name(Holder::Root root) {
         case Holder::Root::mapping: return "mapping";
         case Holder::Root::registers: return "registers";
         case Holder::Root::damaged_heap: return "damaged heap";
+        case Holder::Root::native_code: return "native code";
     }
     return "global";
 }
@@ -132,8 +134,9 @@ struct PythonHolder {
 };
 struct PythonHolders {
     std::vector<PythonHolder> holders;
-    std::vector<LineBytes> others;  // what other variables hold, or native code
-    std::vector<LineBytes> lost;    // objects that only keep each other alive, with all that they lead to
+    std::vector<LineBytes> others;     // what other variables hold, or native code
+    std::vector<LineBytes> lost;       // objects that only keep each other alive, with all that they lead to
+    std::vector<LostKind> lost_kinds;  // of these, by type
     std::uint64_t lost_blocks = 0;
     Bytes lost_bytes = 0;
     std::vector<ObjectType> types;  // in no order
@@ -148,6 +151,7 @@ struct HeldBy {
     std::uint64_t lost_blocks = 0;
     Bytes lost_bytes = 0;
     bool lost_in_cycles = false;  // most of what is lost are objects that keep each other alive
+    std::string lost_type;        // of these in Python, the type that has most of the memory
 };
 
 }  // namespace leakline

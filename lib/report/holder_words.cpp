@@ -19,6 +19,7 @@ std::string variable_text(const Holder& holder) {
         case Holder::Root::thread_data: return fmt::format("data of libraries for thread {}{}", holder.thread, name);
         case Holder::Root::mapping: return fmt::format("memory that the program has mapped itself, at{}", name);
         case Holder::Root::registers: return fmt::format("registers of thread {}", holder.thread);
+        case Holder::Root::native_code: return "native code, no Python variable";
         case Holder::Root::damaged_heap: return "damaged part of the heap" + name;
         case Holder::Root::global:
             if (holder.runtime == Runtime::python) return holder.path;
@@ -36,6 +37,8 @@ std::string contents_text(const std::string& type, const std::optional<std::uint
 
 std::string contents_text(const Holder& holder) {
     if (holder.runtime == Runtime::native) return contents_text(holder.type, holder.elements);
+    if (holder.root == Holder::Root::native_code)
+        return holder.elements ? counted(*holder.elements, holder.type + " object") : "memory that no Python object leads to";
     std::string contents = holder.type;
     if (holder.elements) contents += (contents.empty() ? "" : ", ") + counted(*holder.elements, "item");
     if (!holder.element_type.empty()) contents += ", " + holder.element_type + " items";
@@ -60,6 +63,8 @@ std::string held_by_text(const HeldBy& held_by) {
         const bool one = held_by.lost_blocks == 1;
         const std::string what = fmt::format("nothing: {} ({}) {} not reachable; ", counted(held_by.lost_blocks, "block"),
                                              format_bytes(static_cast<double>(held_by.lost_bytes)), one ? "is" : "are");
+        if (!held_by.lost_type.empty())
+            return what + fmt::format("reference cycles of {} objects that the garbage collector has not freed", held_by.lost_type);
         return what + (held_by.lost_in_cycles ? "objects keep each other alive" : "a free is missing");
     }
     const Holder& holder = *held_by.holder;

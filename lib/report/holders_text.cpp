@@ -96,9 +96,13 @@ std::string holders_text(const HolderReport& report, const RenderOptions& option
     if (shown == 0) text.line("\nno holder found");
     for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);
     if (shown < report.holders.size()) text.line(fmt::format("\nand {} more (--top)", report.holders.size() - shown));
-    text.line();
-    text.line(fmt::format("{:>{}}  lost: {}{}", size_text(report.lost_bytes), kIndent - 2, counted(report.lost_blocks, "unreachable block"),
-                          report.lost_blocks > 0 && !options.lost ? " (listed by --lost)" : ""));
+    // In Python they are garbage that has not been collected: no block lacks a free.
+    const bool is_python = report.allocator == "Python";
+    const std::string lost =
+        (is_python ? "reference cycles that are not freed: " : "lost: ") + counted(report.lost_blocks, "unreachable block");
+    if (!is_python || report.lost_blocks > 0)
+        text.line(fmt::format("\n{:>{}}  {}{}", size_text(report.lost_bytes), kIndent - 2, lost,
+                              report.lost_blocks > 0 && !options.lost ? " (listed by --lost)" : ""));
     if (options.lost)
         for (const LostKind& kind : report.lost) add_row(text, lost_text(kind));
     if (const auto rows = type_rows(report, options.top); !rows.empty()) {

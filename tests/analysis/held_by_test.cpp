@@ -91,6 +91,9 @@ TEST_CASE("a Python variable that holds half of what a line allocated is its hol
     CHECK_FALSE(what_holds(found, line)->holder.has_value());
     CHECK(what_holds(found, line)->lost_blocks == 21);
     CHECK(what_holds(found, line)->lost_in_cycles);
+    found.lost_kinds = {LostKind{false, "app.Link", {}, 0, 9, 9, 100}, LostKind{false, "app.Node", {}, 0, 1, 3, 200},
+                        LostKind{false, "dict", {}, 0, 9, 9, 1000}};
+    CHECK(what_holds(found, line)->lost_type == "app.Node");
 }
 
 TEST_CASE("a leak that nothing holds is lost blocks, or cycles") {

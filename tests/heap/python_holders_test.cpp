@@ -21,7 +21,9 @@ std::string answer(const std::string& file, const std::string& path, const std::
 TEST_CASE("a holder is named after its module's file, and has the line where it is made") {
     const TemporaryDirectory folder;
     const std::string file = folder.path() + "/app.py";
-    std::ofstream(file) << "import sys\n\ndef f():\n    cache = 1\n\nclass Store:\n    events: list = []\n\ncache == 2\ncache = []\n";
+    std::ofstream(file)
+        << "import sys\n\ndef f():\n    cache = 1\n\nclass Store:\n    events: list = []\n\ncache == 2\ncache = []\n"
+           "class Shop:\n    @cached\n    def sell(self, seen=[]):\n        pass\n    async def buy(self, *, seen={}):\n        pass\n";
     struct Case {
         const char *name, *path, *shown;
         std::uint32_t line;
@@ -30,6 +32,8 @@ TEST_CASE("a holder is named after its module's file, and has the line where it 
                             {"Store", ".events", "app.Store.events", 7},
                             {"f", " closure variable cache", "app.f closure variable cache", 4},
                             {"f", " default argument seen", "app.f default argument seen", 3},
+                            {"Shop", ".sell lru_cache", "app.Shop.sell lru_cache", 13},
+                            {"Shop", ".buy default argument seen", "app.Shop.buy default argument seen", 15},
                             {"other", "", "app.other", 0}}) {
         PythonHolders found;
         REQUIRE(heap::add_answer(answer(file, one.path, one.name), found));
@@ -100,6 +104,31 @@ TEST_CASE("objects are counted by type, and classes of the program are named aft
     CHECK(event.growth_bytes == 2500);
     CHECK(event.growth_error_bytes == doctest::Approx(500));
     CHECK(found.types[1].name == "dict");
+}
+
+TEST_CASE("what only native code holds is a holder without a name, and what is lost is known by type") {
+    PythonHolders found;
+    REQUIRE(
+        heap::add_answer("program\t/srv/app.py\nholder\t90\t80\ttuple\t12\t\nvariable\tnative\t\t\t\t0\npath\t\nframe\t/srv/app.py\t3\t80\n"
+                         "others\nlost\t7\t300\nlost_type\t__main__.Node\t5\t7\t300\nend\n",
+                         found));
+    for (int again = 0; again < 2; ++again) {
+        REQUIRE(found.holders.size() == 1);
+        const Holder& holder = found.holders[0].holder;
+        CHECK(holder.root == Holder::Root::native_code);
+        CHECK(holder.path.empty());
+        CHECK(holder.type == "tuple");
+        CHECK(holder.elements == 12u);
+        CHECK(found.holders[0].lines.at(0).bytes == 80);
+        REQUIRE(found.lost_kinds.size() == 1);
+        CHECK(found.lost_kinds[0].type == "app.Node");
+        CHECK(found.lost_kinds[0].count == 5);
+        CHECK(found.lost_kinds[0].bytes == 300);
+        // The same from a recording.
+        PythonHolders stored;
+        REQUIRE(heap::add_answer(heap::answer_of(found), stored));
+        found = std::move(stored);
+    }
 }
 
 TEST_CASE("between two searches, types grow by their numbers of objects") {

@@ -83,6 +83,7 @@ PythonHolders search(const std::string& interpreter, With with) {
 
 struct Case {
     const char *line, *path, *type;
+    unsigned items = 500;
 };
 const std::vector<Case> kCases = {{"# list", "python_holders.kept_list", "list"},
                                   {"# dict", "python_holders.kept_dict", "dict"},
@@ -96,6 +97,10 @@ const std::vector<Case> kCases = {{"# list", "python_holders.kept_list", "list"}
                                   {"# task", "python_holders.tasks", "set"},
                                   {"# traceback", "python_holders.errors", "list"},
                                   {"# object", "python_holders.store.own", "dict"},
+                                  {"# key", "python_holders.kept_names", "dict"},
+                                  {"# method", "python_holders.Store.add default argument calls", "list"},
+                                  {"# native memory", "python_holders.compressors", "list", 30},
+                                  {"# native code", "", "tuple"},
                                   {"# cycle", "", ""}};
 
 void check_holders(const std::string& python, With with) {
@@ -114,19 +119,23 @@ void check_holders(const std::string& python, With with) {
         const auto held = analysis::what_holds(found, at);
         CHECK(held.has_value());
         if (!held) continue;
-        const bool lost = std::string_view(one.path).empty();
+        const bool lost = std::string_view(one.type).empty();
         CHECK(held->holder.has_value() != lost);
+        if (lost) CHECK(held->lost_type == "python_holders.Node");
         if (lost || !held->holder) continue;
+        const bool by_native_code = std::string_view(one.path).empty();
+        if (by_native_code && held->holder->path == "sys.modules[\"atexit\"]") continue;  // until 3.9 the module shows them
+        CHECK((held->holder->root == Holder::Root::native_code) == by_native_code);
         CHECK(held->holder->path == std::string(one.path));
         CHECK(held->holder->type == std::string(one.type));
-        CHECK(held->holder->line > 0);
-        CHECK(held->holder->elements.value_or(0) >= 500);
+        CHECK((held->holder->line > 0) != by_native_code);
+        CHECK(held->holder->elements.value_or(0) >= one.items);
     }
 }
 
 }  // namespace
 
-TEST_CASE("what holds the memory of a Python program is found in a copy of it, in twelve ways to leak") {
+TEST_CASE("what holds the memory of a Python program is found in a copy of it, in seventeen ways to leak") {
     const std::vector<std::string> pythons = test::pythons();
     if (pythons.size() < 7) MESSAGE("skipped: " << 7 - pythons.size() << " of 7 interpreters are not installed");
     for (const std::string& python : pythons) check_holders(python, With::preloaded);

@@ -1,8 +1,9 @@
-"""Keeps payloads for ever in twelve ways that services leak by, then works on: python_holders.py DONE [BEGIN]
+"""Keeps payloads for ever in the ways that services leak by, then works on: python_holders.py DONE [BEGIN]
 
 Makes the file BEGIN and begins when it is removed. Makes the file DONE after that. The comment of each way is at the line through which it allocates: "# WAY".
 """
 import asyncio
+import atexit
 import functools
 import gc
 import logging
@@ -10,10 +11,13 @@ import os
 import sys
 import threading
 import time
+import zlib
 
 kept_list = []
 kept_dict = {}
 kept_set = set()
+kept_names = {}
+compressors = []
 logger = logging.getLogger("tracking")
 local = threading.local()
 tasks = set()
@@ -34,6 +38,9 @@ class Store:
 
     def __init__(self):
         self.own = {}
+
+    def add(self, i, calls=[]):
+        calls.append(payload(i))  # method
 
 
 store = Store()
@@ -95,6 +102,11 @@ def keep(i):
     kept_list.append(payload(i))  # list
     kept_dict[i] = payload(i)  # dict
     kept_set.add(Event(i))  # set
+    kept_names["name " * 100 + str(i)] = True  # key
+    store.add(i)
+    atexit.register(print, payload(i))  # native code
+    if i < 30:
+        compressors.append(zlib.compressobj(6, zlib.DEFLATED, 12, 5))  # native memory
     Store.shared.append(payload(i))  # class
     with_default(i)
     keeper(i)

@@ -109,6 +109,9 @@ TEST_CASE("text says under the top line what holds the leak") {
                    "\n  held by          nothing: 12,000 blocks (2.93 MiB) are not reachable; a free is missing\n"));
     diagnosis.held_by->lost_in_cycles = true;
     CHECK(contains(render("text", diagnosis, options), "are not reachable; objects keep each other alive\n"));
+    diagnosis.held_by->lost_type = "app.Node";
+    CHECK(contains(render("text", diagnosis, options),
+                   "are not reachable; reference cycles of app.Node objects that the garbage collector has not freed\n"));
     diagnosis.verdict = Verdict::invalid;
     CHECK_FALSE(contains(render("text", diagnosis, options), "held by"));
 }

@@ -88,6 +88,33 @@ TEST_CASE("holders as text: variable, container, share of the heap, declaration,
           "                 1.95 KiB  20 blocks of 100 B\n");
 }
 
+TEST_CASE("what nothing holds in Python are reference cycles by type, and none are not mentioned") {
+    HolderReport report = sample();
+    report.allocator = "Python";
+    report.holders.clear();
+    report.lost = {LostKind{false, "app.Node", {}, 0, 20, 60, 6000}};
+    CHECK(text_of(report, true) ==
+          "server (pid 42): 2 MiB in 5,000 heap blocks\n"
+          "stopped for 12ms while 3 MiB were copied\n"
+          "\n"
+          "no holder found\n"
+          "\n"
+          "   5.86 KiB  reference cycles that are not freed: 60 unreachable blocks\n"
+          "                 5.86 KiB  20 x app.Node (60 blocks)\n");
+    report.lost.clear();
+    report.lost_blocks = report.lost_bytes = 0;
+    Holder& holder = report.holders.emplace_back();
+    holder.root = Holder::Root::native_code;
+    holder.runtime = Runtime::python;
+    holder.type = "tuple";
+    holder.elements = 3000;
+    holder.bytes = 1 << 20;
+    CHECK(
+        text_of(report).ends_with("\n"
+                                  "      1 MiB  native code, no Python variable\n"
+                                  "             3,000 tuple objects, 50.0 % of the heap\n"));
+}
+
 TEST_CASE("growth between two snapshots leads a holder's lines") {
     HolderReport report = sample();
     report.holders.resize(1);

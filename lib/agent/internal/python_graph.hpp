@@ -32,15 +32,15 @@ struct Interpreter {
     const void* (*keyword_defaults)(const void*);
     const void* (*closure)(const void*);
     void (*disable_collector)();  // null before 3.10
-    const void *module_type, *function_type, *cell_type, *set_type, *frozenset_type;
+    const void *module_type, *function_type, *cell_type, *code_type, *set_type, *frozenset_type;
 
     bool find();
 };
 extern Interpreter interpreter __attribute__((visibility("hidden")));
 
 // Kinds of types, by their flags.
-constexpr unsigned long kHasCollector = 1ul << 14, kIsLong = 1ul << 24, kIsList = 1ul << 25, kIsTuple = 1ul << 26, kIsBytes = 1ul << 27,
-                        kIsString = 1ul << 28, kIsDict = 1ul << 29, kIsType = 1ul << 31;
+constexpr unsigned long kMadeAtRunTime = 1ul << 9, kHasCollector = 1ul << 14, kIsLong = 1ul << 24, kIsList = 1ul << 25,
+                        kIsTuple = 1ul << 26, kIsBytes = 1ul << 27, kIsString = 1ul << 28, kIsDict = 1ul << 29, kIsType = 1ul << 31;
 inline const void* type_of(const void* object) { return at<const void*>(object, kType); }
 inline unsigned long type_flags(const void* type) { return at<unsigned long>(type, 168); }
 inline const char* type_name(const void* type) { return at<const char*>(type, 24); }
@@ -73,10 +73,52 @@ template <class Element>
 Element* reserve(std::uint64_t count) {
     return static_cast<Element*>(reserve_bytes(count * sizeof(Element)));
 }
+void give_back(void* memory, std::uint64_t bytes);
+
+constexpr std::uint32_t kNoEntry = ~std::uint32_t{0};
+
+// Finds the entries of an array by an address that each has. The array is the user's: address_of(i) is the address of entry i.
+class AddressIndex {
+  public:
+    template <class AddressOf>
+    std::uint32_t find(std::uint64_t address, const AddressOf& address_of) const {
+        return size_ != 0 ? slots_[place_of(address, address_of)] - 1 : kNoEntry;
+    }
+    // The entry that has the address: entry `next`, the first that is not there yet, if no other has it. kNoEntry: there is no memory.
+    template <class AddressOf>
+    std::uint32_t find_or_add(std::uint64_t address, std::uint32_t next, const AddressOf& address_of) {
+        if (next * std::uint64_t{2} >= size_ && !grow(next, address_of)) return kNoEntry;
+        std::uint32_t& slot = slots_[place_of(address, address_of)];
+        if (slot == 0) slot = next + 1;
+        return slot - 1;
+    }
+
+  private:
+    template <class AddressOf>
+    std::uint64_t place_of(std::uint64_t address, const AddressOf& address_of) const {
+        std::uint64_t place = (address * 0x9e3779b97f4a7c15u >> 20) & (size_ - 1);
+        while (slots_[place] != 0 && address_of(slots_[place] - 1) != address) place = (place + 1) & (size_ - 1);
+        return place;
+    }
+    template <class AddressOf>
+    bool grow(std::uint32_t entries, const AddressOf& address_of) {
+        AddressIndex larger;
+        larger.size_ = size_ == 0 ? 1u << 16 : size_ * 2;
+        larger.slots_ = reserve<std::uint32_t>(larger.size_);
+        if (larger.slots_ == nullptr) return false;
+        for (std::uint32_t i = 0; i < entries; ++i) larger.slots_[larger.place_of(address_of(i), address_of)] = i + 1;
+        if (slots_ != nullptr) give_back(slots_, size_ * sizeof *slots_);
+        *this = larger;
+        return true;
+    }
+
+    std::uint32_t* slots_ = nullptr;  // entries + 1
+    std::uint64_t size_ = 0;
+};
 
 class Graph {
   public:
-    static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+    static constexpr std::uint32_t kNone = kNoEntry;
     struct Node {
         const void* object;
         std::uint32_t parent;  // kNone: a variable's value, or a lost object that the collector lists
@@ -95,6 +137,10 @@ class Graph {
 
     // False if there is no memory for it. since: the time (CLOCK_MONOTONIC) from which blocks are growth.
     bool build(const SegmentView& segment, const Roots& roots, std::uint64_t since_ns);
+    // Gives the memory of native code to the objects that lead to it. What looks like a block may be none: it can fault, and what was found until
+    // then stays.
+    void join_native_memory();
+    void weigh();  // after the above
     // Adds objects to which no variable leads: those that are samples, and what is below them. What looks like one may be none: it can fault, and
     // what was added until then stays.
     void add_lost();
@@ -104,6 +150,9 @@ class Graph {
     const Weight& weight(std::uint32_t node) const { return weights_[node]; }  // of the samples at and below it
     bool is_lost(std::uint32_t node) const { return node >= first_lost_; }
     bool is_garbage(std::uint32_t node) const;  // lost, and nothing but other lost objects refers to it
+    // Of what a lost object keeps that is no garbage, or that is garbage: the object that the collector lists and native code refers to, or the
+    // garbage.
+    std::uint32_t lost_root(std::uint32_t node) const;
     // The nodes first met from this one, which is not lost: they follow each other, as nodes are visited in order.
     struct Range {
         std::uint32_t begin, end;
@@ -122,16 +171,15 @@ class Graph {
     void add_modules(const void* modules);
     void add_locals(const void* thread);
     void add_thread_local(std::uint32_t node);
+    void add_parts_of_code(std::uint32_t node);
+    void add_text_keys(std::uint32_t node);
     void visit(std::uint32_t node);
-    void weigh();
-    bool grow_index();
-    std::uint64_t place_of(const void* object) const;             // in the index: of the object, or free
     std::uint32_t find(const void* object) const;                 // kNone: not visited
     std::uint32_t first_with_parent(std::uint32_t parent) const;  // or a later one
     bool is_collected(const void* object) const;
     const void* object_in(const Held& held) const;
     void add_list_of(const void* first);
-    void meet_lost(std::uint32_t node);  // one that another lost object refers to
+    void meet_lost(std::uint32_t node, std::uint32_t from);  // one that another lost object refers to
     Held* sample_at(std::uint64_t address);
     void join(std::uint32_t node);
     void join_memory(std::uint32_t first);
@@ -139,14 +187,12 @@ class Graph {
 
     Node* nodes_ = nullptr;
     std::uint32_t used_ = 0;
-    std::uint32_t* index_ = nullptr;  // of nodes by address, + 1
-    std::uint64_t index_size_ = 0;
+    AddressIndex index_;  // of nodes
     Variable* variables_ = nullptr;
     std::uint32_t variable_count_ = 0;
     Held* held_ = nullptr;
     std::uint32_t held_count_ = 0;
-    std::uint32_t* held_index_ = nullptr;
-    std::uint64_t held_index_size_ = 0;
+    AddressIndex held_index_;
     Weight* weights_ = nullptr;
     Roots roots_ = {};
     std::uint32_t first_lost_ = kNone;

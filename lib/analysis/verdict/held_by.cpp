@@ -1,6 +1,7 @@
 #include "analysis/verdict/held_by.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace leakline::analysis {
 
@@ -18,6 +19,14 @@ double growth_at_marks(const LineReport& lines, const LineGrowth& line, double b
     const auto after = std::upper_bound(seconds.begin(), seconds.end(), end_s + kSame_s) - seconds.begin();
     if (after <= first) return 0;
     return line.live_at_marks[static_cast<std::size_t>(after) - 1] - line.live_at_marks[static_cast<std::size_t>(first)];
+}
+
+// Most of what is in a cycle are lists, dicts and strings, but what a class has done closes it.
+std::string type_in_cycles(const std::vector<LostKind>& kinds) {
+    const auto rank = [](const LostKind& kind) { return std::pair(kind.type.find('.') != kind.type.npos, kind.bytes); };
+    const auto first =
+        std::max_element(kinds.begin(), kinds.end(), [&](const LostKind& a, const LostKind& b) { return rank(a) < rank(b); });
+    return first != kinds.end() ? first->type : "";
 }
 
 }  // namespace
@@ -74,7 +83,7 @@ std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& lin
     }
     if (result.holder && most >= kLeastShare * all) return result;
     if (lost <= 0 || lost < kLeastShare * all) return std::nullopt;
-    return HeldBy{{}, found.lost_blocks, found.lost_bytes, true};
+    return HeldBy{{}, found.lost_blocks, found.lost_bytes, true, type_in_cycles(found.lost_kinds)};
 }
 
 std::vector<ObjectType> grown_types(std::vector<ObjectType> types) {

@@ -7,7 +7,7 @@
 
 namespace leakline::report {
 
-constexpr Words<Holder::Root> words(Holder::Root) { return {Holder::Root::damaged_heap, root_name}; }
+constexpr Words<Holder::Root> words(Holder::Root) { return {Holder::Root::native_code, root_name}; }
 
 template <class A>
 void fields(A& a, In<A, HolderPart>& part) {
@@ -68,6 +68,7 @@ void fields(A& a, In<A, HeldBy>& held_by) {
     a.where_any("lost_blocks", held_by.lost_blocks);
     a.where_any("lost_bytes", held_by.lost_bytes);
     a("lost_in_cycles", held_by.lost_in_cycles);
+    a.where_any("lost_type", held_by.lost_type);
 }
 
 }  // namespace leakline::report
