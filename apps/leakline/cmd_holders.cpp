@@ -59,10 +59,9 @@ holders::HolderOptions search_options(Nanoseconds since, const Interruption& int
 
 void warn_of_python(HolderReport& report) {
     if (runtime_of_module(report.command) == Runtime::python)
-        report.warnings.push_back(
-            report.core.empty()
-                ? "these are variables of the interpreter, not of Python: --since 60s finds those that hold what is allocated from now on"
-                : "these are variables of the interpreter, not of Python, which core files do not show");
+        report.warnings.push_back(report.core.empty()
+                                      ? "these are variables of the interpreter, not of Python"
+                                      : "these are variables of the interpreter, not of Python, which core files do not show");
 }
 
 // Of native code, with growth between two snapshots if they are wanted.
@@ -99,7 +98,8 @@ void require_copy(int pid) {
         throw Error(ErrorKind::system, fmt::format("process {}", pid), reason, "leakline sample shows its memory over time");
 }
 
-// Of a Python process that is not recorded: attaches the agent for the time, and counts objects at both ends of it. Nothing if it is no Python
+// Of a Python process that is not recorded: attaches the agent for the time. since: objects are counted at both ends of it; zero: all objects as
+// they are. Nothing if it is no Python
 // that the agent knows.
 std::optional<HolderReport> attached_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
     if (runtime_of_module(executable_of(pid)) != Runtime::python) return std::nullopt;
@@ -111,8 +111,9 @@ std::optional<HolderReport> attached_report(int pid, Nanoseconds since, const In
     heap::Recorder recorder = heap::Recorder::start(std::move(options));
     output.detail(fmt::format("attached to process {}; a thread stood still for {}", pid, format_duration(recorder.stopped())));
     output.progress("holders", "counting objects in a copy of the process");
-    std::optional<HolderReport> before = recorder.python_holder_report(Nanoseconds::zero());
-    if (!before) return before;
+    const bool grows = since > Nanoseconds::zero();
+    std::optional<HolderReport> before = recorder.python_holder_report(grows ? Nanoseconds::zero() : heap::kAllObjects);
+    if (!before || !grows) return before;
     const Nanoseconds begin = system_clock().monotonic();
     if (!wait_for(since, interruption, output)) return before;
     output.progress("holders", "searching a copy of the process");
@@ -122,16 +123,28 @@ std::optional<HolderReport> attached_report(int pid, Nanoseconds since, const In
     return heap::growth_between_searches(*before, *std::move(after), since);
 }
 
+// All variables of a Python process that is not recorded. Nothing, with a warning, if the agent cannot attach to it.
+std::optional<HolderReport> report_of_all(int pid, const Interruption& interruption, Output& output) {
+    try {
+        return attached_report(pid, Nanoseconds::zero(), interruption, output);
+    } catch (const Error& error) {
+        output.warn(fmt::format("Python's variables are not known: {}", error.message()));
+        return std::nullopt;
+    }
+}
+
 // Of Python; nothing if no agent in the process sees it.
 std::optional<HolderReport> python_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
-    if (!heap::has_python_agent(pid)) return since > Nanoseconds::zero() ? attached_report(pid, since, interruption, output) : std::nullopt;
+    const bool grows = since > Nanoseconds::zero();
+    if (!heap::has_python_agent(pid))
+        return grows ? attached_report(pid, since, interruption, output) : report_of_all(pid, interruption, output);
     require_copy(pid);
     const Nanoseconds begin = system_clock().monotonic();
     output.progress("holders", "searching a copy of the process");
-    std::optional<HolderReport> report = heap::find_python_holders(pid, Nanoseconds::zero());
+    std::optional<HolderReport> report = heap::find_python_holders(pid, grows ? Nanoseconds::zero() : heap::kAllObjects);
     if (!report) return report;
     detail_report(output, *report);
-    if (since == Nanoseconds::zero() || !wait_for(since, interruption, output)) return report;
+    if (!grows || !wait_for(since, interruption, output)) return report;
     std::optional<HolderReport> later = heap::find_python_holders(pid, begin);
     if (!later) return report;
     detail_report(output, *later);

@@ -6,6 +6,7 @@
 #include "agent/internal/probability.hpp"
 #include "agent/internal/python.hpp"
 #include "agent/internal/python_native.hpp"
+#include "agent/internal/python_sizes.hpp"
 
 namespace leakline::agent::python {
 
@@ -13,13 +14,14 @@ Interpreter interpreter;
 
 namespace {
 
-constexpr std::uint32_t kMaxPasses = 100, kMaxNodes = 1u << 25, kMaxVariables = 1u << 18, kMaxHeld = 1u << 20;
+constexpr std::uint32_t kMaxPasses = 100, kMaxNodes = 1u << 25, kMaxVariables = 1u << 18, kMaxHeld = 1u << 20, kMaxMeasured = 1u << 26;
 // Before an object there may be what the collector and the attributes need.
 constexpr std::uint64_t kBeforeObject[] = {0, 16, 32, 48};
-constexpr int kHeadSize = 16;  // of an object: what all have
+constexpr int kHeadSize = 16;                                                                        // of an object: what all have
+constexpr unsigned long kOwnMemory = kIsLong | kIsTuple | kIsBytes | kIsString | kIsList | kIsDict;  // known
 constexpr unsigned kDeepestBase = 8;
-constexpr std::int64_t kMaxRead = 512;                                            // of an object's own fields
-constexpr int kBasicSize = 32, kTraverse = 184, kBase = 256, kIsCollected = 328;  // of a type
+constexpr std::int64_t kMaxRead = 512;                           // of an object's own fields
+constexpr int kTraverse = 184, kBase = 256, kIsCollected = 328;  // of a type
 
 std::uint64_t number_of(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
 
@@ -32,6 +34,10 @@ bool may_have_native_memory(const void* object) {
     for (unsigned i = 0; i < kDeepestBase && type != nullptr && (type_flags(type) & kMadeAtRunTime) != 0 && !has_module(); ++i)
         type = at<const void*>(type, kBase);
     return type != nullptr && (has_module() || !is_interpreter(type));
+}
+
+const void* next_in_ring(const void* object) {
+    return reinterpret_cast<const void*>((at<std::uint64_t>(object, -kHeadSize) & ~std::uint64_t{1}) + kHeadSize);
 }
 
 struct Visit {
@@ -66,7 +72,7 @@ bool Interpreter::find() {
            look_up(defaults, "PyFunction_GetDefaults") && look_up(keyword_defaults, "PyFunction_GetKwDefaults") &&
            look_up(closure, "PyFunction_GetClosure") && look_up(module_type, "PyModule_Type") &&
            look_up(function_type, "PyFunction_Type") && look_up(cell_type, "PyCell_Type") && look_up(code_type, "PyCode_Type") &&
-           look_up(set_type, "PySet_Type") && look_up(frozenset_type, "PyFrozenSet_Type");
+           look_up(set_type, "PySet_Type") && look_up(frozenset_type, "PyFrozenSet_Type") && look_up(bytearray_type, "PyByteArray_Type");
 }
 
 const void* value_of(const void* dict, std::string_view wanted) {
@@ -88,6 +94,11 @@ std::string_view text_in(const void* dict, std::string_view name) {
     return value != nullptr && has_flag(value, kIsString) ? text_of(value) : std::string_view();
 }
 
+bool is_set(const void* object) {
+    return interpreter.is_subtype(type_of(object), interpreter.set_type) != 0 ||
+           interpreter.is_subtype(type_of(object), interpreter.frozenset_type) != 0;
+}
+
 bool is_thread_local(const void* object) {
     const void* type = type_of(object);
     for (unsigned i = 0; type != nullptr && i < kDeepestBase; ++i, type = at<const void*>(type, kBase))
@@ -100,11 +111,13 @@ bool Graph::build(const SegmentView& segment, const Roots& roots, std::uint64_t 
     variables_ = reserve<Variable>(kMaxVariables);
     weights_ = reserve<Weight>(kMaxNodes);
     roots_ = roots;
+    measured_ = since_ns == kMeasureObjects;
     if (nodes_ == nullptr || variables_ == nullptr || weights_ == nullptr || !read_samples(segment, since_ns)) return false;
     for (unsigned i = 0; i < roots.interpreter_count; ++i) add_modules(roots.modules[i]);
     for (unsigned i = 0; i < roots.thread_count; ++i) add_locals(roots.threads[i]);
     for (std::uint32_t node = 0; node < used_; ++node) visit(node);
     join_memory(0);
+    measure(0);
     return true;
 }
 
@@ -114,6 +127,7 @@ void Graph::add_lost() {
     first_lost_ = last_listed_ = used_;
     for (std::uint32_t i = 0; i < held_count_; ++i)
         if (held_[i].node == kNone && held_[i].growth > 0) add_list_of(object_in(held_[i]));
+    if (measured_) add_all_rings();
     last_listed_ = used_;
     references_ = reserve<std::int64_t>(last_listed_ - first_lost_ + 1);
     kept_outside_ = reserve<bool>(last_listed_ - first_lost_ + 1);
@@ -134,6 +148,7 @@ void Graph::add_lost() {
         }
     }
     join_memory(first_lost_);
+    measure(first_lost_);
 }
 
 void Graph::meet_lost(std::uint32_t node, std::uint32_t from) {
@@ -178,12 +193,33 @@ const void* Graph::object_in(const Held& held) const {
 
 // The collector has its objects in a few rings.
 void Graph::add_list_of(const void* first) {
-    if (first == nullptr || find(first) != kNone) return;
+    if (first != nullptr && find(first) == kNone) add_ring_of(first);
+}
+const void* Graph::add_ring_of(const void* first) {
+    const void* head = nullptr;
     const void* object = first;
     for (std::uint32_t i = 0; i < kMaxNodes; ++i) {
-        if (is_collected(object)) add(object, kNone);
-        object = reinterpret_cast<const void*>((at<std::uint64_t>(object, -16) & ~std::uint64_t{1}) + 16);
-        if (object == first) return;
+        if (is_collected(object))
+            add(object, kNone);
+        else
+            head = object;
+        object = next_in_ring(object);
+        if (object == first) break;
+    }
+    return head;
+}
+
+// The heads of the rings of old and young objects follow each other: a ring's two pointers, and two numbers.
+void Graph::add_all_rings() {
+    constexpr int kBetween = 24;
+    std::uint32_t node = 0;
+    while (node < first_lost_ && !is_collected(nodes_[node].object)) ++node;
+    const void* const head = node < first_lost_ ? add_ring_of(nodes_[node].object) : nullptr;
+    for (int other = -2; head != nullptr && other <= 2; ++other) {
+        const void* const its_head = static_cast<const char*>(head) + other * kBetween;
+        const void* const first = next_in_ring(its_head);
+        if (other != 0 && number_of(first) > kPage && (at<std::uint64_t>(first, -8) & ~std::uint64_t{3}) == number_of(its_head) - kHeadSize)
+            add_ring_of(first);
     }
 }
 
@@ -192,8 +228,9 @@ bool Graph::read_samples(const SegmentView& segment, std::uint64_t since_ns) {
     const std::uint32_t stacks = segment.header->stacks_used.load(std::memory_order_acquire);
     const SamplingState state = SamplingState::unpacked(segment.header->sampling.load(std::memory_order_relaxed));
     const std::uint32_t most = used < kMaxHeld ? used : kMaxHeld;
-    held_ = reserve<Held>(most + 1);
+    held_ = reserve<Held>(measured_ ? kMaxMeasured : most + 1);
     if (held_ == nullptr) return false;
+    if (measured_) return true;
     for (std::uint32_t i = 0; i < most; ++i) {
         const Sample& sample = segment.samples[i];
         const std::uint64_t number = sample.number.load(std::memory_order_acquire);
@@ -208,6 +245,15 @@ bool Graph::read_samples(const SegmentView& segment, std::uint64_t since_ns) {
             held_[held_count_++] = {address, bytes, estimate, is_growth ? estimate : 0, stack, kNone};
     }
     return true;
+}
+
+void Graph::hold(std::uint64_t address, std::uint64_t size, std::uint32_t node) {
+    const auto bytes = static_cast<double>(size);
+    if (held_count_ < kMaxMeasured) held_[held_count_++] = {address, size, bytes, bytes, kNone, node};
+}
+void Graph::measure(std::uint32_t first) {
+    if (!measured_) return;
+    for (std::uint32_t node = first; node < used_; ++node) hold(number_of(nodes_[node].object), size_of_object(nodes_[node].object), node);
 }
 
 Graph::Held* Graph::sample_at(std::uint64_t address) {
@@ -327,17 +373,18 @@ void Graph::join_native_memory() {
         if (held_[i].node == kNone) without_object += held_[i].growth;
     }
     NativeMemory memory;
-    if (without_object <= kWorthIt * all || !memory.begin()) return;
+    if ((!measured_ && without_object <= kWorthIt * all) || !memory.begin()) return;
     for (std::uint32_t node = 0; node < used_; ++node) {
         const void* const object = nodes_[node].object;
-        if (!may_have_native_memory(object)) continue;
+        if (!may_have_native_memory(object) || (type_flags(type_of(object)) & kOwnMemory) != 0) continue;
         const auto size = at<std::int64_t>(type_of(object), kBasicSize);
         for (int place = kHeadSize; place + 8 <= (size < kMaxRead ? size : kMaxRead); place += 8)
             memory.add(at<std::uint64_t>(object, place), node);
     }
-    memory.follow([this](std::uint64_t block, std::uint32_t node) {
+    memory.follow([this](std::uint64_t block, std::uint64_t end, std::uint32_t node) {
         for (const std::uint64_t before : kBeforeObject)
             if (find(reinterpret_cast<const void*>(block + before)) != kNone) return false;  // it is Python's
+        if (measured_) hold(block, end - block, node);
         if (Held* const held = sample_at(block); held != nullptr && held->node == kNone) held->node = node;
         return true;
     });
@@ -380,7 +427,12 @@ void Graph::visit(std::uint32_t node) {
     if (type == interpreter.code_type) return add_parts_of_code(node);
     if ((type_flags(type) & kHasCollector) == 0) return;
     const auto has_head = at<int (*)(const void*)>(type, kIsCollected);
-    if (has_head != nullptr && has_head(object) == 0) return;
+    if (has_head != nullptr && has_head(object) == 0) {
+        constexpr int kDict = 264;
+        // A type of native code. Where one is lost, it still keeps its dict.
+        if (has_flag(object, kIsType) && !is_lost(node)) add(at<const void*>(object, kDict), node);
+        return;
+    }
     const auto traverse = at<int (*)(const void*, int (*)(const void*, void*), void*)>(type, kTraverse);
     Visit argument{this, node};
     if (traverse != nullptr) traverse(object, &visit_child, &argument);
@@ -389,13 +441,13 @@ void Graph::visit(std::uint32_t node) {
 }
 
 void Graph::weigh() {
-    for (std::uint32_t node = 0; node < used_; ++node) weights_[node] = {};
     for (std::uint32_t i = 0; i < held_count_; ++i)
         if (const Held& held = held_[i]; held.node != kNone) {
             Weight& weight = weights_[held.node];
             weight.bytes += held.bytes;
             weight.growth += held.growth;
-            weight.samples += held.growth > 0 ? 1 : 0;
+            constexpr std::uint32_t kMeasured = 1000;  // no chance of sampling
+            weight.samples += measured_ ? kMeasured : held.growth > 0 ? 1 : 0;
         }
     for (std::uint32_t node = used_; node-- > 0;)
         if (nodes_[node].parent != kNone) {

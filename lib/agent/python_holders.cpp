@@ -87,6 +87,7 @@ constexpr unsigned kFrameTable = 1 << 14;
 FrameBytes frame_table[kFrameTable];
 
 void count_frames(const Graph::Held& held) {
+    if (held.stack == Graph::kNone) return;
     const Stack& stack = segment.stacks[held.stack];
     const std::uint64_t* const frames = segment.frames + stack.first;
     for (std::uint32_t i = 0; i < stack.depth && i < kMaxFrames; ++i) {
@@ -257,6 +258,11 @@ void write_answer(bool with_attributes) {
     find_unheld();
     const double total = total_growth();
     put_program();
+    put_mark("total\t");
+    put_count(graph.held_count());
+    tab();
+    put_count(total);
+    new_line();
     for (unsigned holder = 0; holder < holder_count; ++holder) {
         put_holder(holders[holder], with_attributes);
         put_frames_of([&](const Graph::Held& held) { return owner_of(held) == holder + 1; });

@@ -64,7 +64,9 @@ bool NativeMemory::read_mappings() {
             const std::uint64_t last = hexadecimal(++at_text);
             const bool written = strncmp(at_text, " rw-p ", 6) == 0;
             const char* const path = strpbrk(at_text, "/[");
-            if (written && (path == nullptr || strcmp(path, "[heap]") == 0)) add_range(first, last);
+            const bool is_main_arena = path != nullptr && strcmp(path, "[heap]") == 0;
+            if (written && is_main_arena) main_arena_ = {first, last};
+            if (written && (path == nullptr || is_main_arena)) add_range(first, last);
         }
         kept -= begin;
         memmove(text, text + begin, kept);
@@ -86,15 +88,25 @@ const NativeMemory::Range* NativeMemory::range_of(std::uint64_t address) const {
     return low < range_count_ && ranges_[low].begin <= address ? &ranges_[low] : nullptr;
 }
 
+// Elsewhere, as in pymalloc's arenas, no block begins. Heaps of other arenas begin at multiples of their size, with a pointer to their arena.
+bool NativeMemory::is_in_arena(const Range& range, std::uint64_t block, bool other) const {
+    constexpr std::uint64_t kHeapSize = std::uint64_t{64} << 20;
+    if (!other) return main_arena_.begin <= block && block < main_arena_.end;
+    const std::uint64_t heap = block & ~(kHeapSize - 1);
+    return heap >= range.begin && range_of(word(heap)) != nullptr;
+}
+
 // The word before a block has its size and three flags: the block before is in use (1), mapped by itself (2), not of the main arena (4).
 std::uint64_t NativeMemory::end_of_block(const Range& range, std::uint64_t block) const {
-    constexpr std::uint64_t kHead = 16, kFlags = 7, kUnused = 8, kInUse = 1, kMapped = 2, kLeast = 32;
+    constexpr std::uint64_t kHead = 16, kFlags = 7, kUnused = 8, kInUse = 1, kMapped = 2, kOtherArena = 4, kLeast = 32;
+    constexpr std::uint64_t kLeastMapped = std::uint64_t{128} << 10;
     if (block % 16 != 0 || block < range.begin + kHead) return 0;
     const std::uint64_t own = word(block - 8), size = own & ~kFlags;
     if ((own & kUnused) != 0 || size < kLeast || size > range.end - block + kHead) return 0;
+    if ((own & kMapped) != 0 && size < kLeastMapped) return 0;
     if ((own & kMapped) != 0) return block % kPage == kHead && size % kPage == 0 && word(block - kHead) == 0 ? block - kHead + size : 0;
     const std::uint64_t next = block + size;
-    if (next > range.end) return 0;
+    if (next > range.end || !is_in_arena(range, block, (own & kOtherArena) != 0)) return 0;
     const std::uint64_t next_own = word(next - 8), next_size = next_own & ~kFlags;
     const bool in_use = (next_own & (kInUse | kUnused)) == kInUse && next_size >= 16 && next_size <= range.end - next + kHead;
     return in_use ? next - 8 : 0;  // the size of the next is not the block's, what is before it may be

@@ -8,10 +8,6 @@ namespace leakline::agent::python {
 namespace {
 
 bool is_deque(const void* object) { return strcmp(type_name(type_of(object)), "collections.deque") == 0; }
-bool is_set(const void* object) {
-    return interpreter.is_subtype(type_of(object), interpreter.set_type) != 0 ||
-           interpreter.is_subtype(type_of(object), interpreter.frozenset_type) != 0;
-}
 
 }  // namespace
 

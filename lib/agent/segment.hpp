@@ -69,6 +69,8 @@ enum class PythonState : std::uint32_t { none = 0, known, unknown_version };
 // An allocator that is linked into the program (own_allocator.hpp).
 enum class OwnAllocatorState : std::uint32_t { none = 0, recorded, left_alone };
 
+// As search_since_ns: not samples but all objects are weighed, by their own sizes.
+constexpr std::uint64_t kMeasureObjects = ~std::uint64_t{0};
 // The search for the Python variables that hold the live samples (python_holders.hpp). A reader writes `asked`; the agent does the rest, and
 // answers in the segment.
 enum class SearchState : std::uint32_t {

@@ -31,6 +31,7 @@ constexpr std::size_t kLongestName = 1000, kMaxHolders = 1000, kMaxTypes = 100'0
 //                                                    that no object leads to
 //   path TEXT         from the variable to the holder: ".records", "[\"name\"]", " closure variable kept"
 //   named ROOT PATH FUNCTION MODULE FILE LINE      in the place of the last two, in an answer of leakline itself
+//   total BLOCKS BYTES       of all that was weighed
 //   others                   what other variables hold, or native code
 //   lost BLOCKS BYTES        growth of objects that only keep each other alive, with all that they lead to
 //   lost_type NAME OBJECTS BLOCKS BYTES     the same by type
@@ -300,6 +301,16 @@ bool add_answer(std::string_view text, PythonHolders& found, ReadSources sources
     const std::optional<std::string_view> answer = last_complete(text);
     if (answer) AnswerReader(found, sources).read(*answer);
     return answer.has_value();
+}
+
+Weighed weighed_in(std::string_view text) {
+    Weighed weighed;
+    std::string_view answer = last_complete(text).value_or(std::string_view());
+    while (!answer.empty()) {
+        const auto fields = split(take_line(answer), '\t');
+        if (fields[0] == "total" && fields.size() == 3) weighed = {number(fields[1]), number(fields[2])};
+    }
+    return weighed;
 }
 
 std::string answer_of(const PythonHolders& found) {

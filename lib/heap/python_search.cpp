@@ -111,7 +111,9 @@ void HolderSearch::read(Nanoseconds patience, PythonHolders& found) {
     if (now == SearchState::asked || now == SearchState::waiting) write_field(offsetof(SegmentHeader, search), SearchState::none);
     const std::uint64_t stopped = read_field<std::uint64_t>(offsetof(SegmentHeader, search_ns)).value_or(0);
     found.stopped = std::max(found.stopped, Nanoseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(stopped, INT64_MAX))));
-    if (!add_answer(take_answer(), found)) found.reason = reason_of(now, pid_);
+    const std::string answer = take_answer();
+    weighed_ = weighed_in(answer);
+    if (!add_answer(answer, found)) found.reason = reason_of(now, pid_);
 }
 
 // Its memory goes back: it is the agent's only while it is read.
@@ -157,16 +159,22 @@ HolderReport HolderSearch::report(Nanoseconds since) {
     report.process = pid_;
     report.allocator = "Python";
     report.paused = found.stopped;
-    set_totals(report);
+    if (since == kAllObjects) {
+        report.command = executable_of(pid_);
+        report.blocks = weighed_.blocks;
+        report.bytes = weighed_.bytes;
+    } else {
+        set_totals(report);
+    }
     for (PythonHolder& one : found.holders) {
-        if (since == Nanoseconds::zero()) one.holder.growth_bytes.reset();
+        if (since <= Nanoseconds::zero()) one.holder.growth_bytes.reset();
         report.holders.push_back(std::move(one.holder));
     }
     const auto size = [](const Holder& holder) { return holder.growth_bytes.value_or(static_cast<std::int64_t>(holder.bytes)); };
     std::stable_sort(report.holders.begin(), report.holders.end(), [&](const Holder& a, const Holder& b) { return size(a) > size(b); });
     report.types = std::move(found.types);
     std::stable_sort(report.types.begin(), report.types.end(), [&](const ObjectType& a, const ObjectType& b) {
-        return since == Nanoseconds::zero() ? a.bytes > b.bytes : a.growth_bytes > b.growth_bytes;
+        return since <= Nanoseconds::zero() ? a.bytes > b.bytes : a.growth_bytes > b.growth_bytes;
     });
     report.lost_blocks = found.lost_blocks;
     report.lost_bytes = found.lost_bytes;

@@ -82,10 +82,11 @@ void add_holder(TerminalText& text, const HolderReport& report, const Holder& ho
 
 std::string holders_text(const HolderReport& report, const RenderOptions& options) {
     TerminalText text(options);
+    const bool is_python = report.allocator == "Python";
     std::string head =
-        fmt::format("{} ({}): {} in {} heap blocks", file_name(report.command),
+        fmt::format("{} ({}): {} in {} {}", file_name(report.command),
                     report.core.empty() ? fmt::format("pid {}", report.process) : fmt::format("core file {}", file_name(report.core)),
-                    size_text(report.bytes), format_count(report.blocks));
+                    size_text(report.bytes), format_count(report.blocks), is_python && !report.since ? "objects" : "heap blocks");
     if (report.growth_bytes)
         head += fmt::format(", {} in {}", format_signed_bytes(static_cast<double>(*report.growth_bytes)), format_duration(*report.since));
     text.line(terminal_safe(head));
@@ -97,7 +98,6 @@ std::string holders_text(const HolderReport& report, const RenderOptions& option
     for (std::size_t i = 0; i < shown; ++i) add_holder(text, report, report.holders[i]);
     if (shown < report.holders.size()) text.line(fmt::format("\nand {} more (--top)", report.holders.size() - shown));
     // In Python they are garbage that has not been collected: no block lacks a free.
-    const bool is_python = report.allocator == "Python";
     const std::string lost =
         (is_python ? "reference cycles that are not freed: " : "lost: ") + counted(report.lost_blocks, "unreachable block");
     if (!is_python || report.lost_blocks > 0)

@@ -131,6 +131,12 @@ TEST_CASE("what only native code holds is a holder without a name, and what is l
     }
 }
 
+TEST_CASE("an answer says what was weighed for it") {
+    CHECK(heap::weighed_in("total\t1\t2\nend\ntotal\t30\t900\nothers\nend\ntotal\t5\t").blocks == 30);
+    CHECK(heap::weighed_in("total\t30\t900\nend\n").bytes == 900);
+    CHECK(heap::weighed_in("others\nend\n").bytes == 0);
+}
+
 TEST_CASE("between two searches, types grow by their numbers of objects") {
     HolderReport before, after;
     before.bytes = 100;

@@ -68,6 +68,22 @@ PythonHolders search(const std::string& interpreter, With with) {
     CHECK(objects_of("python_holders.Store") == 1);
     CHECK(objects_of("dict") >= 6000);
     CHECK(report->types.front().bytes > report->types.back().bytes);
+    // All objects by their own sizes: exact, and whatever the samples are.
+    const auto all =
+        program ? recorder.python_holder_report(heap::kAllObjects) : heap::find_python_holders(recorder.pid(), heap::kAllObjects);
+    REQUIRE(all.has_value());
+    for (const std::string name : {"kept_list", "kept_names", "store.own", "compressors"}) {
+        CAPTURE(name);
+        const auto is_it = [&](const Holder& holder) { return holder.path == "python_holders." + name; };
+        const auto holder = std::find_if(all->holders.begin(), all->holders.end(), is_it);
+        REQUIRE(holder != all->holders.end());
+        CHECK(holder->elements == (name == "compressors" ? 30u : 500u));
+        CHECK(holder->bytes > 250'000);
+        CHECK(holder->bytes < 1'500'000);
+    }
+    CHECK(all->bytes > 10'000'000);
+    CHECK(std::any_of(all->lost.begin(), all->lost.end(),
+                      [](const LostKind& kind) { return kind.type == "python_holders.Node" && kind.count == 500; }));
     recorder.keep(found);
     CHECK(child.running());
     if (with == With::preloaded) child.terminate(std::chrono::seconds(1));

@@ -94,7 +94,7 @@ TEST_CASE("what nothing holds in Python are reference cycles by type, and none a
     report.holders.clear();
     report.lost = {LostKind{false, "app.Node", {}, 0, 20, 60, 6000}};
     CHECK(text_of(report, true) ==
-          "server (pid 42): 2 MiB in 5,000 heap blocks\n"
+          "server (pid 42): 2 MiB in 5,000 objects\n"
           "stopped for 12ms while 3 MiB were copied\n"
           "\n"
           "no holder found\n"

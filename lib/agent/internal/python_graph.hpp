@@ -32,7 +32,7 @@ struct Interpreter {
     const void* (*keyword_defaults)(const void*);
     const void* (*closure)(const void*);
     void (*disable_collector)();  // null before 3.10
-    const void *module_type, *function_type, *cell_type, *code_type, *set_type, *frozenset_type;
+    const void *module_type, *function_type, *cell_type, *code_type, *set_type, *frozenset_type, *bytearray_type;
 
     bool find();
 };
@@ -45,6 +45,8 @@ inline const void* type_of(const void* object) { return at<const void*>(object, 
 inline unsigned long type_flags(const void* type) { return at<unsigned long>(type, 168); }
 inline const char* type_name(const void* type) { return at<const char*>(type, 24); }
 bool is_thread_local(const void* object);  // a threading.local
+bool is_set(const void* object);
+constexpr int kBasicSize = 32;  // of a type
 inline bool has_flag(const void* object, unsigned long flag) { return (type_flags(type_of(object)) & flag) != 0; }
 
 // Of a dict: the value of a key, the key of a value, and the string that a key has; null or empty: there is none.
@@ -127,7 +129,7 @@ class Graph {
         std::uint64_t address, size;
         double bytes;         // as estimated for all blocks that it stands for
         double growth;        // the same if it is younger than what the search is about, else 0
-        std::uint32_t stack;  // in the segment
+        std::uint32_t stack;  // in the segment; kNone: it is no sample
         std::uint32_t node;   // kNone: nothing leads to it
     };
     struct Weight {
@@ -135,7 +137,7 @@ class Graph {
         std::uint32_t samples;  // of growth
     };
 
-    // False if there is no memory for it. since: the time (CLOCK_MONOTONIC) from which blocks are growth.
+    // False if there is no memory for it. since: the time (CLOCK_MONOTONIC) from which blocks are growth, or kMeasureObjects.
     bool build(const SegmentView& segment, const Roots& roots, std::uint64_t since_ns);
     // Gives the memory of native code to the objects that lead to it. What looks like a block may be none: it can fault, and what was found until
     // then stays.
@@ -166,6 +168,8 @@ class Graph {
     void add(const void* object, std::uint32_t parent);  // for tp_traverse
 
   private:
+    void measure(std::uint32_t first);
+    void hold(std::uint64_t address, std::uint64_t size, std::uint32_t node);
     bool read_samples(const SegmentView& segment, std::uint64_t since_ns);
     void add_variable(Variable::Kind kind, const void* owner, const void* name, const void* value);
     void add_modules(const void* modules);
@@ -179,6 +183,8 @@ class Graph {
     bool is_collected(const void* object) const;
     const void* object_in(const Held& held) const;
     void add_list_of(const void* first);
+    const void* add_ring_of(const void* first);  // returns the ring's head, as if an object followed it
+    void add_all_rings();
     void meet_lost(std::uint32_t node, std::uint32_t from);  // one that another lost object refers to
     Held* sample_at(std::uint64_t address);
     void join(std::uint32_t node);
@@ -193,6 +199,7 @@ class Graph {
     Held* held_ = nullptr;
     std::uint32_t held_count_ = 0;
     AddressIndex held_index_;
+    bool measured_ = false;  // instead of samples, all objects and native blocks are held
     Weight* weights_ = nullptr;
     Roots roots_ = {};
     std::uint32_t first_lost_ = kNone;

@@ -13,12 +13,12 @@ class NativeMemory {
     bool begin();  // false: there is no memory for it, or the mappings cannot be read
     // The block that an address leads to, if it is one, and was not met before.
     void add(std::uint64_t address, std::uint32_t owner);
-    // Goes through the blocks, nearest first, and adds those that they lead to. meet(block, owner) says whether to read one.
+    // Goes through the blocks, nearest first, and adds those that they lead to. meet(begin, end, owner) says whether to read one.
     template <class Meet>
     void follow(const Meet& meet) {
         for (std::uint32_t i = 0; i < used_; ++i) {
             const Block block = blocks_[i];
-            if (!meet(block.begin, block.owner)) continue;
+            if (!meet(block.begin, block.end, block.owner)) continue;
             for (std::uint64_t place = block.begin; place + 8 <= block.end; place += 8) add(word(place), block.owner);
         }
     }
@@ -35,6 +35,7 @@ class NativeMemory {
     bool read_mappings();
     void add_range(std::uint64_t begin, std::uint64_t end);
     const Range* range_of(std::uint64_t address) const;
+    bool is_in_arena(const Range& range, std::uint64_t block, bool other) const;
     std::uint64_t end_of_block(const Range& range, std::uint64_t block) const;  // 0: no block begins there
 
     Block* blocks_ = nullptr;
@@ -42,6 +43,7 @@ class NativeMemory {
     AddressIndex index_;  // of blocks, by their begin
     Range* ranges_ = nullptr;
     std::uint32_t range_count_ = 0;
+    Range main_arena_ = {};
 };
 
 }  // namespace leakline::agent::python

@@ -7,6 +7,7 @@
 
 #include "agent/segment.hpp"
 #include "base/quantities.hpp"
+#include "heap/python_holders.hpp"
 #include "model/holders.hpp"
 #include "system/descriptor.hpp"
 
@@ -39,6 +40,7 @@ class HolderSearch {
 
     Descriptor segment_;
     int pid_;
+    Weighed weighed_;
 };
 
 }  // namespace leakline::heap
