@@ -28,7 +28,7 @@ std::optional<Bytes> room_in_cgroup(int pid) {
 
 }  // namespace
 
-std::string reason_against_copies(const std::vector<int>& pids) {
+std::string reason_against_copies(const std::vector<int>& pids, Bytes largest) {
     Bytes resident = 0;
     std::optional<Bytes> room = available_memory();
     for (const int pid : pids) {
@@ -36,9 +36,9 @@ std::string reason_against_copies(const std::vector<int>& pids) {
         if (!stat) continue;
         const Bytes bytes = stat->resident;
         resident += bytes;
-        if (bytes > kLargestCopied)
+        if (bytes > largest)
             return fmt::format("process {} has {}; only processes of up to {} are copied", pid, format_bytes(static_cast<double>(bytes)),
-                               format_bytes(static_cast<double>(kLargestCopied)));
+                               format_bytes(static_cast<double>(largest)));
         if (const auto cgroup = room_in_cgroup(pid)) room = std::min(room.value_or(*cgroup), *cgroup);
     }
     if (room && resident > *room / 2)

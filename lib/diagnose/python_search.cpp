@@ -19,7 +19,7 @@ void PythonSearch::begin() {
     if (!context_.options.holders || since_ == Nanoseconds::zero()) return;
     std::vector<int> pids;
     for (const auto& [pid, own] : recorder_.own_memory()) pids.push_back(pid);
-    found_.reason = reason_against_copies(pids);
+    found_.reason = reason_against_copies(pids, context_.options.target.pid > 0 ? kLargestCopied : kLargestStartedCopied);
     asked_ = found_.reason.empty() && recorder_.search_python_holders(since_);
 }
 
