@@ -1,14 +1,17 @@
 // leakline holders: which variables hold the heap of a running process, or of a core file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "base/strings.hpp"
 #include "commands.hpp"
 #include "diagnose/process_copies.hpp"
 #include "exit_code.hpp"
@@ -22,6 +25,7 @@
 #include "quantity_options.hpp"
 #include "report/source_text.hpp"
 #include "system/clock.hpp"
+#include "system/mappings.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
 
@@ -98,11 +102,19 @@ void require_copy(int pid) {
         throw Error(ErrorKind::system, fmt::format("process {}", pid), reason, "leakline sample shows its memory over time");
 }
 
+// Also a program that has loaded it as a library, such as uWSGI.
+bool runs_python(int pid) {
+    if (runtime_of_module(executable_of(pid)) == Runtime::python) return true;
+    const auto maps = read_small_file(fmt::format("/proc/{}/maps", pid));
+    const std::vector<Mapping> mappings = parse_mappings(maps.value_or(std::string()));
+    return std::any_of(mappings.begin(), mappings.end(), [](const Mapping& one) { return file_name(one.path).starts_with("libpython3"); });
+}
+
 // Of a Python process that is not recorded: attaches the agent for the time. since: objects are counted at both ends of it; zero: all objects as
 // they are. Nothing if it is no Python
 // that the agent knows.
 std::optional<HolderReport> attached_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
-    if (runtime_of_module(executable_of(pid)) != Runtime::python) return std::nullopt;
+    if (!runs_python(pid)) return std::nullopt;
     require_copy(pid);
     heap::RecordOptions options;
     options.attach_to = pid;
