@@ -163,7 +163,7 @@ const std::map<std::string, std::string> kMayExit = {
 // and the one that installs the handlers for apps:
 const std::set<std::string> kMayHandleSignals = {"lib/system/end_signals.cpp", "lib/system/child_process.cpp",
                                                  "lib/heap/collector.cpp",     "lib/heap/recorder_start.cpp",
-                                                 "lib/unwind/follow.cpp",      "lib/agent/python_holders.cpp"};
+                                                 "lib/unwind/follow.cpp",      "lib/agent/python_copy.cpp"};
 
 TEST_CASE("signals are handled in one place, and seen by apps alone") {
     std::set<std::string> handle;
