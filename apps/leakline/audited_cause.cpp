@@ -17,6 +17,7 @@ void add_audited_cause(Diagnosis& diagnosis, const std::vector<std::string>& pat
     options.paths = paths;
     const bool asked = !paths.empty();
     if (!asked) {
+        if (sources.reads_other_root()) return;  // the audit would follow links of a container to files of this machine
         const std::optional<std::string>& file = sources.locate(line->at.file);
         if (!line->at.file.ends_with(".py") || !file || audit::available_readers().python.empty()) return;
         options.paths = {std::filesystem::path(*file).parent_path().string()};

@@ -18,6 +18,7 @@
 #include "agent/internal/slots.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "agent/segment.hpp"
+#include "system/copy_name.hpp"
 #include "unwind/system_call.hpp"
 
 #define LEAKLINE_EXPORT extern "C" [[gnu::visibility("default")]]
@@ -164,7 +165,7 @@ void record_until_end() {
     watch();
     end_attached();
     take_entry_hooks();
-    python::drop_copy();
+    python::drop_copy(500);
     python::end();
     publish(set_slots(Slots::undone));
     attachment->state.store(AttachState::ended);
@@ -178,8 +179,7 @@ void leakline_attach(const leakline::agent::AttachRequest* request) {
     using namespace leakline::agent;
     const AttachRequest asked = *request;
     thread_state.busy = true;
-    static char name[] = "leakline-agent";
-    ::prctl(PR_SET_NAME, name);
+    ::prctl(PR_SET_NAME, leakline::kAgentName);
     if (asked.unmapped_bytes != 0) ::munmap(reinterpret_cast<void*>(asked.unmapped_at), asked.unmapped_bytes);
     // A forked child has its parent's number.
     std::int32_t pid = leakline_attachment.pid.load();

@@ -35,7 +35,7 @@ constexpr unsigned kMostWork_s = 30, kLongest_s = 120;
 Search search;
 void* threads[kMaxThreads];
 const void* sys_modules[kMaxInterpreters];
-std::atomic<int> copy_pid;  // of the copy until its end is taken note of; 0: none
+std::atomic<int> copy_pid;  // of the copy until it has been waited for; 0: none
 
 // False: it has ended, and the kernel has forgotten it; or it is no child of this process.
 bool is_running_copy(int pid) { return unwind::system_call(SYS_wait4, pid, 0, static_cast<long>(WNOHANG) | __WCLONE, 0) == 0; }
@@ -162,7 +162,8 @@ void build_graph() {
 // The copy is a child that sends no signal when it ends: the program's own waiting (wait, waitpid, waitid) never sees it. An orphan would
 // be left to process 1, which in a container is the program itself.
 void make_copy() {
-    drop_copy();
+    constexpr unsigned kPatience_ms = 50;  // the interpreter stands still
+    if (!drop_copy(kPatience_ms)) return search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
     constexpr std::size_t kStack = std::size_t{256} << 10;
     void* const stack = ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int pid = -1;
@@ -228,14 +229,17 @@ void reap_copy() {
     if (int pid = copy_pid.load(kRelaxed); pid != 0 && !is_running_copy(pid)) copy_pid.compare_exchange_strong(pid, 0);
 }
 
-void drop_copy() {
-    const int pid = copy_pid.exchange(0);
-    if (pid == 0 || !is_running_copy(pid)) return;
+bool drop_copy(unsigned patience_ms) {
+    reap_copy();
+    const int pid = copy_pid.load(kRelaxed);
+    if (pid == 0) return true;
     unwind::system_call(SYS_kill, pid, SIGKILL);
-    for (int i = 0; i < 1000 && is_running_copy(pid); ++i) {
+    for (; has_copy() && patience_ms > 0; --patience_ms) {
         const timespec time{0, 1'000'000};
         unwind::system_call(SYS_nanosleep, reinterpret_cast<long>(&time), 0);
+        reap_copy();
     }
+    return !has_copy();
 }
 
 void search_holders(const Search& asked) {

@@ -378,6 +378,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     }
     context.result.replay = std::move(rounds.stats);
     context.warn_if_behind_schedule(context.result.replay, plan.replay.pace);
+    context.over_ceiling = over_ceiling;
     if (over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service used {}, more than --max-memory ({})",
                                                       format_bytes(static_cast<double>(log.latest())),

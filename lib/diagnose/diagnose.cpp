@@ -22,7 +22,6 @@
 #include "heap/preflight.hpp"
 #include "heap/recorder.hpp"
 #include "heap/tracker.hpp"
-#include "memory/cgroup.hpp"
 #include "replay/log.hpp"
 #include "replay/selected_log.hpp"
 #include "replay/stub.hpp"
@@ -220,12 +219,12 @@ bool run_longer(RunContext& context, const analysis::LongerRun& more, const std:
         return false;
     }
     context.extension = longer.extension;
-    // If the service exits in it, or its memory allows less, the result of the shorter one is kept.
+    // If the service exits in it, or its memory does not allow it to be longer, the result of the shorter one is kept.
     if (again.failed() || context.stopped()) {
         result.warnings.push_back(fmt::format("{} was cut short: {}", what, again.failed() ? again.failures.back() : "interrupted"));
         return false;
     }
-    if (again.replay.completed < result.replay.completed) {
+    if (longer.over_ceiling && !again.oom_kill && again.replay.completed < result.replay.completed) {
         result.warnings.push_back(fmt::format("{} was cut short: the service used as much memory as it may (--max-memory)", what));
         return false;
     }
@@ -316,7 +315,7 @@ void take_running(Options& options) {
     options.target.clock.reset();
     options.tracker = heap::RecordWith::agent;
     options.runs = Runs::one;
-    if (const auto room = memory::cgroup_room(options.target.pid); room && !options.memory_limit) options.memory_limit = room->limit;
+    if (!options.memory_limit) options.memory_limit = own_memory_limit(options.target.pid);
 }
 
 }  // namespace

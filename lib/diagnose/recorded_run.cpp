@@ -54,7 +54,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     plan.replay.target = origin_url;
     plan.rounds = std::max(kMinRounds, rounds_wanted);
     plan.replay.keep_recorded = context.result.replay.not_fresh;  // what the bare run has shown
-    const std::optional<Bytes> ceiling = memory_ceiling(context.options);
+    const std::optional<Bytes> ceiling = context.ceiling;
     LineRecording lines(context, recorder, progress);
     const int pid = lines.pid();
     const Nanoseconds origin = system_clock().monotonic();

@@ -95,13 +95,14 @@ Bytes resident_now(int pid) {
     memory::ProcessTree tree(pid, {});
     const std::vector<memory::ProcessReading>& readings = tree.read(Depth::detailed);
     if (readings.empty()) return 0;
-    Bytes sum = readings.front().resident - readings.front().private_bytes;
+    // As TreeLog::latest: a page counts once, files' pages as the first process has them.
+    const memory::ProcessReading& root = readings.front();
+    Bytes sum = root.resident - std::min(root.resident, root.private_bytes + root.shared_memory) + tree.shared_memory();
     for (const memory::ProcessReading& reading : readings) sum += reading.private_bytes;
     return sum;
 }
 
-}  // namespace
-
+// --max-memory, else what a running service has and a share of what is free; nullopt if the kernel does not say what is.
 std::optional<Bytes> memory_ceiling(const Options& options) {
     if (options.max_memory) return options.max_memory;
     const int pid = options.target.pid;
@@ -111,6 +112,24 @@ std::optional<Bytes> memory_ceiling(const Options& options) {
         available = std::min(available.value_or(room->free), room->free);
     if (!available) return std::nullopt;
     return resident_now(pid) + static_cast<Bytes>(kMemoryShare * static_cast<double>(*available));
+}
+
+}  // namespace
+
+RunContext::RunContext(const Options& what, const Observer& observer, Diagnosis& into)
+    : options(what),
+      result(into),
+      tracker(what.tracker.value_or(heap::RecordWith::heaptrack)),
+      allocation_interval(what.allocation_interval),
+      extension(what.max_time),
+      ceiling(memory_ceiling(what)),
+      observer_(observer) {}
+
+std::optional<Bytes> own_memory_limit(int pid) {
+    constexpr double kMost = 0.8;
+    const auto room = memory::cgroup_room(pid);
+    if (!room || static_cast<double>(resident_now(pid) + room->free) < kMost * static_cast<double>(room->limit)) return std::nullopt;
+    return room->limit;
 }
 
 bool pass_idle_time(const RunContext& context, const std::function<void()>& begins) {

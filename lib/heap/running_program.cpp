@@ -41,10 +41,10 @@ class Check {
     RunningProgram run() {
         check_state();
         check_program();
-        check_sandboxes();
         const std::vector<Mapping> mappings = wait_for_libraries();
         auto libc = check_libc(mappings);
         check_recorders(mappings);
+        check_sandboxes();
         return {std::move(libc), mappings};
     }
 
@@ -89,6 +89,7 @@ class Check {
                    fmt::format("{}; {}", kRecordableAllocator, watch_memory()));
     }
 
+    // Last: to read what a sandbox forbids, the process must be stopped.
     void check_sandboxes() const {
         bool sandboxed = false;
         for (const int thread : thread_ids(pid_)) {

@@ -38,7 +38,8 @@ constexpr std::uint64_t kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGH
 constexpr std::uint64_t kHere = static_cast<std::uint32_t>(AT_FDCWD);
 constexpr std::uint64_t kSize = 4096;
 
-// What an attach, the agent and the C library's functions that it calls ask the kernel for, with the arguments that filters look at.
+// What an attach, the agent and the C library's functions that it calls ask the kernel for, with the arguments that filters look at. Not those of a copy that
+// searches Python's variables: a filter may end that.
 constexpr Call kCalls[] = {
     {"mmap", SYS_mmap, {0, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS}},
     {"mmap", SYS_mmap, {0, kSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_DENYWRITE}},
@@ -53,7 +54,6 @@ constexpr Call kCalls[] = {
     {"memfd_create", SYS_memfd_create, {0, MFD_CLOEXEC}},
     {"ftruncate", SYS_ftruncate, {3, kSize}},
     {"openat", SYS_openat, {kHere, 0, O_RDONLY | O_CLOEXEC}},
-    {"openat", SYS_openat, {kHere, 0, O_WRONLY | O_CLOEXEC}},
     {"read", SYS_read, {3, 0, kSize}},
     {"pread64", SYS_pread64, {3, 0, kSize}},
     {"write", SYS_write, {3, 0, kSize}},
@@ -72,14 +72,12 @@ constexpr Call kCalls[] = {
     {"clone", SYS_clone, {kThread}},
     {"clone", SYS_clone, {0}},
     {"exit", SYS_exit, {}},
-    {"exit_group", SYS_exit_group, {}},
     {"getpid", SYS_getpid, {}},
     {"gettid", SYS_gettid, {}},
     {"tgkill", SYS_tgkill, {}},
     {"kill", SYS_kill, {2, 9}},
     {"wait4", SYS_wait4, {2}},
     {"prctl", SYS_prctl, {PR_SET_NAME}},
-    {"prctl", SYS_prctl, {PR_SET_DUMPABLE}},
     {"prctl", SYS_prctl, {0x53564d41 /* PR_SET_VMA */}, true},
     // Of the code for an allocator that is linked into the program, which is not recorded without it.
     {"mmap", SYS_mmap, {0, kSize, PROT_READ, MAP_PRIVATE}, true},
@@ -90,7 +88,6 @@ constexpr Call kCalls[] = {
     {"restart_syscall", SYS_restart_syscall, {}, true},
     {"clone3", SYS_clone3, {}, true},
     {"fstat", SYS_fstat, {3}, true},
-    {"stat", SYS_stat, {}, true},
     {"statx", SYS_statx, {}, true},
     {"lseek", SYS_lseek, {3}, true},
     {"access", SYS_access, {}, true},
@@ -99,15 +96,11 @@ constexpr Call kCalls[] = {
     {"readlink", SYS_readlink, {}, true},
     {"readlinkat", SYS_readlinkat, {kHere}, true},
     {"getrandom", SYS_getrandom, {}, true},
+    {"sched_getaffinity", SYS_sched_getaffinity, {}, true},
     {"sched_yield", SYS_sched_yield, {}, true},
     {"set_robust_list", SYS_set_robust_list, {}, true},
     {"rseq", SYS_rseq, {}, true},
     {"prlimit64", SYS_prlimit64, {}, true},
-    {"setrlimit", SYS_setrlimit, {}, true},
-    {"getrlimit", SYS_getrlimit, {}, true},
-    {"setpriority", SYS_setpriority, {}, true},
-    {"setitimer", SYS_setitimer, {}, true},
-    {"close_range", SYS_close_range, {}, true},
     {"clock_gettime", SYS_clock_gettime, {}, true},
     {"mremap", SYS_mremap, {}, true},
 };
@@ -129,12 +122,12 @@ std::optional<std::string> forbidden_by(const std::vector<SeccompFilter>& filter
 
 std::optional<std::string> forbidden_in(int pid, const StoppedProcess& process) {
     constexpr const char* kUnknown = "runs in a seccomp sandbox, which may end it for a system call of the agent";
-    if (process.running() > 0) return kUnknown;
+    if (process.running() > 0) return "runs in a seccomp sandbox, and some of its threads did not stop to tell what that forbids";
     for (const StoppedThread& thread : process.threads()) {
         const auto status = read_small_file(fmt::format("/proc/{}/task/{}/status", pid, thread.id));
         if (!status || status_value(*status, "Seccomp").value_or("0") == "0") continue;
         const auto filters = seccomp_filters(thread.id);
-        if (!filters) return fmt::format("{} (only root of the machine may read what it forbids)", kUnknown);
+        if (!filters) return fmt::format("{} (what it forbids, only root of the machine may read, outside of any sandbox)", kUnknown);
         if (auto reason = forbidden_by(*filters)) return reason;
     }
     return std::nullopt;

@@ -43,7 +43,7 @@ bool write_feed(int descriptor, const SymbolFeed& feed) {
 // As the process itself names the file.
 std::string_view inside_root(std::string_view path, const SymbolFeed& feed) {
     for (const std::string& root : feed.roots)
-        if (path.starts_with(root)) return path.substr(root.size());
+        if (path.starts_with(root) && path.substr(root.size()).starts_with('/')) return path.substr(root.size());
     return path;
 }
 

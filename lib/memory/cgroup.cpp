@@ -77,6 +77,7 @@ std::optional<CgroupDirectory> memory_cgroup_of(int pid, const SystemRoots& root
     const auto hierarchy = memory_hierarchy(roots);
     if (!membership || !hierarchy || membership->version != hierarchy->version) return std::nullopt;
     CgroupDirectory directory{hierarchy->version, hierarchy->path};
+    if (membership->path.starts_with("/..")) return std::nullopt;  // outside of our cgroup namespace, so not to be seen
     if (membership->path != "/") directory.path += membership->path;
     if (!is_directory(directory.path)) directory.path = hierarchy->path;
     if (!is_memory_cgroup(directory)) return std::nullopt;
@@ -176,9 +177,8 @@ std::optional<CgroupRoom> cgroup_room(int pid, const SystemRoots& roots) {
             return text ? flat_value(*text, std::string(all).append(name)).value_or(0) : 0;
         };
         const Bytes files = of_files("inactive_file") + of_files("active_file"), used = *current - std::min(*current, files);
-        if (!room) room = {*limit, *limit};
-        room->limit = std::min(room->limit, *limit);
-        room->free = std::min(room->free, *limit - std::min(*limit, used));
+        const Bytes free = *limit - std::min(*limit, used);
+        if (!room || free < room->free) room = {*limit, free};
     }
     return room;
 }

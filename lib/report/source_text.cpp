@@ -76,7 +76,9 @@ void SourceText::search_parents(const std::string& program) {
     const bool theirs = root_ && !root_->is_ours();
     const fs::path path = theirs ? fs::path(root_->path_of(program)) : fs::canonical(program, error);
     if (error) return;
-    for (fs::path folder = path.parent_path(); folder != folder.root_path() && above_program_.size() < kMax; folder = folder.parent_path())
+    const fs::path top = theirs ? fs::path(root_->folder()) : path.root_path();
+    for (fs::path folder = path.parent_path(); folder != top && folder != folder.root_path() && above_program_.size() < kMax;
+         folder = folder.parent_path())
         above_program_.push_back(folder.string());
 }
 

@@ -30,6 +30,7 @@ class SourceText {
 
     // Absolute paths are those of this process, if it sees other files than we do. Before the first locate.
     void search_root_of(int pid) { root_.emplace(pid); }
+    bool reads_other_root() const { return root_ && !root_->is_ours(); }
 
     // Only the directories are looked into: the files are named by a recording that may come from elsewhere, and a path that
     // it makes up could be that of any file here. Before the first locate.

@@ -73,7 +73,7 @@ std::vector<int> DescendantTracker::discover(Depth depth) {
 
 bool DescendantTracker::is_copy(int pid) const {
     const auto name = ProcFile(roots_.proc + "/" + std::to_string(pid) + "/comm").read();
-    return name && name->starts_with(kCopyName);
+    return name && (name->starts_with(kCopyName) || name->starts_with(kAgentName));
 }
 
 void DescendantTracker::note_children(int pid, Member& member, Depth depth) {

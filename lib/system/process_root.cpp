@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -50,33 +51,42 @@ std::string resolved(const std::string& root, std::string_view path) {
     return root + inside.string();
 }
 
+std::optional<struct stat> status(int file) {
+    struct stat found {};
+    return ::fstat(file, &found) == 0 ? std::optional(found) : std::nullopt;
+}
+
+std::optional<struct stat> status(const char* path) {
+    struct stat found {};
+    return ::stat(path, &found) == 0 ? std::optional(found) : std::nullopt;
+}
+
+bool is_same(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
 }  // namespace
 
 ProcessRoot::ProcessRoot(int pid) {
     const std::string process = fmt::format("/proc/{}", pid);
-    std::error_code error;
-    const std::string mounts = fs::read_symlink(process + "/ns/mnt", error).string();
-    root_ = Descriptor(::open((process + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    struct stat theirs {
-    }, ours{};
-    if (mounts.empty() || root_.get() < 0 || ::fstat(root_.get(), &theirs) != 0 || ::stat("/", &ours) != 0) {
-        root_.close();
-        return;
-    }
-    namespace_ = mounts;
-    device_ = theirs.st_dev;
-    inode_ = theirs.st_ino;
-    const bool same = device_ == ours.st_dev && inode_ == ours.st_ino && mounts == fs::read_symlink("/proc/self/ns/mnt", error).string();
-    if (same)
-        root_.close();
-    else
-        folder_ = fmt::format("/proc/{}/fd/{}", ::getpid(), root_.get());
+    Descriptor root(::open((process + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Descriptor mounts(::open((process + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+    const auto their_root = status(root.get()), their_mounts = status(mounts.get()), our_root = status("/"),
+               our_mounts = status("/proc/self/ns/mnt");
+    if (!their_root || !their_mounts || !our_root || !our_mounts) return;
+    identity_ = {their_mounts->st_ino, their_root->st_dev, their_root->st_ino};
+    our_mounts_ = their_mounts->st_ino == our_mounts->st_ino;
+    if (our_mounts_ && is_same(*their_root, *our_root)) return;
+    folder_ = fmt::format("/proc/{}/fd/{}", ::getpid(), root.get());
+    root_ = std::move(root);
+    mounts_ = std::move(mounts);
 }
 
 const std::string& ProcessRoot::path_of(const std::string& path) const {
     if (is_ours() || !path.starts_with('/')) return path;
     const auto [place, inserted] = paths_.try_emplace(path);
-    if (inserted) place->second = resolved(folder_, path);
+    if (!inserted) return place->second;
+    place->second = resolved(folder_, path);
+    const auto theirs = status(place->second.c_str()), ours = status(path.c_str());
+    if (theirs && ours ? is_same(*theirs, *ours) : our_mounts_ && !theirs) place->second = path;
     return place->second;
 }
 

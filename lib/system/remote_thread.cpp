@@ -36,10 +36,9 @@ namespace {
 
 using Registers = user_regs_struct;
 
-constexpr std::uint64_t kNoSystemCall = ~std::uint64_t{0};  // in orig_rax
 constexpr std::uint64_t kRedZone = 128, kRoomOnStack = 8192;
 // What the kernel has put into rax where a stop has interrupted a system call (include/linux/errno.h). It makes the call again as each says.
-constexpr std::int64_t kRestartSystem = -512, kRestartNoInterrupt = -513, kRestartNoHandler = -514, kRestartBlock = -516;
+constexpr std::int64_t kRestartSystem = -512, kRestartNoInterrupt = -513, kRestartBlock = -516;
 
 // How long another thread has waited there does not matter, but these come back soon, perhaps within a lock's spinning.
 constexpr std::uint64_t kShortestSleep_ns = 10'000'000;

@@ -128,6 +128,21 @@ void StoppedProcess::read_registers() {
     }
 }
 
+namespace {
+
+// epoll_wait, recv with a timeout and a few others return EINTR after a stop (signal(7)), which many programs take for an error.
+void continue_system_call([[maybe_unused]] int thread) {
+#ifdef __x86_64__
+    user_regs_struct registers{};
+    if (::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) != 0 || registers.orig_rax == kNoSystemCall) return;
+    if (static_cast<std::int64_t>(registers.rax) != -EINTR) return;
+    registers.rax = static_cast<std::uint64_t>(kRestartNoHandler);
+    ::ptrace(PTRACE_SETREGS, thread, nullptr, &registers);
+#endif
+}
+
+}  // namespace
+
 void StoppedProcess::release() {
     for (const Seized& thread : seized_) {
         if (!thread.stopped) {
@@ -135,6 +150,7 @@ void StoppedProcess::release() {
             int status = 0;
             if (::waitpid(thread.id, &status, WNOHANG | __WALL) != thread.id || !WIFSTOPPED(status)) continue;
         }
+        if (thread.signal == 0) continue_system_call(thread.id);
         ::ptrace(PTRACE_DETACH, thread.id, nullptr, reinterpret_cast<void*>(static_cast<std::uintptr_t>(thread.signal)));
     }
     seized_.clear();

@@ -1,8 +1,8 @@
 // Another process, with all of its threads stopped for as long as this object lives.
 //
 // By ptrace and not by SIGSTOP: the kernel lets the threads go when the thread that stopped them ends, however that happens, SIGKILL
-// included. A process that something else has stopped stays stopped afterwards. As after any stop, a thread that waits in
-// epoll_wait, nanosleep and a few others can see EINTR (signal(7)).
+// included. A process that something else has stopped stays stopped afterwards. On x86-64, a thread that
+// waits in epoll_wait, recv with a timeout and a few others makes the call again; elsewhere it can see EINTR, as after any stop (signal(7)).
 //
 // Thread-safety: made, used and destroyed by one thread: only the one that attached may ask. That thread should end soon
 // afterwards: a thread of the process that could not be stopped in time is let go only then.

@@ -2,6 +2,7 @@
 #include "base/error.hpp"
 #include "heap/profile_reader.hpp"
 #include "streams.hpp"
+#include "support/comes_true.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
 #include "system/clock.hpp"
@@ -126,7 +127,7 @@ TEST_CASE("behind shells, env and scripts, the program that they start is record
         options.follow = std::move(follow);
         heap::Recorder recorder = heap::Recorder::start(options);
         recorder.child().wait();
-        CHECK(recorder.pid() > 0);
+        CHECK(test::comes_true([&] { return recorder.pid() > 0; }));
         const HeapProfile profile = recorder.finish();
         CHECK(profile.command.starts_with(kSubject));
         const TraceCost leak = in_function(profile, profile.marks.size() - 1, "leak_block");

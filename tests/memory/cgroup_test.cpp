@@ -100,7 +100,7 @@ TEST_CASE("the room of a process is what is free below the nearest limit above i
     system.write("/proc/7/cgroup", "0::/a/b\n");
     const auto room = cgroup_room(7, system.roots());
     REQUIRE(room);
-    CHECK(room->limit == 8000);
+    CHECK(room->limit == 10000);
     CHECK(room->free == 5500);  // 10000 - (9000 - 4500)
 
     const test::FakeSystem first;

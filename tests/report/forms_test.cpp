@@ -104,7 +104,7 @@ TEST_CASE("text says under the top line what holds the leak") {
     holder.path = "app.cache";
     holder.elements = 12'001;
     CHECK(contains(render("text", diagnosis, options), "\n  held by          app.cache (list, 12,001 items, dict items)  app.py:12\n"));
-    diagnosis.held_by = HeldBy{{}, 12'000, 12'000 * 256, false};
+    diagnosis.held_by = HeldBy{{}, 12'000, 12'000 * 256, false, {}};
     CHECK(contains(render("text", diagnosis, options),
                    "\n  held by          nothing: 12,000 blocks (2.93 MiB) are not reachable; a free is missing\n"));
     diagnosis.held_by->lost_in_cycles = true;

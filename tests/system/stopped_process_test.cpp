@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,4 +135,35 @@ TEST_CASE("mappings are read from the text of the kernel, and other lines are le
     CHECK_FALSE(mappings[0].writable);
     const std::vector<Mapping> own = parse_mappings(*read_small_file("/proc/self/maps"));
     CHECK(own.size() > 10);
+}
+
+TEST_CASE("a thread that waits in epoll_wait waits on") {
+#ifndef __x86_64__
+    MESSAGE("skipped: only on x86-64 are such calls made again");
+    return;
+#endif
+    int answer[2];
+    REQUIRE(::pipe(answer) == 0);
+    const int event = ::eventfd(0, 0), queue = ::epoll_create1(0);
+    epoll_event wanted{};
+    wanted.events = EPOLLIN;
+    REQUIRE(::epoll_ctl(queue, EPOLL_CTL_ADD, event, &wanted) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        epoll_event found{};
+        const char result = ::epoll_wait(queue, &found, 1, -1) == 1 ? 'w' : 'i';
+        ::_exit(::write(answer[1], &result, 1) == 1 ? 0 : 1);
+    }
+    while (read_stat(child)->state != 'S') std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int time = 0; time < 5; ++time) {
+        const StoppedProcess stopped(child, std::chrono::seconds(10));
+        CHECK(stopped.running() == 0);
+    }
+    const std::uint64_t one = 1;
+    CHECK(::write(event, &one, sizeof one) == sizeof one);
+    char result = 0;
+    CHECK(::read(answer[0], &result, 1) == 1);
+    CHECK(result == 'w');
+    ::waitpid(child, nullptr, 0);
+    for (const int file : {answer[0], answer[1], event, queue}) ::close(file);
 }

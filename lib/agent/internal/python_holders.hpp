@@ -26,11 +26,11 @@ void search_holders(const Search& search);
 // instruction. The interpreter may do nothing meanwhile.
 void search_holders_here(const Search& search);
 
-// A copy was made, and its end has not been taken note of: until then it stays in the process table as a zombie.
+// A copy was made, and has not been waited for: until then it stays in the process table, at the end as a zombie.
 bool has_copy();
-// Takes note of it if it has ended. Any thread of the process that made it.
+// Waits for it if it has ended. Any thread of the process that made it.
 void reap_copy();
-// Ends a copy that is still at work, and waits for its end, at most for a second.
-void drop_copy();
+// Ends a copy that is still at work, and waits for it. False: it has not ended yet.
+bool drop_copy(unsigned patience_ms);
 
 }  // namespace leakline::agent::python

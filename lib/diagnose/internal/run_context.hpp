@@ -31,20 +31,14 @@ class ExtensionTime {
 // A leaking service must not exhaust the memory of the machine, or of its container: the rounds end when it has taken this share of
 // what was available.
 inline constexpr double kMemoryShare = 0.5;
-// --max-memory, else what a running service has and that share; nullopt if the kernel does not report available memory.
-std::optional<Bytes> memory_ceiling(const Options& options);
+// The limit of the memory cgroup of a running service, as a container has one. Nothing where other processes have much of it: the service
+// cannot grow that far then.
+std::optional<Bytes> own_memory_limit(int pid);
 
 // Thread-safety: one thread, but stage and show_round, which may be called from any (one at a time).
 class RunContext {
   public:
-    RunContext(const Options& what, const Observer& observer, Diagnosis& into)
-        : options(what),
-          result(into),
-          tracker(what.tracker.value_or(heap::RecordWith::heaptrack)),
-          allocation_interval(what.allocation_interval),
-          extension(what.max_time),
-          ceiling(memory_ceiling(what)),
-          observer_(observer) {}
+    RunContext(const Options& what, const Observer& observer, Diagnosis& into);
     // The same, but into another result.
     RunContext(const RunContext& other, Diagnosis& into)
         : options(other.options),
@@ -76,7 +70,8 @@ class RunContext {
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
     double recorded_s = 0;        // how long its rounds took
     ExtensionTime extension;
-    std::optional<Bytes> ceiling;  // memory_ceiling at the begin
+    std::optional<Bytes> ceiling;  // of the service's memory, where a run ends
+    bool over_ceiling = false;     // the run ended there
     // Extensions that were not run for lack of time, and what is undecided without them.
     std::vector<std::string> not_longer;
 
