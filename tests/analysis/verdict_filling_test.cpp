@@ -375,7 +375,7 @@ TEST_CASE("a line that grew to the end in too few rounds to be significant asks 
 
 TEST_CASE("what nothing refers to any more is neither in a cache nor on a timer's list") {
     Diagnosis lost = measured(Trend::growing, true);
-    lost.held_by = HeldBy{{}, 200'000, 8 << 20, false};
+    lost.held_by = HeldBy{{}, 200'000, 8 << 20, false, {}};
     analysis::judge(lost);
     CHECK(lost.verdict == Verdict::leak);
     CHECK(lost.reasons[0] == "live heap allocated at track.cpp:31 grew in every round, by 990 B per request");
