@@ -68,6 +68,7 @@ class Load {
 
 // Attaches and leaves `times` times; says how long the thread stood still.
 void cycle(const char* name, int pid, int times, const std::function<bool()>& works) {
+    REQUIRE(test::comes_true(works));  // not while it is still being loaded
     std::vector<double> stopped_ms;
     std::size_t refused = 0;
     for (int i = 0; i < times; ++i) {
@@ -81,7 +82,7 @@ void cycle(const char* name, int pid, int times, const std::function<bool()>& wo
             REQUIRE(attached.segment->slots().hooked == 0);
         } catch (const Error& error) {
             // All of its threads may be at work.
-            CAPTURE(error.what());
+            CAPTURE(std::string(error.what()));
             REQUIRE(std::string(error.what()).find("waiting in a system call") != std::string::npos);
             ++refused;
         }
