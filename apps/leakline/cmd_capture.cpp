@@ -213,7 +213,7 @@ Run declare_capture(CLI::App& app) {
     app.add_flag("--sessions", command->sessions, "Record which requests shared a connection, so that a replay does the same");
     app.add_flag(
         "--responses", command->proxy.keep_responses,
-        "Record responses too, for leakline stub; their bodies may hold credentials, which are not redacted (with --interface: those of "
+        "Record responses too, for leakline stub; their bodies may hold credentials, which are not redacted (with --interface: only "
         "HTTP/1)");
     add_size(app, "--max-body", command->max_body, "Maximum size of a body to record; larger requests are only forwarded (default: 16MiB)");
     app.add_option("--max-connections", command->proxy.max_connections,

@@ -309,7 +309,7 @@ Run declare_diagnose(CLI::App& app) {
              "Run the service in a memory cgroup of this size, and report when it would be reached");
     add_budget_option(*judgment, run.max_growth);
     add_size(*judgment, "--max-memory", run.max_memory,
-             "Stop a run early when the service uses this much memory (default: what it has at the begin and half of what is free)");
+             "Stop a run early when the service uses this much memory (default: what it has at the start and half of what is free)");
     add_duration(*judgment, "--max-time", run.max_time, "Maximum total time for extending undecided runs");
     judgment
         ->add_option("--still-filling", options->still_filling,

@@ -110,9 +110,8 @@ bool runs_python(int pid) {
     return std::any_of(mappings.begin(), mappings.end(), [](const Mapping& one) { return file_name(one.path).starts_with("libpython3"); });
 }
 
-// Of a Python process that is not recorded: attaches the agent for the time. since: objects are counted at both ends of it; zero: all objects as
-// they are. Nothing if it is no Python
-// that the agent knows.
+// Of a Python process that is not recorded: attaches the agent meanwhile. since: the time between two counts of its objects, for growth; zero: one
+// count, of all objects. Nothing if it does not run a Python that the agent knows.
 std::optional<HolderReport> attached_report(int pid, Nanoseconds since, const Interruption& interruption, Output& output) {
     if (!runs_python(pid)) return std::nullopt;
     require_copy(pid);

@@ -14,9 +14,10 @@ namespace leakline::cli {
 
 namespace {
 
+// Without dashes, which would count as letters in common with a mistyped name.
 void add_option_names(const CLI::App& level, std::vector<std::string>& names) {
     for (const CLI::Option* option : level.get_options())
-        for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+        for (const std::string& name : option->get_lnames()) names.push_back(name);
     for (const CLI::App* group : level.get_subcommands([](const CLI::App*) { return true; }))
         if (group->get_name().empty()) add_option_names(*group, names);
 }
@@ -110,7 +111,6 @@ class Walk {
     Error unknown_option(const std::string& name) const {
         std::vector<std::string> names;
         add_option_names(*level_, names);
-        for (std::string& one : names) one.erase(0, 2);  // "--": dashes say nothing of what was meant
         const bool of_program = is_of_program();
         const std::string near =
             of_program ? "" : did_you_mean(name.substr(std::min(name.find_first_not_of('-'), name.size())), names).value_or("");
@@ -164,7 +164,6 @@ Error unknown_key(const CLI::App& app, std::string_view said) {
     const std::string_view name = inside ? key.substr(section.size() + 1) : key;
     std::vector<std::string> names;
     add_option_names(*level, names);
-    for (std::string& one : names) one.erase(0, 2);
     return Error(
         ErrorKind::usage, "--config",
         "unknown option '" + printable(name) + "'" + (inside ? " in [" + printable(section) + "]" : "") + did_you_mean_text(name, names),

@@ -136,13 +136,9 @@ std::string_view join_arguments(int argument_count, char** arguments) {
 }
 
 void describe_own_allocator(const OwnAllocator& own) {
-    using State = OwnAllocator::State;
     segment.header->own_allocator_name.store(stacks.put_name(own.name), kRelaxed);
     segment.header->own_allocator_why.store(stacks.put_name(own.why), kRelaxed);
-    segment.header->own_allocator.store(own.state == State::none     ? OwnAllocatorState::none
-                                        : own.state == State::usable ? OwnAllocatorState::recorded
-                                                                     : OwnAllocatorState::left_alone,
-                                        kRelaxed);
+    segment.header->own_allocator.store(own.state, kRelaxed);
 }
 
 void find_own_code(char* name) {
@@ -491,8 +487,7 @@ void start(int argument_count, char** arguments) {
         segment.header->ready.store(1, std::memory_order_release);
     }
     thread_state.busy = false;
-    thread_state.left = 0;
-    thread_state.interval = 0;
+    draw_again(thread_state);
     errno = error;
 }
 

@@ -18,8 +18,6 @@ struct AttachRequest {
     std::int32_t unused;
 };
 
-// An exported variable of it.
-inline constexpr char kAttachVariable[] = "leakline_attachment";
 // A word of the program's code that must hold a jump to the agent: before and after. Aligned. No thread may be in (function, function + moved)
 // while it is written; taking the jump away needs no such care.
 struct EntryPatch {
@@ -29,6 +27,8 @@ struct EntryPatch {
 // The agent asks leakline for all of them, and waits; leakline answers while all threads stand still.
 enum class Patching : std::uint32_t { none = 0, wanted, done, impossible };
 
+// An exported variable of the library: an AttachStatus.
+inline constexpr char kAttachVariable[] = "leakline_attachment";
 enum class AttachFailure : std::uint32_t { none = 0, no_allocator, no_segment, busy };
 struct AttachStatus {
     std::atomic<std::int32_t> pid;  // as getpid() returns it, while it records or starts to; forked children inherit the value

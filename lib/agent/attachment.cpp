@@ -4,7 +4,6 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -16,6 +15,7 @@
 #include "agent/internal/python.hpp"
 #include "agent/internal/python_holders.hpp"
 #include "agent/internal/slots.hpp"
+#include "agent/internal/thread_count.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "agent/segment.hpp"
 #include "system/copy_name.hpp"
@@ -88,9 +88,7 @@ std::string_view read_file(const char* path) {
 
 // A process ends when its last thread does, and must not go on for ours. The first thread stays listed after its end, as a zombie.
 bool is_last_thread() {
-    constexpr nlink_t kTwoThreads = 4;  // with . and ..
-    struct stat folder {};
-    if (::stat("/proc/self/task", &folder) != 0 || folder.st_nlink != kTwoThreads) return false;
+    if (count_threads() != 2) return false;
     return read_file("/proc/self/stat").find(") Z ") != std::string_view::npos;
 }
 
@@ -131,7 +129,7 @@ AttachFailure begin(const AttachRequest& request) {
     return AttachFailure::no_segment;
 }
 
-// Has leakline put jumps into an allocator that is linked into the program.
+// Asks leakline to put jumps into an allocator that is linked into the program, and waits for its answer.
 void ask_for_entry_hooks() {
     const EntryPatch* patches = nullptr;
     const unsigned count = entry_patches(patches);

@@ -72,7 +72,7 @@ using Mode = const char*;
     X(tmpfile64, (), ())                             \
     X(popen, (Path command, Mode mode), (command, mode))
 
-// All others. Of the attached agent, what can close a descriptor is set before what only opens one.
+// All others. An attached agent sets the hooks of those that can close a descriptor (frees) before the others.
 #define LEAKLINE_OTHERS(X)                                   \
     X(frees, FILE*, freopen, (Path, Mode, FILE*))            \
     X(frees, FILE*, freopen64, (Path, Mode, FILE*))          \

@@ -18,12 +18,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <initializer_list>
 
 #include "agent/internal/agent.hpp"
 #include "agent/internal/entry_stub.hpp"
 #include "agent/internal/instruction.hpp"
+#include "agent/internal/thread_count.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "agent/segment.hpp"
 #include "unwind/system_call.hpp"
@@ -46,7 +48,7 @@ OwnAllocator own;
 EntryPlace places[OwnAllocator::kMost];
 EntryPatch patches[OwnAllocator::kMost];
 unsigned patch_count;
-bool prepared, one_word_each;
+bool prepared;
 
 unsigned leave(const char* why) {
     own.state = OwnAllocator::State::left_alone;
@@ -226,10 +228,7 @@ bool prepare_function(const OwnFunction& function, std::string_view file, const 
     patch.function = address;
     patch.moved = function.moved;
     patch.address = address & ~(kWord - 1);
-    if (address % kWord + kJumpSize > kWord) {
-        one_word_each = false;
-        patch.address = address;
-    }
+    if (address % kWord + kJumpSize > kWord) patch.address = address;  // not in one aligned word
     memcpy(&patch.before, reinterpret_cast<const void*>(patch.address), kWord);
     patch.after = patch.before;
     memcpy(reinterpret_cast<unsigned char*>(&patch.after) + (address - patch.address), jump, sizeof jump);
@@ -253,7 +252,6 @@ void prepare() {
     const std::size_t bytes = (own.count * sizeof(Stub) + kPage - 1) & ~(kPage - 1);
     Stub* const stubs = map_stubs(program, bytes);
     if (stubs == nullptr) return void(leave("there is no free memory near the program's code"));
-    one_word_each = true;
     for (unsigned i = 0; i < own.count; ++i)
         if (!prepare_function(own.functions[i], file.bytes(), program, stubs[i], places[i], patches[i]))
             return void(::munmap(stubs, bytes));
@@ -282,11 +280,7 @@ class OpenCode {
     bool open_;
 };
 
-bool has_one_thread() {
-    constexpr nlink_t kOneThread = 3;  // with . and ..
-    struct stat folder {};
-    return ::stat("/proc/self/task", &folder) == 0 && folder.st_nlink == kOneThread;
-}
+bool is_aligned(const EntryPatch& patch) { return patch.address % sizeof patch.before == 0; }
 
 }  // namespace
 
@@ -298,7 +292,7 @@ const OwnAllocator& prepare_entry_hooks() {
 
 void put_entry_hooks() {
     if (patch_count == 0) return;
-    if (!has_one_thread()) return void(patch_count = leave("a library started a thread before the agent began"));
+    if (count_threads() != 1) return void(patch_count = leave("a library started a thread before the agent began"));
     for (unsigned i = 0; i < patch_count; ++i) {
         const OpenCode open(patches[i].address);
         if (open) {
@@ -313,7 +307,7 @@ void put_entry_hooks() {
 }
 
 unsigned entry_patches(const EntryPatch*& to) {
-    if (patch_count > 0 && !one_word_each)
+    if (!std::all_of(patches, patches + patch_count, is_aligned))
         patch_count = leave("its functions are not aligned, so they cannot be changed while the program runs");
     // Or they could not be taken away.
     if (patch_count > 0 && !OpenCode(patches[0].address)) patch_count = leave("this system does not let code be changed");

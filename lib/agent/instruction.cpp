@@ -222,8 +222,7 @@ class Decoder {
             case Immediate::pointer: size = short_addresses_ ? 4 : 8; break;
             case Immediate::word: size = wide_ ? 8 : short_operands_ ? 2 : 4; break;
         }
-        using Flow = Instruction::Flow;
-        const bool branches = instruction_.flow != Flow::next && instruction_.flow != Flow::ends;
+        const bool branches = instruction_.branches();
         if (branches && size == 2) size = 4;  // processors differ: Intel's ignore the prefix here
         if (!has(size)) return false;
         if (branches && size == 1) instruction_.relative = static_cast<signed char>(code_[at_]);
@@ -278,9 +277,8 @@ std::size_t movable_beginning(Code function) {
     if (moved < kJumpSize) return 0;
     for (std::size_t at = 0; at < function.size() && at < kReach; at += instruction.size) {
         decode(function.subspan(at), instruction);
-        const std::int64_t target = static_cast<std::int64_t>(at) + instruction.size + instruction.relative;
-        const bool branches = instruction.flow != Instruction::Flow::next && instruction.flow != Instruction::Flow::ends;
-        if (branches && target > 0 && target < static_cast<std::int64_t>(moved)) return 0;
+        const std::uint64_t target = instruction.target(at);
+        if (instruction.branches() && target > 0 && target < moved) return 0;
     }
     return may_jump_into(function.subspan(end), end, 0, moved) ? 0 : moved;
 }
@@ -310,8 +308,7 @@ bool move_beginning(Code function, std::uint64_t from, std::size_t size, std::sp
     Instruction instruction;
     for (std::size_t at = 0; at < size; at += instruction.size) {
         if (!decode(function.subspan(at), instruction) || out + kLongestMoved + kJumpSize > room.size()) return false;
-        const std::uint64_t next = from + at + instruction.size;
-        const std::uint64_t target = next + static_cast<std::uint64_t>(std::int64_t{instruction.relative});
+        const std::uint64_t next = from + at + instruction.size, target = instruction.target(from + at);
         if (instruction.flow == Instruction::Flow::jump) return write_jump(&room[out], to + out, target);
         if (instruction.flow == Instruction::Flow::call) {
             // push 5(%rip); jmp target; and the return address

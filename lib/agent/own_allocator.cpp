@@ -20,7 +20,7 @@ constexpr unsigned kMachine = EM_X86_64;
 constexpr unsigned kMachine = EM_AARCH64;
 #endif
 
-// Names of allocators' functions are no longer; of longer names, the beginning.
+// Names of allocators' functions are not longer. Of longer names, the beginning is read.
 constexpr std::size_t kLongestName = 64;
 
 // The parts of an ELF file that say where functions are. What does not lie in the file counts as absent.
@@ -30,19 +30,10 @@ class Elf {
         if (!read(0, header_) || memcmp(header_.e_ident, ELFMAG, SELFMAG) != 0 || header_.e_ident[EI_CLASS] != ELFCLASS64 ||
             header_.e_machine != kMachine)
             return;
-        for (unsigned i = 0; i < header_.e_shnum && symbol_bytes_ == 0; ++i) {
-            Elf64_Shdr section;
-            if (!read_section(i, section) || section.sh_type != SHT_SYMTAB) continue;
-            Elf64_Shdr names;
-            if (!read_section(section.sh_link, names)) continue;
-            symbols_ = part(section.sh_offset, section.sh_size);
-            names_ = part(names.sh_offset, names.sh_size);
-            symbol_bytes_ = symbols_.size();
-        }
-        if (symbol_bytes_ == 0) read_dynamic_symbols();
+        // The dynamic symbols of a stripped program say that it has an allocator, but do not have all of the allocator's functions.
+        stripped_ = !read_symbols(SHT_SYMTAB) && read_symbols(SHT_DYNSYM);
     }
 
-    bool has_symbols() const { return symbol_bytes_ != 0 && !stripped_; }
     bool is_stripped() const { return stripped_; }
 
     // visit(symbol, name)
@@ -93,20 +84,18 @@ class Elf {
     bool read_section(unsigned number, Elf64_Shdr& section) const {
         return read(header_.e_shoff + std::uint64_t{number} * header_.e_shentsize, section);
     }
-    // Of a stripped program: they say that it has an allocator, but not all of the allocator's functions.
-    void read_dynamic_symbols() {
-        for (unsigned i = 0; i < header_.e_shnum; ++i) {
+    bool read_symbols(unsigned type) {
+        for (unsigned i = 0; i < header_.e_shnum && symbols_.empty(); ++i) {
             Elf64_Shdr section, names;
-            if (!read_section(i, section) || section.sh_type != SHT_DYNSYM || !read_section(section.sh_link, names)) continue;
+            if (!read_section(i, section) || section.sh_type != type || !read_section(section.sh_link, names)) continue;
             symbols_ = part(section.sh_offset, section.sh_size);
             names_ = part(names.sh_offset, names.sh_size);
-            stripped_ = !symbols_.empty();
         }
+        return !symbols_.empty();
     }
 
     std::string_view file_, symbols_, names_;
     Elf64_Ehdr header_{};
-    std::size_t symbol_bytes_ = 0;
     bool stripped_ = false;
 };
 
@@ -231,7 +220,7 @@ class Search {
         if (!call) return;
         if (ELF64_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC) return leave({name, " is chosen while the program starts (IFUNC)"});
         if (const OwnFunction* const other = function_at(symbol.st_value)) {
-            if (other->call != *call) leave({name, " is one function with another of other arguments"});
+            if (other->call != *call) leave({name, " has the same code as another function, whose arguments differ"});
             return;
         }
         const auto place = elf_.code_at(symbol.st_value, symbol.st_size);
@@ -256,9 +245,10 @@ class Search {
                 leave({name, " begins inside the first instructions of another function"});
         }
         const std::size_t dot = name.find('.');
+        if (dot == std::string_view::npos) return;
         linked_as_one_ =
             linked_as_one_ || name.find(".lto_priv") != std::string_view::npos || name.find(".llvm.") != std::string_view::npos;
-        if (dot == std::string_view::npos || !is_function(symbol) || !call_named(name.substr(0, dot))) return;
+        if (!is_function(symbol) || !call_named(name.substr(0, dot))) return;
         if (!name.substr(dot).starts_with(".cold")) {
             if (copy_.empty()) copy_ = name;
             return;
@@ -279,8 +269,7 @@ class Search {
             if (place && place->code.size() > sizeof kEndBranch && memcmp(place->code.data(), kEndBranch, sizeof kEndBranch) == 0)
                 at = sizeof kEndBranch;
             if (!place || !decode(place->code.subspan(at), instruction) || instruction.flow != Instruction::Flow::jump) return false;
-            const std::uint64_t target =
-                function.address + at + instruction.size + static_cast<std::uint64_t>(std::int64_t{instruction.relative});
+            const std::uint64_t target = instruction.target(function.address + at);
             const OwnFunction* const other = function_at(target);
             return other != nullptr && other->call == function.call && target != function.address;
         };
@@ -301,7 +290,7 @@ class Search {
         for (std::size_t at = 0; at < code.size() && decode(code.subspan(at), instruction); at += instruction.size) {
             using Flow = Instruction::Flow;
             if (instruction.flow != Flow::call && instruction.flow != Flow::jump && instruction.flow != Flow::conditional) continue;
-            const std::uint64_t target = address + at + instruction.size + static_cast<std::uint64_t>(std::int64_t{instruction.relative});
+            const std::uint64_t target = instruction.target(address + at);
             if (const OwnFunction* const other = function_at(target); other != nullptr && other->call != AllocatorCall::frees) return true;
             if (depth == Depth::itself || target - address < code.size()) continue;
             constexpr std::uint64_t kMost = 1024;

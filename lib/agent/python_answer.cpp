@@ -39,9 +39,8 @@ void new_line() { put_mark("\n"); }
 
 // A class made by Python has its module beside its name; types of native code have both in the name.
 void put_type(const void* type) {
-    constexpr int kDict = 264;
     const std::string_view name = type_name(type);
-    const void* const dict = at<const void*>(type, kDict);
+    const void* const dict = at<const void*>(type, kTypeDict);
     if ((type_flags(type) & kMadeAtRunTime) != 0 && name.find('.') == name.npos && dict != nullptr && has_flag(dict, kIsDict))
         if (const std::string_view module = text_in(dict, "__module__"); !module.empty() && module != "builtins") {
             put(module);

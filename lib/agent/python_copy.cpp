@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,7 +12,6 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/internal/agent.hpp"
 #include "agent/internal/python_answer.hpp"
@@ -37,7 +35,7 @@ void* threads[kMaxThreads];
 const void* sys_modules[kMaxInterpreters];
 std::atomic<int> copy_pid;  // of the copy until it has been waited for; 0: none
 
-// False: it has ended, and the kernel has forgotten it; or it is no child of this process.
+// Reaps the copy if it has ended. False: it has ended, or it is not a child of this process.
 bool is_running_copy(int pid) { return unwind::system_call(SYS_wait4, pid, 0, static_cast<long>(WNOHANG) | __WCLONE, 0) == 0; }
 
 [[noreturn]] void end_copy() {
@@ -52,7 +50,8 @@ void search_goes_on() {
     if (++beats > kLongest_s * (1'000'000 / kBeat_us) || now_ns(CLOCK_PROCESS_CPUTIME_ID) > kMostWork_s * 1'000'000'000ull) end_copy();
 }
 
-void leave_the_programs_world() {
+// Signals, limits, priority and name are the copy's own, not the program's.
+void set_up_copy() {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     for (int number = 1; number < 65; ++number) ::sigaction(number, &standard, nullptr);
@@ -134,7 +133,7 @@ void build_graph() {
 
 [[noreturn]] int search_in_copy(void*) {
     search.begin_copy();
-    leave_the_programs_world();
+    set_up_copy();
     close_all();
     const long oom = unwind::system_call(SYS_openat, AT_FDCWD, reinterpret_cast<long>("/proc/self/oom_score_adj"), O_WRONLY | O_CLOEXEC);
     if (oom >= 0) {

@@ -17,8 +17,7 @@ namespace {
 constexpr std::uint32_t kMaxPasses = 100, kMaxNodes = 1u << 25, kMaxVariables = 1u << 18, kMaxHeld = 1u << 20, kMaxMeasured = 1u << 26;
 // Before an object there may be what the collector and the attributes need.
 constexpr std::uint64_t kBeforeObject[] = {0, 16, 32, 48};
-constexpr int kHeadSize = 16;                                                                        // of an object: what all have
-constexpr unsigned long kOwnMemory = kIsLong | kIsTuple | kIsBytes | kIsString | kIsList | kIsDict;  // known
+constexpr int kHeadSize = 16;  // of every object
 constexpr unsigned kDeepestBase = 8;
 constexpr std::int64_t kMaxRead = 512;                           // of an object's own fields
 constexpr int kTraverse = 184, kBase = 256, kIsCollected = 328;  // of a type
@@ -28,7 +27,7 @@ std::uint64_t number_of(const void* object) { return reinterpret_cast<std::uint6
 // An object of a native extension's type, or of a class below one. Types have their module in their names, but those of the interpreter itself
 // ("list", "member_descriptor") and classes, which are made at run time.
 bool may_have_native_memory(const void* object) {
-    if (has_flag(object, kIsType)) return false;
+    if (has_flag(object, kIsLong | kIsTuple | kIsBytes | kIsString | kIsList | kIsDict | kIsType)) return false;
     const void* type = type_of(object);
     const auto has_module = [&] { return strchr(type_name(type), '.') != nullptr; };
     for (unsigned i = 0; i < kDeepestBase && type != nullptr && (type_flags(type) & kMadeAtRunTime) != 0 && !has_module(); ++i)
@@ -354,7 +353,7 @@ void Graph::join_memory_of(std::uint32_t node) {
     for (int place = kHeadSize; place < end; place += 8)
         if (Held* const held = sample_at(at<std::uint64_t>(object, place)); held != nullptr && held->node == kNone) held->node = node;
     // Attributes in an array of their own (3.11, 3.12), which begins with up to 56 bytes for itself.
-    if (known_layout()->minor < 11 || (type_flags(type) & (1ul << 4)) == 0) return;
+    if (known_layout()->minor < 11 || (type_flags(type) & kHasValues) == 0) return;
     for (int place = -32; place <= -24; place += 8) {
         const std::uint64_t values = (at<std::uint64_t>(object, place) + 7) & ~std::uint64_t{7};
         for (std::uint64_t before = 0; values != 0 && before <= 64; before += 8)
@@ -376,7 +375,7 @@ void Graph::join_native_memory() {
     if ((!measured_ && without_object <= kWorthIt * all) || !memory.begin()) return;
     for (std::uint32_t node = 0; node < used_; ++node) {
         const void* const object = nodes_[node].object;
-        if (!may_have_native_memory(object) || (type_flags(type_of(object)) & kOwnMemory) != 0) continue;
+        if (!may_have_native_memory(object)) continue;
         const auto size = at<std::int64_t>(type_of(object), kBasicSize);
         for (int place = kHeadSize; place + 8 <= (size < kMaxRead ? size : kMaxRead); place += 8)
             memory.add(at<std::uint64_t>(object, place), node);
@@ -428,9 +427,8 @@ void Graph::visit(std::uint32_t node) {
     if ((type_flags(type) & kHasCollector) == 0) return;
     const auto has_head = at<int (*)(const void*)>(type, kIsCollected);
     if (has_head != nullptr && has_head(object) == 0) {
-        constexpr int kDict = 264;
         // A type of native code. Where one is lost, it still keeps its dict.
-        if (has_flag(object, kIsType) && !is_lost(node)) add(at<const void*>(object, kDict), node);
+        if (has_flag(object, kIsType) && !is_lost(node)) add(at<const void*>(object, kTypeDict), node);
         return;
     }
     const auto traverse = at<int (*)(const void*, int (*)(const void*, void*), void*)>(type, kTraverse);

@@ -1,6 +1,3 @@
-#include <stdio.h>
-
-#include "agent/internal/agent.hpp"
 #include "agent/internal/python_answer.hpp"
 #include "agent/internal/python_search.hpp"
 #include "agent/internal/python_types.hpp"
@@ -87,7 +84,6 @@ constexpr unsigned kFrameTable = 1 << 14;
 FrameBytes frame_table[kFrameTable];
 
 void count_frames(const Graph::Held& held) {
-    if (held.stack == Graph::kNone) return;
     const Stack& stack = segment.stacks[held.stack];
     const std::uint64_t* const frames = segment.frames + stack.first;
     for (std::uint32_t i = 0; i < stack.depth && i < kMaxFrames; ++i) {
@@ -136,7 +132,7 @@ bool find_owners() {
 template <class Belongs>
 void put_frames_of(const Belongs& belongs) {
     for (std::uint32_t i = 0; i < graph.held_count(); ++i)
-        if (const Graph::Held& held = graph.held(i); held.growth > 0 && belongs(held)) count_frames(held);
+        if (const Graph::Held& held = graph.held(i); held.stack != Graph::kNone && held.growth > 0 && belongs(held)) count_frames(held);
     put_frames();
 }
 
@@ -153,18 +149,23 @@ constexpr unsigned kMaxUnheld = 64;
 Unheld unheld[kMaxUnheld];
 unsigned unheld_count;
 
+// No variable leads to it.
+bool is_unheld(const Graph::Held& held) { return held.node == Graph::kNone || graph.is_lost(held.node); }
+
+Unheld* known_unheld(const void* type, bool garbage) {
+    for (unsigned i = 0; i < unheld_count; ++i)
+        if (unheld[i].type == type && unheld[i].garbage == garbage) return &unheld[i];
+    return nullptr;
+}
 Unheld* unheld_of(std::uint32_t root) {
     const void* const type = root != Graph::kNone ? type_of(graph[root].object) : nullptr;
     const bool garbage = root != Graph::kNone && graph.is_garbage(root);
-    for (unsigned i = 0; i < unheld_count; ++i)
-        if (unheld[i].type == type && unheld[i].garbage == garbage) return &unheld[i];
+    if (Unheld* const known = known_unheld(type, garbage)) return known;
     if (unheld_count == kMaxUnheld) return nullptr;
     unheld[unheld_count] = {type, garbage, 0, 0, 0, 0, 0};
     return &unheld[unheld_count++];
 }
-Unheld* unheld_of(const Graph::Held& held) {
-    return held.node == Graph::kNone || graph.is_lost(held.node) ? unheld_of(graph.lost_root(held.node)) : nullptr;
-}
+Unheld* unheld_of(const Graph::Held& held) { return is_unheld(held) ? unheld_of(graph.lost_root(held.node)) : nullptr; }
 
 void find_unheld() {
     unheld_count = 0;
@@ -179,12 +180,11 @@ void find_unheld() {
     }
     for (std::uint32_t node = 0; node < graph.size(); ++node) {
         if (graph.lost_root(node) != node) continue;
-        for (unsigned i = 0; i < unheld_count; ++i)
-            if (unheld[i].type == type_of(graph[node].object) && unheld[i].garbage == graph.is_garbage(node)) ++unheld[i].objects;
+        if (Unheld* const kind = known_unheld(type_of(graph[node].object), graph.is_garbage(node))) ++kind->objects;
     }
 }
 
-// Less is what the stacks of other threads hold for a moment.
+// Smaller ones can be what the stacks of other threads hold for a moment.
 bool is_large(const Unheld& kind, double total) {
     return !kind.garbage && kind.growth >= kWorthSaying * total && kind.samples >= kFewSamples;
 }
@@ -252,9 +252,7 @@ bool find_holders(const SegmentView& of, bool all) {
 }
 
 void write_answer(bool with_attributes) {
-    const auto owner_of = [&](const Graph::Held& held) {
-        return held.node == Graph::kNone || graph.is_lost(held.node) ? 0u : owner[held.node];
-    };
+    const auto owner_of = [](const Graph::Held& held) { return is_unheld(held) ? 0u : owner[held.node]; };
     find_unheld();
     const double total = total_growth();
     put_program();

@@ -9,12 +9,6 @@ namespace {
 
 bool is_deque(const void* object) { return strcmp(type_name(type_of(object)), "collections.deque") == 0; }
 
-}  // namespace
-
-bool is_container(const void* object) { return has_flag(object, kIsList | kIsTuple | kIsDict) || is_set(object) || is_deque(object); }
-
-namespace {
-
 std::int64_t items_of(const void* object) {
     if (has_flag(object, kIsList | kIsTuple | kIsDict) || is_deque(object)) return at<std::int64_t>(object, kLength);
     return is_set(object) ? at<std::int64_t>(object, 24) : -1;
@@ -22,14 +16,14 @@ std::int64_t items_of(const void* object) {
 
 // Whether the child is the dict of its parent's attributes.
 bool is_attribute_dict(const void* parent, const void* child) {
-    constexpr int kDict = 264, kDictOffset = 288;  // of a type
+    constexpr int kDictOffset = 288;  // of a type
     if (!has_flag(child, kIsDict) || is_container(parent)) return false;
     if (is_thread_local(parent)) return true;
-    if (has_flag(parent, kIsType)) return at<const void*>(parent, kDict) == child;
+    if (has_flag(parent, kIsType)) return at<const void*>(parent, kTypeDict) == child;
     const auto offset = at<std::int64_t>(type_of(parent), kDictOffset);
     if (offset > 0) return at<const void*>(parent, static_cast<int>(offset)) == child;
     for (int place = -32; place <= -24; place += 8)
-        if ((type_flags(type_of(parent)) & (1ul << 4)) != 0 && at<const void*>(parent, place) == child) return true;
+        if (has_flag(parent, kHasValues) && at<const void*>(parent, place) == child) return true;
     return false;
 }
 // A dict of attributes. A threading.local has a dict for each thread, since 3.13 in a dict of its own.
@@ -40,16 +34,6 @@ bool has_attributes(std::uint32_t node) {
     const std::uint32_t above = graph[parent].parent;
     return above != Graph::kNone && is_thread_local(graph[above].object);
 }
-
-}  // namespace
-
-bool is_namespace(std::uint32_t node) {
-    const Graph::Node& n = graph[node];
-    return !is_container(n.object) || has_attributes(node) ||
-           (n.parent != Graph::kNone && type_of(graph[n.parent].object) == interpreter.function_type);
-}
-
-namespace {
 
 // The name of an attribute whose value is kept in the object itself. Makes the object's dict if it has none: only in a copy, and late.
 const void* attribute_name(const void* object, const void* value) {
@@ -168,6 +152,14 @@ const void* main_type_below(std::uint32_t node) {
 }
 
 }  // namespace
+
+bool is_container(const void* object) { return has_flag(object, kIsList | kIsTuple | kIsDict) || is_set(object) || is_deque(object); }
+
+bool is_namespace(std::uint32_t node) {
+    const Graph::Node& n = graph[node];
+    return !is_container(n.object) || has_attributes(node) ||
+           (n.parent != Graph::kNone && type_of(graph[n.parent].object) == interpreter.function_type);
+}
 
 void put_holder(std::uint32_t node, bool with_attributes) {
     const void* const object = graph[node].object;

@@ -44,7 +44,6 @@ std::uint64_t size_of_text(const void* text) {
 
 std::uint64_t size_of_object(const void* object) {
     constexpr int kAllocated = 32, kBufferSize = 24, kItemSize = 40;
-    constexpr unsigned long kHasValues = 1ul << 4;  // attributes without a dict, since 3.11
     const void* const type = type_of(object);
     const unsigned long flags = type_flags(type);
     const std::uint64_t head =
@@ -63,7 +62,7 @@ std::uint64_t size_of_object(const void* object) {
     if ((flags & kIsDict) != 0) return size + table_of_dict(object);
     if (is_set(object)) return size + table_of_set(object);
     if (type == interpreter.bytearray_type) return size + magnitude(at<std::int64_t>(object, kBufferSize));
-    // Others with items, such as frames, do not say in one way how many.
+    // Other types with items, such as frames, have no common field for their number.
     if ((flags & (kIsTuple | kIsBytes)) != 0)
         size += magnitude(at<std::int64_t>(object, kLength)) * magnitude(at<std::int64_t>(type, kItemSize));
     return size;

@@ -1,8 +1,8 @@
 // The layout of the file that the agent writes in a recorded process: the live samples of its heap, with their stacks.
 //
 // One file per process image, mapped MAP_SHARED: it survives the process, even after SIGKILL. Other processes may read it at any time;
-// the agent never waits for them. Tables are filled from the front, so that memory grows with their content. This header is
-// all that the agent and the readers share.
+// the agent never waits for them. Tables are filled from the front, so that memory grows with their content. This header, with
+// what it includes, is all that the agent and the readers share.
 //
 //   SegmentHeader | sample heads | stack heads | samples | stacks | frames | modules | names | descriptors | threads | answer
 //
@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "agent/own_allocator.hpp"
 
 namespace leakline::agent {
 
@@ -66,9 +68,6 @@ struct PythonFrame {
 // Whether the process runs CPython, and whether its functions are recorded.
 enum class PythonState : std::uint32_t { none = 0, known, unknown_version };
 
-// An allocator that is linked into the program (own_allocator.hpp).
-enum class OwnAllocatorState : std::uint32_t { none = 0, recorded, left_alone };
-
 // As search_since_ns: not samples but all objects are weighed, by their own sizes.
 constexpr std::uint64_t kMeasureObjects = ~std::uint64_t{0};
 // The search for the Python variables that hold the live samples (python_holders.hpp). A reader writes `asked`; the agent does the rest, and
@@ -109,7 +108,7 @@ struct SegmentHeader {
     SegmentSizes sizes;
     Attachment attachment;
     std::atomic<PythonState> python;
-    std::atomic<OwnAllocatorState> own_allocator;
+    std::atomic<OwnAllocator::State> own_allocator;                    // usable: it is recorded
     std::atomic<std::uint32_t> own_allocator_name, own_allocator_why;  // places in the names
     std::atomic<SearchState> search;
     std::atomic<std::uint32_t> ready;     // 1: readers may begin; the fields above but attachment and search are complete

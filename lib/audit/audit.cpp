@@ -91,7 +91,7 @@ void read_module(const std::string& file, FactsCache& cache, Outcome& outcome) {
     read_through(cache, key, outcome, [&] { return ReadUnit{read_python(read_file(file), file, module), {file}}; });
 }
 
-// libclang enters the folder that a unit is compiled in, with the whole process: relative paths of outputs would lie there.
+// Returns to the current folder at the end: libclang changes it, for the whole process, to the folder that a unit is compiled in.
 class KeptFolder {
   public:
     KeptFolder() : here_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}

@@ -407,8 +407,7 @@ void BodyReader::note_dependent(CXCursor call, const std::string& name, CXCursor
     facts_.calls.push_back(std::move(noted));
 }
 
-// f(items_), std::forward<F>(f)(items_), std::invoke(f, items_): what the function that was handed over gets. Its parameters
-// stand for these arguments.
+// f(items_), std::forward<F>(f)(items_): what the function that was handed over gets. Its parameters stand for these arguments.
 void BodyReader::note_called_parameter(CXCursor function, const std::vector<CXCursor>& arguments) {
     if (!parameter_in(function)) return;
     here().calls_parameter = true;
@@ -478,7 +477,7 @@ void BodyReader::note_call_flow(CXCursor call, CXCursor callee, std::optional<CX
     }
 }
 
-// A function is handed to one of this code: that one's body says whether it calls it, and with what.
+// A function is handed to a function of this code, whose body shows whether it calls it, and with which arguments.
 void BodyReader::note_given_by(Call& handed) {
     handed.kind = Call::Kind::handed;
     for (std::size_t i = 0; i < kMaxFollowedArguments; ++i) {

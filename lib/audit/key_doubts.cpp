@@ -90,7 +90,6 @@ bool names_many_values(std::string_view key) {
     return has_word(key, words);
 }
 
-// "settings_by_session": by what there is one each.
 bool names_many_keys(std::string_view container) {
     const auto words = words_of(container);
     const auto by = std::find_if(words.begin(), words.end(), [](std::string_view word) { return word == "by" || word == "per"; });

@@ -105,11 +105,11 @@ void Program::join_unknown_classes() {
                                                      "close", "run",    "start",  "stop",    "read",   "open",    "remove", "pop",
                                                      "clear", "insert", "extend", "connect", "handle", "execute", "create", "delete"};
         const bool guessed = candidates.size() > 1 || common.contains(last(id)) || last(id).starts_with("__");
-        // "get_store().add": of what a function returns.
+        // "get_store().add": a method of what a function returns.
         const auto returning = index_.find(object);
         const bool result = returning != index_.end() && functions_.contains(returning->second);
         const std::vector<Name> types = known_object ? types_of(index_.at(object)) : std::vector<Name>{};
-        // "Kind.solution" of an enumeration is no method of an unrelated class, nor is "requests.post" of a library.
+        // A value of an enumeration ("Kind.solution") or a function of a library ("requests.post") is no method of an unrelated class.
         const auto is_foreign = [&](Name candidate) {
             if (cpp || object == "py:*" || result) return false;
             const Name owner = function(candidate)->owner;

@@ -22,6 +22,13 @@ bool only_sleeps(PythonNode loop) {
     return call.is("call") && last_part(call.field("function").text()) == "sleep";
 }
 
+// last = last[-9:] + [x]: what is kept has a bound.
+bool takes_slice(PythonNode value, const std::string& name) {
+    if (value.is("subscript") && value.field("value").text() == name && value.field("subscript").is("slice")) return true;
+    const auto parts = value.children();
+    return std::any_of(parts.begin(), parts.end(), [&](const PythonNode& part) { return takes_slice(part, name); });
+}
+
 }  // namespace
 
 Operation& PythonModule::add(Operation::Kind kind, const Access& on, PythonNode at, std::string_view word) {
@@ -359,13 +366,6 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
     const bool appends = value && value.is("binary_operator") && mentions(value, name) && !takes_slice(value, name);
     add(appends ? Operation::Kind::grow : Operation::Kind::replace, *on, target, appends ? "= ... +" : "=").first_value =
         sets_first(target, value);
-}
-
-// last = last[-9:] + [x]: what is kept has a bound.
-bool PythonModule::takes_slice(PythonNode value, const std::string& name) {
-    if (value.is("subscript") && value.field("value").text() == name && value.field("subscript").is("slice")) return true;
-    const auto parts = value.children();
-    return std::any_of(parts.begin(), parts.end(), [&](const PythonNode& part) { return takes_slice(part, name); });
 }
 
 // self.items = {} where no other method, no base and not the class itself sets it: without this it would not be there.

@@ -24,7 +24,7 @@ bool takes_from_queue(PythonNode call) {
 
 }  // namespace
 
-// The class that "cls" is in a method of a class.
+// The class that "cls" stands for in a class method; empty for other names.
 std::string PythonModule::own_class(std::string_view name) {
     return name == "cls" && !scopes_.empty() && here().self == name && here().owner != nullptr ? here().owner->id : std::string();
 }
@@ -111,7 +111,7 @@ void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode 
     }
     noted.first_time = here().first_time != 0;
     facts_.calls.push_back(std::move(noted));
-    // What is made only while a global or member is not set is no request's: a singleton.
+    // What is made only while a global or member is not set is a singleton, not an object of a request.
     if (to.ends_with(".__init__") && here().first_time == 0)
         facts_.creations.push_back({name_(to.substr(0, to.size() - 9)), here().function, place(call), here().loop});
 }

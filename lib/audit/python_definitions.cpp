@@ -167,35 +167,27 @@ void PythonModule::walk_class(PythonNode definition) {
         for (const std::string& base : known->second.bases)
             if (const std::string full = resolved_name(base); !full.empty()) read.bases.push_back(name_(full));
         facts_.classes.push_back(std::move(read));
+        const auto note_run = [&](Call::Kind kind, Name from, const std::string& method) {
+            Call call;
+            call.kind = kind;
+            call.from = from;
+            call.to = name_(known->second.id + "." + method);
+            call.at = place(definition);
+            facts_.calls.push_back(std::move(call));
+        };
+        const std::string constructor = known->second.id + ".__init__";
         // What start() runs, some time after the object was made.
         const bool thread = std::any_of(known->second.bases.begin(), known->second.bases.end(), [](const std::string& base) {
             return one_of(last_part(base), {"Thread", "Process", "QThread", "Greenlet"});
         });
-        if (thread && known->second.methods.contains("run")) {
-            Call call;
-            call.kind = Call::Kind::thread;
-            call.from = name_(known->second.id + ".__init__");
-            call.to = name_(known->second.id + ".run");
-            call.at = place(definition);
-            facts_.calls.push_back(std::move(call));
-        }
-        if (!known->second.wraps.empty()) {
-            Call call;
-            call.kind = Call::Kind::deferred;
-            call.to = name_(known->second.id + "." + known->second.wraps);
-            call.at = place(definition);
-            facts_.calls.push_back(std::move(call));
-        }
+        if (thread && known->second.methods.contains("run")) note_run(Call::Kind::thread, name_(constructor), "run");
+        if (!known->second.wraps.empty()) note_run(Call::Kind::deferred, kNoName, known->second.wraps);
         // Registry(name) calls __new__ first.
         if (known->second.methods.contains("__new__") && known->second.methods.contains("__init__")) {
-            Call call;
-            call.from = name_(known->second.id + ".__init__");
-            call.to = name_(known->second.id + ".__new__");
-            call.at = place(definition);
-            facts_.calls.push_back(std::move(call));
+            note_run(Call::Kind::call, name_(constructor), "__new__");
             for (std::uint32_t i = 0; i < kMaxFollowedArguments; ++i)
                 note_flow(name_(fmt::format("{}.__new__#{}", known->second.id, i)),
-                          std::set<Name>{name_(fmt::format("{}.__init__#{}", known->second.id, i))});
+                          std::set<Name>{name_(fmt::format("{}#{}", constructor, i))});
         }
         for (const auto& [attribute, value] : known->second.attributes) {
             const bool shared = known->second.shared.contains(attribute) && value.kind != PythonValue::Kind::text;

@@ -53,13 +53,17 @@ bool is_of_lifecycle(std::string_view name) {
     return std::any_of(tails.begin(), tails.end(), [&](std::string_view tail) { return name.ends_with(tail); });
 }
 
+// "name", "name: type", "name=value": the name.
+PythonNode name_of_parameter(PythonNode parameter) {
+    if (parameter.is("typed_parameter")) return parameter.first();
+    const PythonNode name = parameter.field("name");
+    return name ? name : parameter;
+}
+
 // __init__(self, get_response), __init__(self, app, ...): of middleware, which wraps what handles requests.
 bool names_wrapped(PythonNode parameters) {
     const auto all = parameters.children();
-    if (all.size() < 2) return false;
-    PythonNode second = all[1].field("name") ? all[1].field("name") : all[1];
-    if (second.is("typed_parameter")) second = second.first();
-    return one_of(second.text(), {"get_response", "app", "application", "wsgi_app", "asgi_app"});
+    return all.size() >= 2 && one_of(name_of_parameter(all[1]).text(), {"get_response", "app", "application", "wsgi_app", "asgi_app"});
 }
 
 // "do_GET" of http.server.
@@ -237,8 +241,7 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
         scope.annotated.clear();
         for (const PythonNode& parameter : statement.field("parameters").children())
             if (const PythonValue value = annotated_value(parameter.field("type")); value.kind == PythonValue::Kind::object)
-                scope.annotated[std::string((parameter.is("typed_parameter") ? parameter.first() : parameter.field("name")).text())] =
-                    value;
+                scope.annotated[std::string(name_of_parameter(parameter).text())] = value;
         if (first) collect_attributes(statement.field("body"), scope, std::string(first.text()), method);
         if (method == "__init__" && names_wrapped(statement.field("parameters"))) wraps = true;
     }
@@ -314,7 +317,7 @@ PythonValue PythonModule::value_of(PythonNode expression) {
     } else if (name.find("Weak") != name.npos || name.find("LRU") != name.npos || name.find("TTL") != name.npos ||
                name.find("LFU") != name.npos) {
         value.kind = PythonValue::Kind::bounded;
-    } else if (std::string full = own_class(function); !full.empty() || !(full = resolved_name(function)).empty()) {
+    } else if (const std::string own = own_class(function), full = own.empty() ? resolved_name(function) : own; !full.empty()) {
         value.kind = PythonValue::Kind::object;
         value.type = full;
     }
@@ -483,12 +486,8 @@ std::string PythonModule::entry_reason(PythonNode definition, const std::vector<
     }
     const std::string_view name = definition.field("name").text();
     std::vector<std::string> parameters;
-    for (const PythonNode& parameter : definition.field("parameters").children()) {
-        const PythonNode inner = parameter.is("typed_parameter") ? parameter.first()
-                                 : parameter.field("name")       ? parameter.field("name")
-                                                                 : parameter;
-        parameters.emplace_back(inner.text());
-    }
+    for (const PythonNode& parameter : definition.field("parameters").children())
+        parameters.emplace_back(name_of_parameter(parameter).text());
     if (owner != nullptr) {
         if (is_http_method(name)) return "handler of an HTTP method";
         static const std::set<std::string_view> methods = {"get",

@@ -177,12 +177,10 @@ bool PythonModule::few_values(PythonNode expression) const {
         const auto known = classes_.find(name);
         return name == "bool" || (known != classes_.end() && is_enumeration(known->second));
     }
-    if (kind == "attribute") {  // Color.RED, Color.RED.value
-        if (one_of(expression.field("attribute").text(), {"value", "name"}) && expression.field("object").is("call"))
-            return few_values(expression.field("object"));
-        if (one_of(expression.field("attribute").text(), {"value", "name"}) && expression.field("object").is("attribute"))
-            return few_values(expression.field("object"));
+    if (kind == "attribute") {  // Color.RED, Color.RED.value, Color(text).value
         const std::string_view name = expression.field("attribute").text();
+        const PythonNode object = expression.field("object");
+        if (one_of(name, {"value", "name"}) && one_of(object.kind(), {"attribute", "call"})) return few_values(object);
         return std::all_of(name.begin(), name.end(),
                            [](unsigned char c) { return std::isupper(c) != 0 || std::isdigit(c) != 0 || c == '_'; });
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 
 namespace leakline {
@@ -37,6 +38,19 @@ std::string_view trim(std::string_view text) {
     while (!text.empty() && blank(text.front())) text.remove_prefix(1);
     while (!text.empty() && blank(text.back())) text.remove_suffix(1);
     return text;
+}
+
+bool has_form(std::string_view text, std::string_view form, std::size_t at) {
+    if (text.size() < at + form.size()) return false;
+    for (std::size_t i = 0; i < form.size(); ++i) {
+        const char c = text[at + i];
+        const bool fits = form[i] == 'd'   ? is_digit(c)
+                          : form[i] == 'a' ? is_letter(c)
+                          : form[i] == '_' ? c == ' ' || is_digit(c)
+                                           : c == form[i];
+        if (!fits) return false;
+    }
+    return true;
 }
 
 namespace {

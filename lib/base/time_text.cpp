@@ -46,6 +46,20 @@ bool begins_with_weekday(std::string_view text) {
     return std::any_of(kDayNames.begin(), kDayNames.end(), [&](std::string_view name) { return text.starts_with(name); });
 }
 
+// "2024-06-07", with this mark between the numbers.
+bool take_year_month_day(std::string_view& text, std::string_view mark, CivilTime& civil) {
+    const auto year = take_number(text, 4);
+    if (!year || !take_any(text, mark)) return false;
+    const auto month = take_number(text, 2);
+    if (!month || !take_any(text, mark)) return false;
+    const auto day = take_number(text, 2);
+    if (!day) return false;
+    civil.year = *year;
+    civil.month = *month;
+    civil.day = *day;
+    return true;
+}
+
 // A day of the month with one digit or two, after a blank or two.
 bool take_day(std::string_view& text, CivilTime& civil) {
     if (!take_any(text, " ")) return false;
@@ -55,20 +69,6 @@ bool take_day(std::string_view& text, CivilTime& civil) {
     return !digits.empty() && digits.size() <= 2;
 }
 
-// In text at `at`: a run of characters like those of form, where 'd' is a digit, 'a' a letter and '_' a blank or digit.
-bool has_form(std::string_view text, std::size_t at, std::string_view form) {
-    if (text.size() < at + form.size()) return false;
-    for (std::size_t i = 0; i < form.size(); ++i) {
-        const char c = text[at + i];
-        const bool fits = form[i] == 'd'   ? is_digit(c)
-                          : form[i] == 'a' ? is_letter(c)
-                          : form[i] == '_' ? c == ' ' || is_digit(c)
-                                           : c == form[i];
-        if (!fits) return false;
-    }
-    return true;
-}
-
 // How many bytes at the start of text are the fraction and zone of a time.
 std::size_t size_of_rest(std::string_view text) {
     std::size_t end = 0;
@@ -76,7 +76,7 @@ std::size_t size_of_rest(std::string_view text) {
         for (end = 1; end < text.size() && is_digit(text[end]);) ++end;
     const std::size_t blank = end < text.size() && text[end] == ' ' ? 1 : 0;
     for (const std::string_view zone : {"+dd:dd", "-dd:dd", "+dddd", "-dddd", "UTC", "GMT"})
-        if (has_form(text, end + blank, zone)) return end + blank + zone.size();
+        if (has_form(text, zone, end + blank)) return end + blank + zone.size();
     return end < text.size() && text[end] == 'Z' ? end + 1 : end;
 }
 
@@ -85,7 +85,7 @@ std::size_t size_of_time(std::string_view line, std::size_t at) {
     for (const std::string_view form :
          {"dddd-dd-ddTdd:dd:dd", "dddd-dd-dd dd:dd:dd", "dddd/dd/dd dd:dd:dd", "dddd/dd/dd - dd:dd:dd", "dd/aaa/dddd:dd:dd:dd",
           "dd/aaa/dddd dd:dd:dd", "dddddd dd:dd:dd", "aaa aaa _d dd:dd:dd dddd", "aaa, dd aaa dddd dd:dd:dd"})
-        if (has_form(line, at, form)) return form.size();
+        if (has_form(line, form, at)) return form.size();
     return 0;
 }
 
@@ -111,15 +111,7 @@ ParsedTime parse_iso_time(std::string_view whole) {
     constexpr const char* kForm = "YYYY-MM-DDTHH:MM:SS.fffZ";
     std::string_view text = whole;
     CivilTime civil;
-    const auto year = take_number(text, 4);
-    const bool hyphen = take_any(text, "-");
-    const auto month = take_number(text, 2);
-    const bool second_hyphen = take_any(text, "-");
-    const auto day = take_number(text, 2);
-    if (!year || !hyphen || !month || !second_hyphen || !day || !take_any(text, "Tt ")) return bad(whole, std::string("expected ") + kForm);
-    civil.year = *year;
-    civil.month = *month;
-    civil.day = *day;
+    if (!take_year_month_day(text, "-", civil) || !take_any(text, "Tt ")) return bad(whole, std::string("expected ") + kForm);
     return finish(whole, text, civil, kForm);
 }
 
@@ -168,16 +160,8 @@ ParsedTime parse_slash_time(std::string_view whole) {
     constexpr const char* kForm = "YYYY/MM/DD HH:MM:SS";
     std::string_view text = whole;
     CivilTime civil;
-    const auto year = take_number(text, 4);
-    const bool slash = take_any(text, "/");
-    const auto month = take_number(text, 2);
-    const bool second_slash = take_any(text, "/");
-    const auto day = take_number(text, 2);
-    if (!year || !slash || !month || !second_slash || !day || !take_any(text, " ")) return bad(whole, std::string("expected ") + kForm);
+    if (!take_year_month_day(text, "/", civil) || !take_any(text, " ")) return bad(whole, std::string("expected ") + kForm);
     if (text.starts_with("- ")) text.remove_prefix(2);
-    civil.year = *year;
-    civil.month = *month;
-    civil.day = *day;
     return finish(whole, text, civil, kForm);
 }
 
@@ -238,6 +222,13 @@ std::string_view find_time(std::string_view line) {
         if (parse_any_time(found).at) return found;
     }
     return {};
+}
+
+bool is_in_whole_seconds(std::string_view stamp) {
+    constexpr std::size_t kUnixSeconds = 10;  // digits
+    const std::size_t clock = stamp.find(':');
+    if (clock == stamp.npos) return stamp.size() <= kUnixSeconds && stamp.find('.') == stamp.npos;
+    return stamp.find_first_of(".,", clock) == stamp.npos;
 }
 
 std::optional<Nanoseconds> parse_decimal_seconds(std::string_view text) {

@@ -47,6 +47,9 @@ ParsedTime parse_syslog_time(std::string_view text, Nanoseconds latest);
 // Counts of seconds are not searched for.
 std::string_view find_time(std::string_view line);
 
+// Whether a time that one of these reads has no fraction of a second: such times do not give the order within a second.
+bool is_in_whole_seconds(std::string_view stamp);
+
 // Decimal seconds, "0.012" or "12": for durations in logs.
 std::optional<Nanoseconds> parse_decimal_seconds(std::string_view text);
 

@@ -306,8 +306,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     plan.replay.target = context.result.target;
     if (lines) plan.rounds = std::max(plan.rounds, kMinRounds);
     if (requests) plan.minimum_round = std::max(plan.minimum_round, kLongerRound);
-    const std::optional<Bytes> ceiling = context.ceiling;
-    bool over_ceiling = false;
+    context.over_ceiling = false;
     RoundHooks hooks;
     target.mark();
     ObjectRounds objects(context, target, plan);
@@ -338,8 +337,8 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
         context.show_round(round, rounds_planned, fraction, completed, log.latest());
-        over_ceiling = over_ceiling || (ceiling && log.latest() > *ceiling);
-        return !target.gone() && !over_ceiling && !target.exhausted();
+        context.over_ceiling = context.over_ceiling || (context.ceiling && log.latest() > *context.ceiling);
+        return !target.gone() && !context.over_ceiling && !target.exhausted();
     };
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
     if (lines && !rounds.stopped && !objects.begun()) lines->rounds_end();
@@ -378,8 +377,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     }
     context.result.replay = std::move(rounds.stats);
     context.warn_if_behind_schedule(context.result.replay, plan.replay.pace);
-    context.over_ceiling = over_ceiling;
-    if (over_ceiling && !context.result.oom_kill)
+    if (context.over_ceiling && !context.result.oom_kill)
         context.result.warnings.push_back(fmt::format("stopped early: the service used {}, more than --max-memory ({})",
                                                       format_bytes(static_cast<double>(log.latest())),
                                                       context.options.max_memory ? "as given" : "default: half of what was available"));

@@ -24,7 +24,6 @@ void run_connections(RunContext& context, double connections) {
     plan.replay.target = scratch.target;
     plan.replay.requests_per_connection = 1;
     plan.replay.keep_recorded = context.result.replay.not_fresh;
-    const std::optional<Bytes> ceiling = context.ceiling;
     const auto judged = [&] { return analysis::judge_trend(target.log().copy()); };
     const auto elapsed = [&] { return to_seconds(system_clock().monotonic() - target.origin()); };
     double spent = 0;
@@ -39,7 +38,7 @@ void run_connections(RunContext& context, double connections) {
         context.progress(
             std::min(1.0, static_cast<double>(target.progress().connections) / connections),
             fmt::format("{} connections, RSS {}", format_count(completed), format_bytes(static_cast<double>(target.log().latest()))));
-        return !target.gone() && !target.exhausted() && !(ceiling && target.log().latest() > *ceiling);
+        return !target.gone() && !target.exhausted() && !(context.ceiling && target.log().latest() > *context.ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
     const TrendVerdict trend = judged();

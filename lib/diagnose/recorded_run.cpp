@@ -54,7 +54,6 @@ void run_recorded(RunContext& context, int rounds_wanted) {
     plan.replay.target = origin_url;
     plan.rounds = std::max(kMinRounds, rounds_wanted);
     plan.replay.keep_recorded = context.result.replay.not_fresh;  // what the bare run has shown
-    const std::optional<Bytes> ceiling = context.ceiling;
     LineRecording lines(context, recorder, progress);
     const int pid = lines.pid();
     const Nanoseconds origin = system_clock().monotonic();
@@ -73,7 +72,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         gone = gone || has_ended(now);
         recorder.look_for_children();
         exhausted = exhausted || descriptors.nearly_used_up();
-        return !gone && !exhausted && !(ceiling && now->resident > *ceiling);
+        return !gone && !exhausted && !(context.ceiling && now->resident > *context.ceiling);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     if (!rounds.stopped) lines.rounds_end();

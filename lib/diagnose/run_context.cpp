@@ -96,8 +96,7 @@ Bytes resident_now(int pid) {
     const std::vector<memory::ProcessReading>& readings = tree.read(Depth::detailed);
     if (readings.empty()) return 0;
     // As TreeLog::latest: a page counts once, files' pages as the first process has them.
-    const memory::ProcessReading& root = readings.front();
-    Bytes sum = root.resident - std::min(root.resident, root.private_bytes + root.shared_memory) + tree.shared_memory();
+    Bytes sum = readings.front().file_backed() + tree.shared_memory();
     for (const memory::ProcessReading& reading : readings) sum += reading.private_bytes;
     return sum;
 }

@@ -114,7 +114,7 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
     const bool begins = rss_.seconds.empty();
     double level = 0;
     const memory::ProcessReading& root = readings.front();
-    file_backed_ = root.resident - std::min(root.resident, root.private_bytes + root.shared_memory);
+    file_backed_ = root.file_backed();
     if (begins) first_file_backed_ = file_backed_;
     reads_files_ = reads_files_ || file_backed_ > first_file_backed_ + kMuchOfFiles;
     Bytes held = file_backed_ + shared;

@@ -100,7 +100,7 @@ AgentFiles AgentFiles::make(Operators operators) {
         files.library_ = library;
         return files;
     }
-    files.memory_ = open_memory_library(bytes, "leakline-agent");
+    files.memory_ = open_memory_library(bytes, kMemoryLibrary);
     if (files.memory_.get() < 0)
         throw Error(ErrorKind::system, library, "libraries cannot be loaded from this directory or from memory",
                     "record with --tracker heaptrack");

@@ -66,7 +66,7 @@ void AgentRecording::Quality::add(const SegmentReader& segment) {
     ++processes;
     stopped += segment.stopped() ? 1 : 0;
     unknown_python += segment.python() == agent::PythonState::unknown_version ? 1 : 0;
-    if (const auto& own = segment.own_allocator(); own.state == agent::OwnAllocatorState::left_alone)
+    if (const auto& own = segment.own_allocator(); own.state == agent::OwnAllocator::State::left_alone)
         unseen_allocators.insert(own_allocator_warning(printable(segment.executable()), printable(own.name), printable(own.why)));
 }
 

@@ -218,8 +218,8 @@ class Attacher {
 }  // namespace
 
 Attached attach_agent(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds patience) {
-    // What the thread still traces at its end, the kernel lets go. That may be a process that was killed meanwhile: until then, its parent
-    // waits for it in vain.
+    // The kernel lets go of what the thread still traces at its end. That may be a process that was killed meanwhile, whose parent cannot
+    // reap it until then.
     std::optional<Attached> attached;
     std::exception_ptr failure;
     std::jthread([&] {

@@ -31,7 +31,7 @@ struct ElfFile {
 ElfFile read_elf(const std::string& path);
 // The allocator that is linked into a program.
 agent::OwnAllocator read_own_allocator(const std::string& path);
-// What a user is told of one that is not recorded. program: its path.
+// The warning about one that is not recorded. program: its path.
 std::string own_allocator_warning(const std::string& program, const std::string& name, const std::string& why);
 // What to do about it.
 inline constexpr char kRecordableAllocator[] = "keep its symbol table (do not strip it), or link the allocator as a shared library";

@@ -90,8 +90,9 @@ bool answer(int pid, std::uint64_t variable, const EntryPatcher& patcher, bool l
         const StoppedProcess stopped(pid, std::chrono::milliseconds(200));
         Patching now = Patching::none;
         if (!read_memory(pid, place, &now, sizeof now) || now != Patching::wanted) return true;
-        if (!patcher.is_safe(stopped) && !last) return false;
-        say(patcher.is_safe(stopped) && patcher.write() ? Patching::done : Patching::impossible);
+        const bool safe = patcher.is_safe(stopped);
+        if (!safe && !last) return false;
+        say(safe && patcher.write() ? Patching::done : Patching::impossible);
     } catch (const Error&) {
         say(Patching::impossible);
     }

@@ -15,14 +15,13 @@ class NotRecordable : public Error {
 };
 
 struct Preflight {
-    std::string path;                   // path of the program, found by PATH
-    std::vector<std::string> warnings;  // it can be recorded, but with limitations
-    std::string no_lines;               // why a recording would not contain its allocations; empty if it would
-    bool wrapper = false;               // it starts another program (env, a shell, a shell script), which is the one to record
-    // Of trackers other than leakline's agent, too.
-    std::vector<std::string> tracker_warnings;
-    bool agent_has_lines = false;  // no_lines is for trackers other than leakline's agent
-    bool python = false;           // CPython, or a script of it
+    std::string path;                           // path of the program, found by PATH
+    std::vector<std::string> warnings;          // it can be recorded, but with limitations
+    std::string no_lines;                       // why a recording would not contain its allocations; empty if it would
+    bool wrapper = false;                       // it starts another program (env, a shell, a shell script), which is the one to record
+    std::vector<std::string> tracker_warnings;  // more of them, for trackers other than leakline's agent
+    bool agent_has_lines = false;               // no_lines is for trackers other than leakline's agent
+    bool python = false;                        // CPython, or a script of it
 };
 
 // arguments: the command line. Throws Error{input}: no such program, or one of another machine; NotRecordable: one that the

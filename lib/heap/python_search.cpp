@@ -85,6 +85,7 @@ bool HolderSearch::ask(Nanoseconds since) {
         system_clock().sleep_until(system_clock().monotonic() + kBeats);
         if (state() == SearchState::searching && read_field<std::uint32_t>(offsetof(SegmentHeader, search_beat)) != beat) return false;
     }
+    static_assert(static_cast<std::uint64_t>(kAllObjects.count()) == agent::kMeasureObjects);
     return write_field(offsetof(SegmentHeader, answer_size), std::uint32_t{0}) &&
            write_field(offsetof(SegmentHeader, search_since_ns), static_cast<std::uint64_t>(since.count())) &&
            write_field(offsetof(SegmentHeader, search), SearchState::asked);

@@ -14,6 +14,7 @@
 #include "base/error.hpp"
 #include "base/strings.hpp"
 #include "heap/elf_file.hpp"
+#include "heap/internal/agent_files.hpp"
 #include "heap/internal/sandbox_check.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
@@ -95,7 +96,7 @@ class Check {
         for (const int thread : thread_ids(pid_)) {
             const auto status = read_small_file(fmt::format("{}/task/{}/status", folder_, thread));
             if (!status) continue;
-            sandboxed = sandboxed || status_value(*status, "Seccomp").value_or("0") != "0";
+            sandboxed = sandboxed || is_in_sandbox(*status);
             if (status_value(*status, "x86_Thread_features").value_or("").find("shstk") != std::string_view::npos)
                 refuse("runs with a shadow stack, which forbids calls from outside", kStartItInstead);
         }
@@ -133,10 +134,11 @@ class Check {
     }
 
     void check_recorders(const std::vector<Mapping>& mappings) const {
+        const std::string in_memory = fmt::format("memfd:{}", kMemoryLibrary);
         for (const Mapping& mapping : mappings) {
             const std::string_view name = mapped_name(mapping);
             if (name.starts_with("libheaptrack_")) refuse("is already recorded by heaptrack", "end that recording first");
-            if (name == "memfd:leakline-agent" || (name == "agent.so" && mapping.path.find("/leakline-") != std::string::npos))
+            if (name == in_memory || (name == "agent.so" && mapping.path.find("/leakline-") != std::string::npos))
                 refuse("is already recorded: leakline has started it", "end that recording first");
             if (name.starts_with("memfd:" + std::string(agent::kAttachedName)) && name != "memfd:" + attached_name())
                 refuse("has the agent of another version of leakline, which was attached before",

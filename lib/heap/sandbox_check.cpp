@@ -12,8 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <exception>
-#include <thread>
 #include <vector>
 
 #include "system/proc_file.hpp"
@@ -122,12 +120,12 @@ std::optional<std::string> forbidden_by(const std::vector<SeccompFilter>& filter
 
 std::optional<std::string> forbidden_in(int pid, const StoppedProcess& process) {
     constexpr const char* kUnknown = "runs in a seccomp sandbox, which may end it for a system call of the agent";
-    if (process.running() > 0) return "runs in a seccomp sandbox, and some of its threads did not stop to tell what that forbids";
+    if (process.running() > 0) return "runs in a seccomp sandbox, and some of its threads could not be stopped to read what it forbids";
     for (const StoppedThread& thread : process.threads()) {
         const auto status = read_small_file(fmt::format("/proc/{}/task/{}/status", pid, thread.id));
-        if (!status || status_value(*status, "Seccomp").value_or("0") == "0") continue;
+        if (!status || !is_in_sandbox(*status)) continue;
         const auto filters = seccomp_filters(thread.id);
-        if (!filters) return fmt::format("{} (what it forbids, only root of the machine may read, outside of any sandbox)", kUnknown);
+        if (!filters) return fmt::format("{} (only root of the machine, outside of any sandbox, can read what it forbids)", kUnknown);
         if (auto reason = forbidden_by(*filters)) return reason;
     }
     return std::nullopt;
@@ -136,22 +134,14 @@ std::optional<std::string> forbidden_in(int pid, const StoppedProcess& process) 
 
 }  // namespace
 
-// In a thread that ends at once: what did not stop in time is let go then.
+bool is_in_sandbox(std::string_view status) { return status_value(status, "Seccomp").value_or("0") != "0"; }
+
 std::optional<std::string> sandbox_that_forbids_agent([[maybe_unused]] int pid) {
-    std::optional<std::string> reason;
 #ifdef __x86_64__
-    constexpr Nanoseconds kPatience = std::chrono::milliseconds(200);
-    std::exception_ptr failure;
-    std::thread([&] {
-        try {
-            reason = forbidden_in(pid, StoppedProcess(pid, kPatience));
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    }).join();
-    if (failure) std::rethrow_exception(failure);
+    return forbidden_in(pid, StoppedProcess(pid, std::chrono::milliseconds(200)));
+#else
+    return std::nullopt;
 #endif
-    return reason;
 }
 
 }  // namespace leakline::heap

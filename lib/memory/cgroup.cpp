@@ -178,7 +178,10 @@ std::optional<CgroupRoom> cgroup_room(int pid, const SystemRoots& roots) {
         };
         const Bytes files = of_files("inactive_file") + of_files("active_file"), used = *current - std::min(*current, files);
         const Bytes free = *limit - std::min(*limit, used);
-        if (!room || free < room->free) room = {*limit, free};
+        const Bytes unused = *limit - std::min(*limit, *current);
+        if (!room) room = {*limit, free, unused};
+        if (free < room->free) room->limit = *limit, room->free = free;
+        room->unused = std::min(room->unused, unused);
     }
     return room;
 }

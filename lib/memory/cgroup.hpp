@@ -47,8 +47,9 @@ CgroupDirectory container_cgroup(const std::string& id, const SystemRoots& roots
 
 // What a process may still use before the kernel ends it for its cgroup, or one above it. Nothing if none of them has a limit.
 struct CgroupRoom {
-    Bytes limit = 0;  // of the one that has the least room
-    Bytes free = 0;   // pages of files, which the kernel takes back, count as free
+    Bytes limit = 0;   // of the one that has the least room
+    Bytes free = 0;    // pages of files, which the kernel takes back, count as free
+    Bytes unused = 0;  // without them
 };
 std::optional<CgroupRoom> cgroup_room(int pid, const SystemRoots& roots = {});
 

@@ -31,7 +31,8 @@ struct LostKind {
     Bytes bytes = 0;
 };
 
-// Objects of one type, in Python. Sizes are estimated from samples: of the objects, and of memory that belongs to one alone.
+// Objects of one type, in Python. Sizes are of the objects, and of memory that belongs to one alone: estimated from samples, or
+// measured in a search of all objects.
 struct ObjectType {
     std::string name;           // "dict", "app.Event"
     std::uint64_t objects = 0;  // counted

@@ -140,17 +140,13 @@ std::string AccessFields::finish(Record& record) {
     }
     if (record.target.empty()) return "no request in it";
     has_request_ = true;
-    if (record.target.front() != '/' && record.target != "*" && record.target.find("://") == record.target.npos) {
-        target_ = "/";
+    const bool lacks_slash = record.target.front() != '/' && record.target != "*" && record.target.find("://") == record.target.npos;
+    const bool lacks_query = !query_.empty() && record.target.find('?') == record.target.npos;
+    if (lacks_slash || lacks_query) {
+        target_ = lacks_slash ? "/" : "";
         target_ += record.target;
-        record.target = target_;
-    }
-    if (!query_.empty() && record.target.find('?') == record.target.npos) {
-        if (query_.starts_with('?')) query_.remove_prefix(1);
-        std::string joined(record.target);
-        joined += '?';
-        joined += query_;
-        target_ = std::move(joined);
+        if (lacks_query && !query_.starts_with('?')) target_ += '?';
+        if (lacks_query) target_ += query_;
         record.target = target_;
     }
     has_method_ = !record.method.empty();
@@ -167,11 +163,7 @@ std::string AccessFields::read_time(Record& record) const {
     if (!time.at) return time.reason;
     record.at = *time.at;
     record.has_time = true;
-    // Times in whole seconds, such as $time_iso8601, do not give the order within a second.
-    constexpr std::size_t kUnixSeconds = 10;
-    const bool written = stamp.find(':') != stamp.npos;
-    if (stamp.find_first_of(written && is_digit(stamp[0]) ? ".," : ".") == stamp.npos && (written || stamp.size() <= kUnixSeconds))
-        record.resolution = std::chrono::seconds(1);
+    if (is_in_whole_seconds(stamp)) record.resolution = std::chrono::seconds(1);
     if (!ts_.empty() || record.resolution.count() != 0) return {};
     if (const auto spent = spent_seconds(duration_))
         record.at -= *spent;

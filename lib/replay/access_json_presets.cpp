@@ -117,11 +117,17 @@ std::string plain_name(std::string_view name) {
 
 // The first of names that is a member with a value that fits, below outer ("" or "attributes.").
 std::string first_of(std::string_view names, const MemberPaths& members, std::string_view outer, bool (*fits)(std::string_view)) {
-    for (const std::string_view name : split(names, '|'))
-        for (const auto& [path, value] : members)
-            if (path.starts_with(outer) && plain_name(std::string_view(path).substr(outer.size())) == name && !value.empty() && fits(value))
-                return path;
-    return {};
+    const std::vector<std::string_view> known = split(names, '|');
+    auto best = known.end();
+    std::string found;
+    for (const auto& [path, value] : members) {
+        if (!path.starts_with(outer) || value.empty()) continue;
+        const auto name = std::find(known.begin(), best, plain_name(std::string_view(path).substr(outer.size())));
+        if (name == best || !fits(value)) continue;
+        best = name;
+        found = path;
+    }
+    return found;
 }
 
 // The objects that hold members, the outermost first: "", "attributes.", "attributes.http."

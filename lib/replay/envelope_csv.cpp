@@ -1,4 +1,5 @@
-// Rows of a CSV file with a header (Kibana's Discover, Datadog, JMeter, spreadsheets), as JSON objects: a column "url.path" is the member path of the member url.
+// Rows of a CSV file with a header (Kibana's Discover, Datadog, JMeter, spreadsheets), as JSON objects: a column "url.path" is the
+// member path of the member url.
 #include <algorithm>
 #include <map>
 

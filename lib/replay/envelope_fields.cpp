@@ -16,7 +16,7 @@ namespace leakline::replay {
 
 namespace {
 
-constexpr int kLeastPairs = 3;  // fewer are no line of named values
+constexpr int kLeastPairs = 3;  // in a line with fewer, they are part of a text
 
 bool is_name_part(char c) { return is_word_part(c) || c == '.' || c == '-' || c == '@'; }
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "base/ascii.hpp"
+#include "base/strings.hpp"
 #include "replay/internal/envelope.hpp"
 #include "replay/internal/quoted_field.hpp"
 
@@ -24,10 +25,7 @@ namespace {
 // "2024-06-07T12:30:00", with any fraction and zone.
 bool is_iso_time(std::string_view word) {
     constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
-    if (word.size() < kForm.size()) return false;
-    for (std::size_t i = 0; i < kForm.size(); ++i)
-        if (kForm[i] == 'd' ? !is_digit(word[i]) : word[i] != kForm[i]) return false;
-    return word.find_first_not_of("0123456789.,:+-Zz", kForm.size()) == word.npos;
+    return has_form(word, kForm) && word.find_first_not_of("0123456789.,:+-Zz", kForm.size()) == word.npos;
 }
 
 void take_priority(std::string_view& line) {
@@ -54,12 +52,8 @@ bool take_tag(std::string_view& line) {
 // "Jun  7 12:30:00", "Jun 07 12:30:00.123456"
 bool take_old_time(std::string_view& line) {
     constexpr std::string_view kMonths = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
-    constexpr std::string_view kForm = "xxx xd dd:dd:dd";
-    if (line.size() <= kForm.size() || kMonths.find(line.substr(0, 3)) == kMonths.npos || line[3] != ' ') return false;
-    for (std::size_t i = 4; i < kForm.size(); ++i) {
-        const char c = line[i];
-        if (kForm[i] == 'x' ? c != ' ' && !is_digit(c) : kForm[i] == 'd' ? !is_digit(c) : c != kForm[i]) return false;
-    }
+    constexpr std::string_view kForm = "aaa _d dd:dd:dd";
+    if (!has_form(line, kForm) || kMonths.find(line.substr(0, 3)) == kMonths.npos) return false;
     line.remove_prefix(kForm.size());
     if (line.starts_with('.')) line.remove_prefix(std::min(line.find(' '), line.size()));
     if (!line.starts_with(' ')) return false;

@@ -44,7 +44,7 @@ bool looks_like_alb(std::string_view line) {
            looks_like_iso_time(line);
 }
 
-// The status behind a request: `" 200 15`, `" from 127.0.0.1:51234 - 200 15B` (chi); 0 if there is none.
+// The status that follows a request: `" 200 15`, `" from 127.0.0.1:51234 - 200 15B` (chi); 0 if none does.
 int take_status(std::string_view& rest) {
     std::string_view word = take_word(rest);
     if (word == "from") {
@@ -135,13 +135,12 @@ RecordStream::Step AccessStream::read_common(std::string_view line, std::size_t 
 }
 
 RecordStream::Step AccessStream::read_quoted(std::string_view line, std::size_t request, Record& record) {
-    constexpr std::size_t kWeekday = 5;  // "Tue, " contains a comma
     const std::string_view before = line.substr(0, request), stamp = find_time(before);
     if (stamp.empty() && before.ends_with("] ") && before.find('[') == before.npos) return bad("the beginning of the line is missing");
-    if (const ParsedTime time = parse_any_time(stamp); !stamp.empty() && time.at) {
-        record.at = *time.at;
+    if (!stamp.empty()) {
+        record.at = *parse_any_time(stamp).at;
         record.has_time = true;
-        if (stamp.find_first_of(".,", kWeekday) == stamp.npos) record.resolution = std::chrono::seconds(1);
+        if (is_in_whole_seconds(stamp)) record.resolution = std::chrono::seconds(1);
     }
     line.remove_prefix(request);
     std::string_view text;
@@ -152,12 +151,17 @@ RecordStream::Step AccessStream::read_quoted(std::string_view line, std::size_t 
     return Step::record;
 }
 
+// A quoted value, "-" if there was none.
+void AccessStream::take_header(std::string_view& line, const char* name, Record& record) {
+    std::string_view value;
+    if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back(name, value);
+}
+
 // " bytes-sent "referer" "agent"", as far as they are there.
 void AccessStream::take_clients(std::string_view line, Record& record) {
-    std::string_view value;
     take_word(line);
-    for (const char* const name : {"Referer", "User-Agent"})
-        if (take_quoted(line, value) && value != "-" && !value.empty()) record.headers.emplace_back(name, value);
+    take_header(line, "Referer", record);
+    take_header(line, "User-Agent", record);
     record.body_missing = had_body(record, {});
 }
 
@@ -167,7 +171,7 @@ RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& recor
     const ParsedTime stamp = parse_iso_time(line.substr(1, end - 1));
     if (!stamp.at) return bad(stamp.reason);
     line.remove_prefix(end + 1);
-    std::string_view request, ignored, agent, id, host;
+    std::string_view request, ignored;
     if (!take_quoted(line, request)) return bad("no request in quotes after the time");
     if (!read_request(request, record)) return Step::bad;
     record.at = *stamp.at;  // %START_TIME%
@@ -180,10 +184,9 @@ RecordStream::Step AccessStream::read_envoy(std::string_view line, Record& recor
     take_word(line);
     take_word(line);
     take_word(line);
-    if (take_quoted(line, ignored) && take_quoted(line, agent) && agent != "-" && !agent.empty())
-        record.headers.emplace_back("User-Agent", agent);
-    if (take_quoted(line, id) && id != "-" && !id.empty()) record.headers.emplace_back("X-Request-Id", id);
-    if (take_quoted(line, host) && host != "-" && !host.empty()) record.headers.emplace_back("Host", host);
+    if (take_quoted(line, ignored)) take_header(line, "User-Agent", record);
+    take_header(line, "X-Request-Id", record);
+    take_header(line, "Host", record);
     record.body_missing = had_body(record, received);
     return Step::record;
 }
@@ -200,10 +203,10 @@ RecordStream::Step AccessStream::read_alb(std::string_view line, Record& record)
     take_word(line);
     const std::string_view received = take_word(line);
     take_word(line);
-    std::string_view request, agent, quoted;
+    std::string_view request, quoted;
     if (!take_quoted(line, request)) return bad("no request in quotes where the 13th field should be");
     if (!read_request(request, record)) return Step::bad;
-    if (take_quoted(line, agent) && agent != "-" && !agent.empty()) record.headers.emplace_back("User-Agent", agent);
+    take_header(line, "User-Agent", record);
     record.at = *answered.at - spent;
     record.has_time = true;
     record.recorded_status = status;

@@ -161,7 +161,7 @@ RecordStream::Step AccessJsonStream::next(Record& record) {
     if (!scan.next_is('{')) return foreign_line("not a JSON object: '" + printable(line.substr(0, 40)) + "'");
     if (!walk(scan, "", record) || !scan.at_end()) return bad_line(scan.fault());
     if (fields_.is_excluded()) return Step::skipped;
-    if (wants_status_ && !fields_.has_status()) return foreign("no status: not the end of a request");
+    if (wants_status_ && !fields_.has_status()) return foreign("no status: not the line of a completed request");
     const std::string fault = fields_.finish(record);
     if (fields_.body_is_empty()) ++empty_bodies_;
     if (fault.empty() && !fields_.has_method()) ++no_methods_;

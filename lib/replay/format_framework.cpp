@@ -1,12 +1,11 @@
 #include "replay/internal/format_framework.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/strings.hpp"
-#include "replay/internal/envelope.hpp"
 #include "replay/internal/format_pattern.hpp"
 
 namespace leakline::replay {
@@ -68,7 +67,7 @@ const LogPattern& pattern_of(std::size_t row) {
 }
 
 bool matches(std::size_t row, std::string_view line) {
-    return line.find(kFrameworks[row].mark) != line.npos && pattern_of(row).matches_strictly(line);
+    return line.find(kFrameworks[row].mark) != line.npos && pattern_of(row).matches(line, LogPattern::Strictness::plain);
 }
 
 }  // namespace

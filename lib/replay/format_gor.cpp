@@ -5,6 +5,7 @@
 #include "base/ascii.hpp"
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
+#include "replay/internal/http1_message.hpp"
 #include "replay/internal/quoted_field.hpp"
 
 namespace leakline::replay {
@@ -28,26 +29,6 @@ bool looks_like_gor(std::string_view prefix) {
     std::string_view line = take_line(prefix);
     const std::string_view type = take_until_blank(line), id = take_until_blank(line), time = take_until_blank(line);
     return (type == "1" || type == "2" || type == "3") && !id.empty() && is_number(time) && (line.empty() || line.find(' ') == line.npos);
-}
-
-bool join_chunks(std::string_view body, std::string& out) {
-    for (;;) {
-        if (body.find('\n') == body.npos) return false;
-        const std::string_view line = take_line(body);
-        std::uint64_t size = 0;
-        const auto parsed = std::from_chars(line.data(), line.data() + line.size(), size, 16);
-        if (parsed.ec != std::errc()) return false;
-        if (size == 0) return true;  // trailers belong to the connection
-        out.append(body.substr(0, size));
-        if (body.size() < size) return false;
-        body.remove_prefix(size);
-        if (body.starts_with("\r\n"))
-            body.remove_prefix(2);
-        else if (body.starts_with('\n'))
-            body.remove_prefix(1);
-        else
-            return false;
-    }
 }
 
 RecordStream::Step GorStream::bad_record(const char* reason) { return bad("byte " + std::to_string(chunks_.offset()) + ": " + reason); }

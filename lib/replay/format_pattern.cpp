@@ -260,11 +260,7 @@ bool LogPattern::read(std::string_view line, Values& values, Scratch& scratch, O
     return false;
 }
 
-bool LogPattern::matches(std::string_view line) const { return find_request(line, Strictness::any); }
-
-bool LogPattern::matches_strictly(std::string_view line) const { return find_request(line, Strictness::plain); }
-
-bool LogPattern::find_request(std::string_view line, Strictness strictness) const {
+bool LogPattern::matches(std::string_view line, Strictness strictness) const {
     Scratch scratch;
     scratch.reset(line.size());
     Record record;

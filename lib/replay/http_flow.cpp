@@ -1,11 +1,10 @@
 #include "replay/internal/http_flow.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "replay/internal/format_gor.hpp"
+#include "replay/internal/http1_message.hpp"
 
 namespace leakline::replay {
 
@@ -146,17 +145,16 @@ bool HttpFlow::parse_head() {
     chunked_ = upgrades_ = false;
     chunk_at_ = head_size_;
     while (!head.empty()) {
-        const std::string_view field = take_line(head);
-        const std::size_t colon = field.find(':');
-        if (colon == field.npos || colon == 0) return false;
-        const std::string_view name = field.substr(0, colon), value = trim(field.substr(colon + 1));
-        if (equal_ignoring_case(name, "content-length")) {
-            const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length_);
-            if (error != std::errc{} || end != value.data() + value.size()) return false;
-        } else if (equal_ignoring_case(name, "transfer-encoding")) {
-            chunked_ = value.find("chunked") != value.npos;
-        } else if (equal_ignoring_case(name, "upgrade")) {
-            upgrades_ = equal_ignoring_case(value, "websocket");
+        const auto field = take_field(head);
+        if (!field) return false;
+        if (equal_ignoring_case(field->name, "content-length")) {
+            const auto length = parse_content_length(field->value);
+            if (!length) return false;
+            length_ = *length;
+        } else if (equal_ignoring_case(field->name, "transfer-encoding")) {
+            chunked_ = field->value.find("chunked") != field->value.npos;
+        } else if (equal_ignoring_case(field->name, "upgrade")) {
+            upgrades_ = equal_ignoring_case(field->value, "websocket");
         }
     }
     return true;
@@ -169,22 +167,6 @@ std::optional<std::size_t> HttpFlow::end_of_body() {
     return stream_.size() < end ? std::nullopt : std::optional(end);
 }
 
-std::optional<std::size_t> HttpFlow::end_of_chunks(std::string_view stream, std::size_t& at) {
-    for (;;) {
-        const std::size_t line = stream.find("\r\n", at);
-        if (line == stream.npos) return std::nullopt;
-        std::uint64_t size = 0;
-        if (std::from_chars(stream.data() + at, stream.data() + line, size, 16).ec != std::errc{} || size > kMaxBody) return std::nullopt;
-        if (size == 0) {
-            if (stream.substr(line, 4) == "\r\n\r\n") return line + 4;
-            const std::size_t end = stream.find("\r\n\r\n", line);  // after trailers
-            return end == stream.npos ? std::nullopt : std::optional(end + 4);
-        }
-        if (stream.size() - line < 2 + size + 2) return std::nullopt;
-        at = line + 2 + static_cast<std::size_t>(size) + 2;
-    }
-}
-
 void HttpFlow::emit(std::size_t size) {
     Request request;
     const std::string_view message = std::string_view(stream_).substr(0, size);
@@ -194,11 +176,7 @@ void HttpFlow::emit(std::size_t size) {
     request.connection = name_;
     std::string_view head = message.substr(0, head_size_ - 2);
     take_line(head);
-    while (!head.empty()) {
-        const std::string_view field = take_line(head);
-        const std::size_t colon = field.find(':');
-        request.headers.emplace_back(field.substr(0, colon), trim(field.substr(colon + 1)));
-    }
+    while (const auto field = take_field(head)) request.headers.emplace_back(field->name, field->value);
     if (chunked_)
         join_chunks(message.substr(head_size_), request.body);
     else

@@ -1,12 +1,10 @@
 #include "replay/internal/http_responses.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "replay/internal/format_gor.hpp"
-#include "replay/internal/http_flow.hpp"
+#include "replay/internal/http1_message.hpp"
 
 namespace leakline::replay {
 
@@ -44,7 +42,7 @@ void HttpResponses::give_up() {
 void HttpResponses::finish() {
     segments_.finish();
     // A body without a length ends with the connection.
-    if (head_size_ > 0 && !chunked_ && !length_ && !segments_.is_closed()) end_response(text_.size(), last_);
+    if (head_size_ > 0 && !chunked_ && !length_ && !segments_.is_closed()) end_response(text_.size());
     give_up();
 }
 
@@ -52,10 +50,10 @@ void HttpResponses::take(std::string_view bytes, std::uint64_t size, Nanoseconds
     if (bytes.size() < size) return give_up();
     text_ += bytes;
     last_ = at;
-    parse(at);
+    parse();
 }
 
-void HttpResponses::parse(Nanoseconds at) {
+void HttpResponses::parse() {
     while (!text_.empty() && !segments_.is_closed()) {
         if (head_size_ == 0) {
             const std::size_t end = text_.find("\r\n\r\n");
@@ -65,9 +63,8 @@ void HttpResponses::parse(Nanoseconds at) {
         }
         const auto size = end_of_body();
         if (!size) return text_.size() > kMaxHead + kMaxBody ? give_up() : void();
-        end_response(*size, at);
+        end_response(*size);
     }
-    if (segments_.is_closed()) text_.clear();
 }
 
 // "HTTP/1.1 200 OK", then fields (RFC 9112, section 6.3).
@@ -81,37 +78,31 @@ bool HttpResponses::parse_head() {
     const bool bodiless = response_.status < 200 || response_.status == 204 || response_.status == 304 || of_head;
     length_ = bodiless ? std::optional<std::uint64_t>(0) : std::nullopt;
     chunked_ = false;
+    chunk_at_ = head_size_;
     while (!head.empty()) {
-        const std::string_view field = take_line(head);
-        const std::size_t colon = field.find(':');
-        if (colon == field.npos || colon == 0) return false;
-        const std::string_view name = field.substr(0, colon), value = trim(field.substr(colon + 1));
-        response_.headers.emplace_back(name, value);
+        const auto field = take_field(head);
+        if (!field) return false;
+        response_.headers.emplace_back(field->name, field->value);
         if (bodiless) continue;
-        if (equal_ignoring_case(name, "transfer-encoding")) {
-            chunked_ = value.find("chunked") != value.npos;
-        } else if (equal_ignoring_case(name, "content-length")) {
-            std::uint64_t length = 0;
-            const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);
-            if (error != std::errc{} || end != value.data() + value.size() || length > kMaxBody) return false;
-            length_ = length;
+        if (equal_ignoring_case(field->name, "transfer-encoding")) {
+            chunked_ = field->value.find("chunked") != field->value.npos;
+        } else if (equal_ignoring_case(field->name, "content-length")) {
+            length_ = parse_content_length(field->value);
+            if (!length_ || *length_ > kMaxBody) return false;
         }
     }
     if (chunked_) length_.reset();
     return true;
 }
 
-std::optional<std::size_t> HttpResponses::end_of_body() const {
-    if (chunked_) {
-        std::size_t at = head_size_;
-        return HttpFlow::end_of_chunks(text_, at);
-    }
+std::optional<std::size_t> HttpResponses::end_of_body() {
+    if (chunked_) return end_of_chunks(text_, chunk_at_);
     if (!length_) return std::nullopt;
     const std::size_t end = head_size_ + static_cast<std::size_t>(*length_);
     return text_.size() < end ? std::nullopt : std::optional(end);
 }
 
-void HttpResponses::end_response(std::size_t size, Nanoseconds at) {
+void HttpResponses::end_response(std::size_t size) {
     const std::string_view body = std::string_view(text_).substr(head_size_, size - head_size_);
     if (chunked_)
         join_chunks(body, response_.body);
@@ -122,9 +113,9 @@ void HttpResponses::end_response(std::size_t size, Nanoseconds at) {
     head_size_ = 0;
     if (status == 101) return give_up();  // another protocol follows
     if (status < 200) return;             // the response is still to come
-    early_.push_back({std::move(response_), at});
+    early_.push_back({std::move(response_), last_});
     match();
-    if (early_.size() > kMaxWaiting) give_up();  // a server that answers what was not asked
+    if (early_.size() > kMaxWaiting) give_up();  // more responses than requests
 }
 
 }  // namespace leakline::replay

@@ -9,9 +9,7 @@ void LineTimes::add(std::uint64_t line, std::string_view stamp) {
     ParsedTime time = parse_any_time(stamp);
     if (!time.at) time = parse_syslog_time(stamp, latest_);
     if (!time.at) return;
-    constexpr std::size_t kUnixSeconds = 10;  // digits
-    const bool seconds = stamp.find_first_of(".,") == stamp.npos && (stamp.find(':') != stamp.npos || stamp.size() <= kUnixSeconds);
-    times_.push_back({line, *time.at, seconds ? std::chrono::seconds(1) : std::chrono::seconds(0)});
+    times_.push_back({line, *time.at, std::chrono::seconds(is_in_whole_seconds(stamp) ? 1 : 0)});
 }
 
 void LineTimes::forget_before(std::uint64_t line) {

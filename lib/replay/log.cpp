@@ -115,9 +115,9 @@ const FormatRow& row_named(const std::string& name) {
 }
 
 const FormatRow& row_of_content(const std::string& path, std::string_view prefix) {
-    // A JSON log that needs a map. (A line longer than the prefix is not a complete object.)
     if (const Unsupported known = name_unsupported(prefix); !known.what.empty())
         throw Error(ErrorKind::input, path, known.what, known.hint);
+    // A JSON log that needs a map. (A line longer than the prefix is not a complete object.)
     if (has_json_object(prefix) || first_line(prefix).starts_with('{')) return row_named("access-json");
     throw Error(ErrorKind::input, path + ":1", "not a request log of a known format: '" + printable(first_line(prefix).substr(0, 80)) + "'",
                 hint_for_unknown(prefix));
@@ -255,7 +255,7 @@ void Log::add_foreign(Input& input) {
 
 void Log::check_shares() const {
     for (const auto& input : inputs_) {
-        // A framework's line is one of several about each request.
+        // Frameworks print several lines per request, of which one is read.
         const std::uint64_t others = input->stream->variant().empty() ? input->foreign : 0;
         const std::uint64_t unread = input->bad + others, lines = input->records + unread;
         if (unread == 0 || static_cast<double>(unread) <= options_.max_bad_share * static_cast<double>(lines)) continue;

@@ -5,9 +5,12 @@
 namespace leakline::replay {
 
 TcpStream::TcpStream(Reader& reader, std::optional<std::uint32_t> sequence) : reader_(reader) {
-    if (!sequence) return;
+    if (sequence) begin_at(*sequence);
+}
+
+void TcpStream::begin_at(std::uint32_t sequence) {
     has_base_ = true;
-    next_ = (std::uint64_t{1} << 32) + *sequence;  // an offset never goes below zero
+    next_ = (std::uint64_t{1} << 32) + sequence;  // an offset never goes below zero
 }
 
 // Sequence numbers wrap around: the offset nearest to what is expected.
@@ -18,15 +21,9 @@ std::uint64_t TcpStream::offset_of(std::uint32_t sequence) const {
 
 void TcpStream::add(const TcpSegment& segment, Nanoseconds at) {
     ended_ = ended_ || segment.fin || segment.rst;
-    if (segment.syn && !has_base_) {
-        has_base_ = true;
-        next_ = (std::uint64_t{1} << 32) + segment.sequence + 1;
-    }
+    if (segment.syn && !has_base_) begin_at(segment.sequence + 1);
     if (closed_ || segment.size == 0) return;
-    if (!has_base_) {
-        has_base_ = true;
-        next_ = (std::uint64_t{1} << 32) + segment.sequence;
-    }
+    if (!has_base_) begin_at(segment.sequence);
     std::uint64_t begin = offset_of(segment.sequence);
     const std::uint64_t end = begin + segment.size;
     if (end <= next_) return;  // sent again

@@ -5,10 +5,7 @@
 
 #include "base/ascii.hpp"
 #include "base/strings.hpp"
-#include "base/time_text.hpp"
-#include "replay/internal/log_recognition.hpp"
 #include "replay/internal/method.hpp"
-#include "replay/internal/quoted_field.hpp"
 #include "replay/log.hpp"
 
 namespace leakline::replay {
@@ -42,7 +39,7 @@ constexpr KnownFile kKnownFiles[] = {
     {"<?xml"sv, "<testResults", "results of JMeter as XML",
      "record them as CSV: jmeter -Jjmeter.save.saveservice.output_format=csv -Jjmeter.save.saveservice.url=true"},
     {"<"sv, "<html", "an HTML page", "name the log itself"},
-    {"<"sv, "", "XML, which no format of request logs is", "export the requests as HAR, JSON lines or CSV with a header line"},
+    {"<"sv, "", "XML, which no supported log format uses", "export the requests as HAR, JSON lines or CSV with a header line"},
     {"RUN\t"sv, "", "a log of Gatling, which has names of requests and no URLs", "record the traffic with 'leakline capture'"},
     {"Type,Name,Request Count"sv, "", "statistics of Locust, which have no single requests", "record the traffic with 'leakline capture'"},
     {"curl "sv, "", "commands of curl, not a log of requests",
@@ -50,7 +47,7 @@ constexpr KnownFile kKnownFiles[] = {
     {"{"sv, "\"openapi\"", "an OpenAPI description, not a log of requests", "record traffic with 'leakline capture'"},
     {"{"sv, "\"swagger\"", "an OpenAPI description, not a log of requests", "record traffic with 'leakline capture'"},
     {"openapi:"sv, "", "an OpenAPI description, not a log of requests", "record traffic with 'leakline capture'"},
-    {"{"sv, "schema.getpostman.com", "a Postman collection, whose requests have no times and variables for hosts and tokens",
+    {"{"sv, "schema.getpostman.com", "a Postman collection, whose requests have no times, but variables for hosts and tokens",
      "run it with 'newman run FILE --reporters har', or through 'leakline capture', which records what is sent"},
 };
 

@@ -73,10 +73,10 @@ SourceText::SourceText(std::vector<std::string> directories) : directories_(std:
 void SourceText::search_parents(const std::string& program) {
     constexpr std::size_t kMax = 8;  // build trees are not deeper
     std::error_code error;
-    const bool theirs = root_ && !root_->is_ours();
+    const bool theirs = reads_other_root();
     const fs::path path = theirs ? fs::path(root_->path_of(program)) : fs::canonical(program, error);
     if (error) return;
-    const fs::path top = theirs ? fs::path(root_->folder()) : path.root_path();
+    const fs::path top = theirs ? root_->folder() : "";  // its own root, above which are folders of ours
     for (fs::path folder = path.parent_path(); folder != top && folder != folder.root_path() && above_program_.size() < kMax;
          folder = folder.parent_path())
         above_program_.push_back(folder.string());

@@ -38,7 +38,6 @@ std::vector<ListeningSocket> listening_sockets(const std::vector<int>& pids, con
 struct SocketEnd {
     std::string address;
     std::uint16_t port = 0;
-    bool operator==(const SocketEnd&) const = default;
 };
 // Whether a table in the form of /proc/net/tcp or tcp6 has this connection.
 bool has_connection(std::string_view table, const SocketEnd& local, const SocketEnd& remote);

@@ -15,8 +15,8 @@ namespace leakline {
 
 using SeccompFilter = std::vector<sock_filter>;
 
-// Those of a stopped thread in a sandbox, the latest first. Nothing where the kernel does not tell: that takes CAP_SYS_ADMIN of the machine (not of a container),
-// no filter of our own, and CONFIG_CHECKPOINT_RESTORE.
+// Those of a stopped thread in a sandbox, the latest first. Nothing where the kernel does not tell: that takes CAP_SYS_ADMIN of the
+// machine (not of a container), no filter of our own, and CONFIG_CHECKPOINT_RESTORE.
 std::optional<std::vector<SeccompFilter>> seccomp_filters(int thread);
 
 // What a filter returns, SECCOMP_RET_KILL_PROCESS to SECCOMP_RET_ALLOW with data. Nothing for a program that the kernel would not take.

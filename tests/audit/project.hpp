@@ -56,6 +56,17 @@ inline Audit audit_of(const std::string& members, const std::string& statement) 
     return audit_of_file("service.cpp", service(members, statement));
 }
 
+using Subjects = std::vector<std::string>;
+
+inline Subjects warnings_of(const Audit& audit) {
+    Subjects subjects;
+    for (const AuditFinding& finding : audit.findings)
+        if (finding.level == AuditFinding::Level::warning) subjects.push_back(finding.subject);
+    return subjects;
+}
+
+inline Subjects warnings_in(const std::string& name, const std::string& text) { return warnings_of(audit_of_file(name, text)); }
+
 inline const AuditFinding& only(const Audit& audit) {
     REQUIRE(audit.failed.empty());
     REQUIRE(audit.findings.size() == 1);

@@ -89,6 +89,19 @@ TEST_CASE("times of web frameworks are read and found in a line") {
     CHECK(parse_slash_time("2023/13/10 11:55:36").reason == "bad timestamp '2023/13/10 11:55:36': no such month");
 }
 
+TEST_CASE("times without a fraction are in whole seconds, whatever else is in their date") {
+    for (const char* text : {"2023-10-10T11:55:36Z", "10/Oct/2023:13:55:36 +0200", "Tue, 10 Oct 2023 11:55:36 GMT", "Oct 10 11:55:36",
+                             "Oct 10, 2023 @ 11:55:36", "1696938936"}) {
+        CAPTURE(text);
+        CHECK(is_in_whole_seconds(text));
+    }
+    for (const char* text :
+         {"2023-10-10 11:55:36,250", "2023/10/10 11:55:36.250", "Oct 10, 2023 @ 11:55:36.250", "1696938936.5", "1696938936250"}) {
+        CAPTURE(text);
+        CHECK_FALSE(is_in_whole_seconds(text));
+    }
+}
+
 TEST_CASE("syslog's times get the last year in which they are not in the future") {
     const Nanoseconds latest = *parse_iso_time("2024-03-01T12:00:00Z").at;
     CHECK(parse_syslog_time("Mar  1 11:59:59", latest).at == *parse_iso_time("2024-03-01T11:59:59Z").at);

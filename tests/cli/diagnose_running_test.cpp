@@ -19,6 +19,7 @@
 #include "support/get_log.hpp"
 #include "support/own_files.hpp"
 #include "system/child_process.hpp"
+#include "system/copy_name.hpp"
 #include "system/descendants.hpp"
 #include "system/executables.hpp"
 #include "system/find_process.hpp"
@@ -41,7 +42,7 @@ bool is_left_alone(int pid) {
     for (const int thread : thread_ids(pid)) {
         const auto text = read_small_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(thread) + "/stat");
         const auto stat = text ? parse_stat(*text) : std::nullopt;
-        if (stat && (stat->state == 't' || stat->state == 'T' || stat->comm == "leakline-agent")) return false;
+        if (stat && (stat->state == 't' || stat->state == 'T' || stat->comm == kAgentName)) return false;
     }
     return read_stat(pid).has_value();
 }
@@ -156,8 +157,8 @@ std::vector<int> children_of(int pid) {
     return pids;
 }
 
-// As Docker does: a pair of interfaces, one of which is the process's.
-bool is_bridged(int pid) {
+// As Docker does: a pair of interfaces, one of which is the process's. False where that is not possible.
+bool connect_network(int pid) {
     const std::string name = "lk" + std::to_string(pid), network = "198.18." + std::to_string(pid % 256) + ".",
                       inside = "nsenter --net -t " + std::to_string(pid);
     const std::string commands = "ip link add " + name + " type veth peer name eth0 netns " + std::to_string(pid) + " && ip addr add " +
@@ -180,7 +181,7 @@ TEST_CASE("a service that is process 1 of a container has its lines, their text 
     Service container(in_own_files(folder.path(), script, serve, {"--pid", "--net", "--fork", "--kill-child"}));
     REQUIRE(comes_true([&] { return !listening_sockets(descendants_of(container.pid())).empty(); }));
     const int pid = children_of(container.pid()).at(0);
-    if (!is_bridged(pid)) {
+    if (!connect_network(pid)) {
         MESSAGE("skipped: ip (iproute2) is not installed, or may not connect a container");
         return;
     }

@@ -14,6 +14,7 @@
 #include "heap/internal/running_program.hpp"
 #include "support/comes_true.hpp"
 #include "system/child_process.hpp"
+#include "system/copy_name.hpp"
 #include "system/proc_file.hpp"
 #include "system/tracing.hpp"
 
@@ -61,7 +62,7 @@ inline bool is_as_before(int pid) {
         const auto text = read_small_file(fmt::format("/proc/{}/task/{}/stat", pid, thread));
         const auto stat = text ? parse_stat(*text) : std::nullopt;
         if (!stat) continue;
-        if (stat->state == 't' || stat->state == 'T' || stat->comm == "leakline-agent") return false;
+        if (stat->state == 't' || stat->state == 'T' || stat->comm == kAgentName) return false;
     }
     return pointers_to_agent(pid) == 0;
 }

@@ -33,24 +33,6 @@ heap::RecordOptions options_for(std::vector<std::string> arguments, const std::s
     return options;
 }
 
-// Live bytes and blocks, at a mark, of traces with a frame in this function.
-TraceCost in_function(const HeapProfile& profile, std::size_t mark, const std::string& name) {
-    TraceCost sum;
-    for (const auto& [id, cost] : test::costs_at(profile, mark)) {
-        bool inside = false;
-        for (TraceId at{id + 1}; at; at = profile.traces[at.value - 1].parent) {
-            const InstructionPointer& ip = profile.ips[profile.traces[at.value - 1].ip.value - 1];
-            for (std::uint32_t i = 0; i < ip.frame_count; ++i)
-                inside = inside || profile.string(profile.frames[ip.first_frame + i].function).find(name) != std::string::npos;
-        }
-        if (!inside) continue;
-        sum.live_bytes += cost.live_bytes;
-        sum.live_blocks += cost.live_blocks;
-        sum.allocations += cost.allocations;
-    }
-    return sum;
-}
-
 void wait_for_number(const std::string& path, int number) {
     for (int tries = 0; tries < 6000; ++tries) {
         int seen = -1;
@@ -82,7 +64,7 @@ TEST_CASE("a recording has every byte of a leak, at its function and line, and t
     CHECK(profile.completeness == Completeness::complete);
     CHECK(profile.damage.empty());
     CHECK(profile.started.has_value());
-    const TraceCost leak = in_function(profile, profile.marks.size() - 1, "leak_block");
+    const TraceCost leak = test::cost_through(profile, profile.marks.size() - 1, "leak_block");
     CHECK(leak.live_blocks == 5000);
     CHECK(leak.live_bytes == 5000 * 24);
     const auto at_subject = [&](const Frame& frame) { return profile.string(frame.file).ends_with("subject.cpp") && frame.line > 0; };
@@ -130,7 +112,7 @@ TEST_CASE("behind shells, env and scripts, the program that they start is record
         CHECK(test::comes_true([&] { return recorder.pid() > 0; }));
         const HeapProfile profile = recorder.finish();
         CHECK(profile.command.starts_with(kSubject));
-        const TraceCost leak = in_function(profile, profile.marks.size() - 1, "leak_block");
+        const TraceCost leak = test::cost_through(profile, profile.marks.size() - 1, "leak_block");
         CHECK(leak.live_blocks == 5000);
         CHECK(leak.live_bytes == 5000 * 24);
         CHECK(test::totals_of(heap::read_profile(folder.path() + "/run.leak")) == test::totals_of(profile));
@@ -161,7 +143,7 @@ TEST_CASE("behind a wrapper, the raw stream begins with the program's first byte
         heap::Recorder recorder = heap::Recorder::start(options);
         recorder.child().wait();
         const HeapProfile recorded = recorder.finish(), raw = heap::read_profile(options.keep_raw);
-        CHECK(in_function(recorded, recorded.marks.size() - 1, "leak_block").live_bytes == 5000 * 24);
+        CHECK(test::cost_through(recorded, recorded.marks.size() - 1, "leak_block").live_bytes == 5000 * 24);
         CHECK(raw.damage.empty());
         CHECK(raw.events == recorded.events);
         CHECK(test::totals_of(raw) == test::totals_of(recorded));
@@ -175,7 +157,7 @@ TEST_CASE("a program that starts after a helper of more than a second is recorde
     heap::Recorder first = heap::Recorder::start(named);
     first.child().wait();
     const HeapProfile profile = first.finish();
-    CHECK(in_function(profile, profile.marks.size() - 1, "leak_block").live_blocks == 5000);
+    CHECK(test::cost_through(profile, profile.marks.size() - 1, "leak_block").live_blocks == 5000);
 
     heap::Recorder second =
         heap::Recorder::start(options_for({"sh", "-c", "sleep 2; " + kSubject + " toil " + folder.path() + "/n; true"}));
@@ -215,7 +197,7 @@ TEST_CASE("a mark has all that happened before it, though the tracker has not wr
     std::vector<std::int64_t> blocks;
     for (std::size_t i = 0; i < profile.marks.size(); ++i) {
         if (profile.marks[i].kind != HeapMark::Kind::round_end) continue;
-        blocks.push_back(in_function(profile, i, "leak_block").live_blocks);
+        blocks.push_back(test::cost_through(profile, i, "leak_block").live_blocks);
         CHECK(profile.marks[i].label == "round " + std::to_string(blocks.size()));
         CHECK(profile.marks[i].requests == blocks.size() * 10);
         CHECK(profile.marks[i].rss.has_value());
@@ -238,7 +220,7 @@ TEST_CASE("settle waits until a quiet program's tracker has written past the mar
     const auto round = std::find_if(profile.marks.begin(), profile.marks.end(),
                                     [](const HeapMark& mark) { return mark.kind == HeapMark::Kind::round_end; });
     REQUIRE(round != profile.marks.end());
-    CHECK(in_function(profile, static_cast<std::size_t>(round - profile.marks.begin()), "leak_block").live_blocks == 100);
+    CHECK(test::cost_through(profile, static_cast<std::size_t>(round - profile.marks.begin()), "leak_block").live_blocks == 100);
     CHECK(profile.completeness == Completeness::final_tick);
 }
 
@@ -323,6 +305,6 @@ TEST_CASE("reallocs of four threads leave nothing behind") {
     heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "race", "20000"}));
     CHECK(recorder.child().wait().code == 0);
     const HeapProfile profile = recorder.finish();
-    CHECK(in_function(profile, profile.marks.size() - 1, "race").live_bytes < 4096);  // the threads' own blocks
+    CHECK(test::cost_through(profile, profile.marks.size() - 1, "race").live_bytes < 4096);  // the threads' own blocks
     CHECK(profile.events > 150000);
 }

@@ -101,7 +101,8 @@ TEST_CASE("the room of a process is what is free below the nearest limit above i
     const auto room = cgroup_room(7, system.roots());
     REQUIRE(room);
     CHECK(room->limit == 10000);
-    CHECK(room->free == 5500);  // 10000 - (9000 - 4500)
+    CHECK(room->free == 5500);    // 10000 - (9000 - 4500)
+    CHECK(room->unused == 1000);  // 10000 - 9000
 
     const test::FakeSystem first;
     first.write("/cgroup/memory/memory.usage_in_bytes", "90000\n");

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
-#include "replay/internal/format_gor.hpp"
+#include "replay/internal/http1_message.hpp"
 #include "replay/log.hpp"
 #include "support/read_log.hpp"
 

@@ -12,8 +12,6 @@
 #include <iterator>
 #include <random>
 
-#include "system/stopped_process.hpp"
-
 using namespace leakline;
 
 namespace {

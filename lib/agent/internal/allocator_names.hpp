@@ -8,7 +8,7 @@
 
 namespace leakline::agent {
 
-// Whose names a prefix stands before: a set of bits.
+// The allocators whose functions may have a prefix: a set of bits.
 using AllocatorFamilies = unsigned;
 inline constexpr AllocatorFamilies kStandard = 1, kJemalloc = 2, kGperftools = 4, kMimalloc = 8;
 

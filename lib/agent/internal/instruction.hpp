@@ -25,6 +25,10 @@ struct Instruction {
     std::uint8_t opcode = 0;               // the last byte of it
     std::uint8_t rip_displacement_at = 0;  // of the 4 bytes that are added to the address of the next instruction; 0: none
     std::int32_t relative = 0;             // of branches, from the next instruction
+
+    bool branches() const { return flow != Flow::next && flow != Flow::ends; }
+    // Of a branch at this address.
+    std::uint64_t target(std::uint64_t at) const { return at + size + static_cast<std::uint64_t>(std::int64_t{relative}); }
 };
 
 // The instruction that the code begins with. False if it is not one that is known, or is cut off.

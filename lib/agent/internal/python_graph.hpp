@@ -41,12 +41,13 @@ extern Interpreter interpreter __attribute__((visibility("hidden")));
 // Kinds of types, by their flags.
 constexpr unsigned long kMadeAtRunTime = 1ul << 9, kHasCollector = 1ul << 14, kIsLong = 1ul << 24, kIsList = 1ul << 25,
                         kIsTuple = 1ul << 26, kIsBytes = 1ul << 27, kIsString = 1ul << 28, kIsDict = 1ul << 29, kIsType = 1ul << 31;
+constexpr unsigned long kHasValues = 1ul << 4;  // attributes without a dict, since 3.11
 inline const void* type_of(const void* object) { return at<const void*>(object, kType); }
 inline unsigned long type_flags(const void* type) { return at<unsigned long>(type, 168); }
 inline const char* type_name(const void* type) { return at<const char*>(type, 24); }
 bool is_thread_local(const void* object);  // a threading.local
 bool is_set(const void* object);
-constexpr int kBasicSize = 32;  // of a type
+constexpr int kBasicSize = 32, kTypeDict = 264;  // of a type
 inline bool has_flag(const void* object, unsigned long flag) { return (type_flags(type_of(object)) & flag) != 0; }
 
 // Of a dict: the value of a key, the key of a value, and the string that a key has; null or empty: there is none.
@@ -152,8 +153,7 @@ class Graph {
     const Weight& weight(std::uint32_t node) const { return weights_[node]; }  // of the samples at and below it
     bool is_lost(std::uint32_t node) const { return node >= first_lost_; }
     bool is_garbage(std::uint32_t node) const;  // lost, and nothing but other lost objects refers to it
-    // Of what a lost object keeps that is no garbage, or that is garbage: the object that the collector lists and native code refers to, or the
-    // garbage.
+    // The lost object at the top of what keeps this node: it is garbage, or native code refers to it. kNone: the node is not lost.
     std::uint32_t lost_root(std::uint32_t node) const;
     // The nodes first met from this one, which is not lost: they follow each other, as nodes are visited in order.
     struct Range {

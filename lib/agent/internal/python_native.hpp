@@ -1,5 +1,5 @@
 // Memory of native code, as far as it can be followed without knowing its types: by pointers from one block of glibc's malloc to another, whose
-// heads say where they end. For a copy of the process, as the graph.
+// headers have their sizes. For a copy of the process, as the graph.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ struct ThreadState {
     std::uint64_t random;
     // Inside the agent: allocations of a signal handler are not sampled then, and its frees are deferred.
     bool busy;
-    // Inside a function of an allocator that is linked into the program (entry_hooks.cpp), which counts the block: 1, and the calls of hooks since.
-    // 0: not.
+    // Inside a function of an allocator that is linked into the program (entry_hooks.cpp), which counts the block: 1 plus the number of calls
+    // of hooks since then. Otherwise 0.
     std::uint8_t nesting;
     std::uint8_t deferred_count;
     void* deferred[4];

@@ -98,7 +98,7 @@ double grown(const Series& series);
 // Memory at the end of the first round (in a soak, which has no rounds, of the warm-up), and its growth since then.
 double level_after_first_round(const Evidence& evidence);
 double late_growth(const Evidence& evidence);
-// Requests after which memory has grown by more than `needed` bytes at the rate of this run, of so many requests; 0 if it does not grow.
+// Requests after which memory has grown by more than `needed` bytes, at the rate of this run of `requests`; 0 if it does not grow.
 double requests_for_growth(const Evidence& evidence, double requests, double needed);
 // Growth after the first round that an allocator, interpreter or collector may hold back, where memory grew by less and nothing else
 // proves a leak: what a leak has to exceed.

@@ -28,7 +28,7 @@ bool names_many_values(std::string_view key);
 
 // Why the keys may be few by what they and the container are named.
 std::optional<std::string> doubt_of_names(const std::string& key, const std::string& container);
-// Whether a container is named for what it has many of: "settings_by_session".
+// Whether the name of a container says that it has many keys: "settings_by_session".
 bool names_many_keys(std::string_view container);
 // Why the keys of an addition may be few; nothing where they are not, or where it has none.
 // container: its name, without its class.

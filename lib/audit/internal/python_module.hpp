@@ -125,7 +125,6 @@ class PythonModule {
     bool is_given_by_framework(PythonNode attribute) const;
     bool has_base_here(const ClassScope& scope) const;  // in this module
     std::string own_class(std::string_view name);
-    static bool takes_slice(PythonNode value, const std::string& name);
     bool sets_first(PythonNode target, PythonNode value) const;
     bool is_module(PythonNode expression) const;
     bool is_local_name(const std::string& name) const;       // of any function around

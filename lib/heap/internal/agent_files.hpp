@@ -23,6 +23,9 @@ std::vector<SegmentName> list_segments(const std::string& directory);
 // The memory of the newest segment of each process, by pid.
 std::map<int, Bytes> segment_memory(const std::string& directory);
 
+// The name of the library as a file in memory (memfd_create).
+inline constexpr char kMemoryLibrary[] = "leakline-agent";
+
 class AgentFiles {
   public:
     // Throws Error{system} if no folder is suitable or the agent does not support this kind of machine.

@@ -1,6 +1,6 @@
-// Whether an agent can be attached to a running process: reads its files in /proc, touches nothing.
+// Whether an agent can be attached to a running process: reads its files in /proc, and changes nothing in it.
 //
-// Thread-safety: functions without state.
+// Thread-safety: functions without state. check_running: by a thread that ends soon (system/stopped_process.hpp).
 #pragma once
 
 #include <optional>
@@ -16,7 +16,8 @@ struct RunningProgram {
     std::vector<Mapping> mappings;
 };
 
-// Throws Error{input} or Error{system} if not, with the reason and what to do instead.
+// Throws Error{input} or Error{system} if not, with the reason and what to do instead. If the process is in a seccomp sandbox, its threads
+// are stopped for a moment.
 RunningProgram check_running(int pid);
 
 // Whether two processes have the same memory, as after vfork: an agent in one would be in both. Nothing: that may not be asked (kcmp).

@@ -3,11 +3,14 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace leakline::heap {
 
-// Why not ("runs in a seccomp sandbox, ..."); nothing if they do. Stops all threads of the process for a moment. Throws Error{system} if it may not be
-// traced.
+// status: the text of a thread's file in /proc.
+bool is_in_sandbox(std::string_view status);
+// Why not ("runs in a seccomp sandbox, ..."); nothing if they do. Stops all threads of the process for a moment. To be called by a thread
+// that ends soon (system/stopped_process.hpp). Throws Error{system} if the process may not be traced.
 std::optional<std::string> sandbox_that_forbids_agent(int pid);
 
 }  // namespace leakline::heap

@@ -70,7 +70,7 @@ class SegmentReader {
     bool exact() const { return exact_; }  // started with every block
     agent::PythonState python() const { return python_; }
     struct OwnAllocator {
-        agent::OwnAllocatorState state = agent::OwnAllocatorState::none;
+        agent::OwnAllocator::State state = agent::OwnAllocator::State::none;
         std::string name, why;  // why: it is left alone
     };
     const OwnAllocator& own_allocator() const { return own_allocator_; }

@@ -1,6 +1,7 @@
 // One reading of a process of a service. Plain data.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct ProcessReading {
     Bytes private_bytes = 0;
     // Pages of shared memory that it has touched (MAP_SHARED without a file, shm, memfd, tmpfs): other processes may map the same pages.
     Bytes shared_memory = 0;
+    // Pages of files that it has in memory.
+    Bytes file_backed() const { return resident - std::min(resident, private_bytes + shared_memory); }
     std::uint64_t threads = 0;
     double cpu_s = 0, waited_cpu_s = 0;  // its own; of the children that it has waited for
     std::optional<std::uint64_t> descriptors;

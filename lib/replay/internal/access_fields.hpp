@@ -31,10 +31,10 @@ struct AccessField {
         received,
         header,   // one header, by name
         headers,  // an object with all headers
-        only,     // lines with another value than name are no requests
+        only,     // lines in which the value is not name are not requests
     };
     Kind kind = Kind::url;
-    std::string name;  // name of the header, or the value
+    std::string name;  // of a header; of the kind only: the value
 };
 std::optional<AccessField> parse_access_field(std::string_view name);
 std::span<const std::string> access_field_names();  // for suggestions
@@ -60,7 +60,7 @@ class AccessFields {
     bool has_status() const { return has_status_; }
     bool has_method() const { return has_method_; }  // after finish(): it was in the log
     bool has_time() const { return !ts_.empty() || !end_.empty(); }
-    bool has_request() const { return has_request_; }      // after finish(): there were a method and a URL
+    bool has_request() const { return has_request_; }      // after finish(): there was a URL
     bool body_is_empty() const { return body_is_empty_; }  // after finish(): a method that takes a body, and an empty one
     void clear();
 
@@ -71,7 +71,7 @@ class AccessFields {
     std::string_view ts_, end_, duration_, duration_ms_, duration_us_, duration_ns_, request_, query_, body_, received_, content_length_;
     bool has_body_field_ = false, body_is_json_ = false, has_request_ = false, body_is_empty_ = false, excluded_ = false,
          has_status_ = false, has_method_ = false;
-    std::string target_;  // url and query joined
+    std::string target_;  // url, with a slash before it or the query behind it
 };
 
 }  // namespace leakline::replay

@@ -17,7 +17,7 @@ struct AccessJsonPreset {
     std::string_view map;            // as --map takes one
     std::string_view header_prefix;  // members with this prefix are headers; "": none
     bool mixed;                      // such logs also contain other messages of the program
-    std::string_view only = "";      // "member=value" that a line of a request has; "": all are
+    std::string_view only = "";      // "member=value": only lines with it are requests; "": all are
 };
 
 // A line's members, those of objects within by "outer.inner", with their texts ("" for objects and arrays).

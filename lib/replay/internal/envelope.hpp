@@ -36,7 +36,7 @@ class Unwrapper {
 
 // A row of the table of envelopes.
 struct EnvelopeRow {
-    const char* name;  // "": nothing that is worth a word
+    const char* name;  // for messages; "": not mentioned
     // Text envelopes are tried before the formats, which find their line after any prefix; JSON envelopes after them, since a
     // format with known JSON members is more specific than a member with some message.
     bool before_formats;

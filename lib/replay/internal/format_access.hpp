@@ -29,6 +29,7 @@ class AccessStream : public RecordStream {
     Step read_common(std::string_view line, std::size_t time, Record& record);
     Step read_quoted(std::string_view line, std::size_t request, Record& record);
     void take_clients(std::string_view line, Record& record);
+    void take_header(std::string_view& line, const char* name, Record& record);
     Step read_envoy(std::string_view line, Record& record);
     Step read_alb(std::string_view line, Record& record);
     bool read_request(std::string_view request, Record& record);

@@ -52,7 +52,7 @@ class AccessJsonStream : public RecordStream {
     Scratch scratch_;
     std::map<std::string, std::string, std::less<>> header_names_;  // "http_x_request_id" -> "X-Request-Id"
     std::uint64_t empty_bodies_ = 0, no_methods_ = 0;
-    bool wants_status_ = false;  // of guessed members: lines without one are others
+    bool wants_status_ = false;  // the map was guessed and has a status: lines without one are not requests
 };
 
 }  // namespace leakline::replay

@@ -1,5 +1,5 @@
 // The lines that web frameworks write for each request, between other messages of the program. A table of patterns, as
-// --log-format-string takes them; the first one that a line of the log has is the log's.
+// --log-format-string takes them; a log is read with the first one that fits one of its lines.
 #pragma once
 
 #include <memory>

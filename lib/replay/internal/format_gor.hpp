@@ -57,8 +57,4 @@ class GorStream : public RecordStream {
     std::uint64_t truncated_ = 0, slashless_ = 0;
 };
 
-// Joins the chunks of a chunked body (RFC 9112, section 7.1); false when it ends early or is malformed, out then has
-// what came before.
-bool join_chunks(std::string_view body, std::string& out);
-
 }  // namespace leakline::replay

@@ -6,7 +6,7 @@
 // A whole directive (log_format main '...' '...';  LogFormat "..." combined) is accepted too. The text between variables has
 // to be in the line; a variable's value ends where the text after it begins, a quoted one at a quote that is not escaped,
 // as both servers write them. Variables that do not describe the request are ignored. Columns may be padded with blanks. "..." at
-// the start stands for any text. Of a line whose format has no time, it is the first one before the variables that counts.
+// the start stands for any text. If no variable gives the time, it is the first one in the text before the variables.
 #pragma once
 
 #include <optional>
@@ -21,16 +21,17 @@ namespace leakline::replay {
 
 class LogPattern {
   public:
+    // plain: of a format that is looked for in any text, a request has a method of HTTP, a path or URL, and a status if there is a
+    // variable for it.
+    enum class Strictness : unsigned char { any, plain };
     // Whether line has this format and contains a request.
-    bool matches(std::string_view line) const;
-    // The same, of a format that is looked for in any text: a method of HTTP, a path or URL, and a status if there is a variable for it.
-    bool matches_strictly(std::string_view line) const;
-    // Splits line into values; on_value(field, text) for those that have a field, escapes undone (into scratch). False
-    // if the line has another format.
+    bool matches(std::string_view line, Strictness strictness = Strictness::any) const;
     struct Values {
-        std::string_view before;              // what the first variable and the text before it follow
+        std::string_view before;              // the text that "..." stands for
         std::vector<std::string_view> texts;  // of each variable, with escapes
     };
+    // Splits line into values; on_value(field, text) for those that have a field, escapes undone (into scratch). False
+    // if the line has another format.
     template <class OnValue>
     bool read(std::string_view line, Values& values, Scratch& scratch, OnValue on_value) const;
     bool has_body() const { return has_body_; }
@@ -47,8 +48,6 @@ class LogPattern {
         std::string behind;      // the text after it
     };
     enum class Columns : unsigned char { exact, padded };
-    enum class Strictness : unsigned char { any, plain };
-    bool find_request(std::string_view line, Strictness strictness) const;
     static std::size_t end_of(const Variable& variable, std::string_view rest);
     bool split(std::string_view line, Columns columns, std::vector<std::string_view>& values) const;
 

@@ -45,8 +45,6 @@ class HttpFlow final : private TcpStream::Reader {
 
     // A method and the blank after it.
     static bool begins_request(std::string_view bytes);
-    // Where a chunked body ends, from the chunk at `at` on, which becomes that of the last whole one. A malformed one never ends.
-    static std::optional<std::size_t> end_of_chunks(std::string_view stream, std::size_t& at);
 
   private:
     static constexpr std::size_t kMaxHead = std::size_t{256} << 10;  // bytes

@@ -47,10 +47,10 @@ class HttpResponses final : private TcpStream::Reader {
     };
     void take(std::string_view bytes, std::uint64_t size, Nanoseconds at) override;
     void skip() override { give_up(); }
-    void parse(Nanoseconds at);
+    void parse();
     bool parse_head();
-    std::optional<std::size_t> end_of_body() const;
-    void end_response(std::size_t size, Nanoseconds at);
+    std::optional<std::size_t> end_of_body();
+    void end_response(std::size_t size);
     void match();
 
     std::deque<Request>& done_;
@@ -63,6 +63,7 @@ class HttpResponses final : private TcpStream::Reader {
     std::string text_;
     RecordedResponse response_;
     std::size_t head_size_ = 0;            // 0: its head is not whole
+    std::size_t chunk_at_ = 0;             // the last chunk that has begun
     std::optional<std::uint64_t> length_;  // of its body; nothing: chunked, or until the connection ends
     bool chunked_ = false;
 };

@@ -14,7 +14,7 @@ namespace leakline::replay {
 
 class LineTimes {
   public:
-    // latest: that of times without a year, since the Unix epoch.
+    // latest: times without a year are not after this one, since the Unix epoch.
     explicit LineTimes(Nanoseconds latest) : latest_(latest) {}
     // Lines in their order. Text that is no time is ignored.
     void add(std::uint64_t line, std::string_view stamp);

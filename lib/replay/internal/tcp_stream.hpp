@@ -52,6 +52,7 @@ class TcpStream {
         std::uint64_t size = 0;  // as it was sent
         Nanoseconds at{};
     };
+    void begin_at(std::uint32_t sequence);
     std::uint64_t offset_of(std::uint32_t sequence) const;
     void append(std::string_view bytes, std::uint64_t size, Nanoseconds at);
     void take_later();
