@@ -1,6 +1,7 @@
 #include "alert_options.hpp"
 
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 

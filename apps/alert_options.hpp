@@ -1,7 +1,6 @@
 // The alert options, shared by trackd and `leakline sample`.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "alert/monitor.hpp"
 #include "base/quantities.hpp"
+#include "cli11_names.hpp"
 
 namespace leakline::cli {
 

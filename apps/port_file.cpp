@@ -1,5 +1,7 @@
 #include "port_file.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "system/output_file.hpp"
 
 namespace leakline::cli {

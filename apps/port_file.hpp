@@ -1,9 +1,10 @@
 // --port-file: writes the port that the system has chosen to a file, for scripts.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+
+#include "cli11_names.hpp"
 
 namespace leakline::cli {
 

@@ -2,6 +2,7 @@
 #include "base/strings.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 namespace leakline::cli {
 

@@ -2,12 +2,12 @@
 // command line is, so that a bad one is a usage error before anything starts.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "base/quantities.hpp"
+#include "cli11_names.hpp"
 
 namespace leakline::cli {
 

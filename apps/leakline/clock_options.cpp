@@ -1,6 +1,7 @@
 #include "clock_options.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <charconv>
 #include <string_view>

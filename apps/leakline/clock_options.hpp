@@ -1,10 +1,10 @@
 // Options for the clock of a service: how fast it runs and where it starts.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
+#include "cli11_names.hpp"
 #include "clock/service_clock.hpp"
 
 namespace leakline::cli {

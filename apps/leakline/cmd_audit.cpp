@@ -1,5 +1,6 @@
 // leakline audit: containers that grow and are never cleaned, in source code.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <memory>

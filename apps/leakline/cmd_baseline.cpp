@@ -1,5 +1,6 @@
 // leakline baseline: accepts what a diagnosis shows, in a file to be committed.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <memory>

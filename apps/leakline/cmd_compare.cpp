@@ -1,6 +1,7 @@
 // leakline compare: two recordings or reports, line by line; a gate.
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>

@@ -1,5 +1,6 @@
 // leakline convert: request logs of any format, as one log in the native format.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 

@@ -1,4 +1,5 @@
 // leakline gate: what a CI job with these runs catches, and what it does not.
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "analysis/gate_report.hpp"

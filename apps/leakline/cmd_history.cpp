@@ -1,4 +1,5 @@
 // leakline history: the diagnoses of one service over its commits.
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "analysis/history.hpp"

@@ -1,5 +1,6 @@
 // leakline lines: growth of live heap bytes by source line, from a recording.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <set>

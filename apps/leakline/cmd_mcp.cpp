@@ -1,5 +1,6 @@
 // leakline mcp: a server of the Model Context Protocol over standard input and output.
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <memory>

@@ -1,4 +1,5 @@
 // leakline replay-merge: adds the results of replays of a log's shards.
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "base/error.hpp"

@@ -1,4 +1,5 @@
 // leakline report: any report again from a stored diagnosis.
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "commands.hpp"

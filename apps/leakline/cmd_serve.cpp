@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>

@@ -1,5 +1,6 @@
 // leakline trend: does memory grow without end, in files of samples.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>

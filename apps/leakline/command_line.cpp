@@ -5,6 +5,7 @@
 #include "system/byte_source.hpp"
 #include "version.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <optional>
 #include <sstream>

@@ -1,11 +1,12 @@
 // The subcommands: one row each, one cmd_*.cpp each. A new command is a file, a declaration here and a row in the table.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <functional>
 #include <span>
 #include <stop_token>
+
+#include "cli11_names.hpp"
 
 namespace leakline::cli {
 

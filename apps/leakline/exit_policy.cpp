@@ -1,5 +1,7 @@
 #include "exit_policy.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "choice.hpp"
 
 namespace leakline::cli {

@@ -1,9 +1,9 @@
 // How an outcome becomes an exit code: --leak-exit-code and --inconclusive, the same for every command that judges.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli11_names.hpp"
 #include "exit_code.hpp"
 #include "output.hpp"
 #include "report/report.hpp"

@@ -5,6 +5,7 @@
 #include "choice.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 namespace leakline::cli {
 

@@ -1,12 +1,12 @@
 // The options that say which lines of a recording are meant: of lines and compare, and of what records by itself.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "analysis/lines/lines.hpp"
 #include "base/quantities.hpp"
+#include "cli11_names.hpp"
 #include "heap/profile_reader.hpp"
 
 namespace leakline::cli {

@@ -2,11 +2,11 @@
 // the commands declare, as --help, man pages and completions are. Pure functions.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "cli11_names.hpp"
 #include "command_line.hpp"
 
 namespace leakline::cli {

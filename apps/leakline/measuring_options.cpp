@@ -1,6 +1,7 @@
 #include "measuring_options.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "choice.hpp"
 #include "quantity_options.hpp"

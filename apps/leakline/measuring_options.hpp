@@ -1,8 +1,7 @@
 // How a service is started and its rounds of traffic are measured: the options that diagnose and minimize share.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "cli11_names.hpp"
 #include "diagnose/diagnose.hpp"
 
 namespace leakline::cli {

@@ -5,6 +5,7 @@
 #include "report/progress.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <cstdio>
 
 namespace leakline::cli {

@@ -7,7 +7,6 @@
 // Thread-safety: after open(), any thread.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "base/quantities.hpp"
+#include "cli11_names.hpp"
 #include "system/clock.hpp"
 #include "terminal.hpp"
 

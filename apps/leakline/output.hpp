@@ -7,11 +7,11 @@
 // Thread-safety: one thread, but for the messages.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli11_names.hpp"
 #include "messages.hpp"
 #include "report/report.hpp"
 #include "system/output_file.hpp"

@@ -1,6 +1,7 @@
 #include "process_option.hpp"
 #include "choice.hpp"
 
+#include <CLI/CLI.hpp>
 #include <limits>
 
 namespace leakline::cli {

@@ -1,10 +1,10 @@
 // --pid: the running process that a command is about.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <string>
 #include <vector>
+
+#include "cli11_names.hpp"
 
 namespace leakline::cli {
 

@@ -1,5 +1,6 @@
 #include "tls_options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <vector>
 
 namespace leakline::cli {

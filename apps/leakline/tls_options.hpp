@@ -1,9 +1,9 @@
 // How a connection to a server is made: certificates and addresses, for every command that connects to one.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli11_names.hpp"
 #include "http/connect_options.hpp"
 
 namespace leakline::cli {

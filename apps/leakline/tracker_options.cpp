@@ -1,5 +1,7 @@
 #include "tracker_options.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "choice.hpp"
 #include "quantity_options.hpp"
 

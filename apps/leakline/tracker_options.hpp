@@ -1,10 +1,9 @@
 // --tracker, --sample-interval and --children: how the heap is recorded, for the commands that record.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <optional>
 
+#include "cli11_names.hpp"
 #include "heap/recorder.hpp"
 
 namespace leakline::cli {

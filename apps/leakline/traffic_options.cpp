@@ -1,4 +1,6 @@
 #include "traffic_options.hpp"
+
+#include <CLI/CLI.hpp>
 #include "base/ascii.hpp"
 #include "base/error.hpp"
 #include "base/strings.hpp"

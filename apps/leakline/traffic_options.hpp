@@ -2,11 +2,11 @@
 // that a service that `replay` can reach can be diagnosed too.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli11_names.hpp"
 #include "replay/replay.hpp"
 
 namespace leakline::cli {

@@ -12,6 +12,7 @@
 #include "tls_options.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 

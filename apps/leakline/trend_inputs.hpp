@@ -1,7 +1,6 @@
 // Where `leakline trend` gets its series from: files of samples, heap recordings, a Prometheus server.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "cli11_names.hpp"
 #include "memory/count_series.hpp"
 #include "memory/prometheus.hpp"
 #include "memory/series_reader.hpp"

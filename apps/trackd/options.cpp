@@ -1,5 +1,7 @@
 #include "trackd/options.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "choice.hpp"
 #include "port_file.hpp"
 #include "quantity_options.hpp"

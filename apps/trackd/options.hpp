@@ -1,12 +1,12 @@
 // trackd's command line; declared by trackd and, to pass it on, by `leakline serve`.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "alert_options.hpp"
 #include "base/quantities.hpp"
+#include "cli11_names.hpp"
 
 namespace leakline {
 

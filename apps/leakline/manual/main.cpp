@@ -1,4 +1,5 @@
 // leakline_manual DIR: writes the man pages and the completion of shells to DIR, laid out as PREFIX/share. Run by the build.
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "manual.hpp"

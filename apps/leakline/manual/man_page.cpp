@@ -1,6 +1,7 @@
 #include "manual.hpp"
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cctype>
 
