@@ -49,19 +49,13 @@ struct Scratch {
 
 class Attacher {
   public:
-    Attacher(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds patience)
-        : pid_(pid),
-          interval_(interval),
-          stop_(stop),
-          patience_(patience),
-          program_(check_running(pid)),
-          where_(fmt::format("process {}", pid)) {
-        signal_return_ = program_.libc.find_code(kSignalReturnCode);
-        for (const char* name : {"mmap", "munmap", "pthread_create", "pthread_attr_init", "pthread_attr_setdetachstate",
-                                 "pthread_attr_setstacksize", "usleep", "memfd_create", "dlopen", "close"})
-            functions_.emplace(name, find_function(name));
-        if (signal_return_ == 0) fail("its C library has an unknown form");
+    Attacher(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds deadline)
+        : pid_(pid), interval_(interval), stop_(stop), deadline_(deadline), where_(fmt::format("process {}", pid)) {
+        check();
     }
+
+    // After a failure: whether the process has begun another program meanwhile (exec).
+    bool was_replaced() const { return !program_.memory.is_mapped(function("dlopen")) && !has_ended(read_stat(pid_)); }
 
     Attached run() {
         Attached attached;
@@ -88,6 +82,15 @@ class Attacher {
     [[noreturn]] void fail(std::string why, std::string hint = {}) const {
         throw Error(ErrorKind::system, where_, std::move(why), std::move(hint));
     }
+    void check() {
+        program_ = check_running(pid_, stop_, std::max(Nanoseconds{}, deadline_ - system_clock().monotonic()));
+        signal_return_ = program_.libc.find_code(kSignalReturnCode);
+        functions_.clear();
+        for (const char* name : {"mmap", "munmap", "pthread_create", "pthread_attr_init", "pthread_attr_setdetachstate",
+                                 "pthread_attr_setstacksize", "usleep", "memfd_create", "dlopen", "close"})
+            functions_.emplace(name, find_function(name));
+        if (signal_return_ == 0) fail("its C library has an unknown form");
+    }
     std::uint64_t find_function(const char* name) const {
         const std::uint64_t address = program_.libc.address_of(name);
         if (address == 0) fail(fmt::format("its C library has no {}", name));
@@ -99,12 +102,18 @@ class Attacher {
         return found != made.end() ? std::optional(found->result) : std::nullopt;
     }
 
-    RemoteThread stop_one() const {
-        const Nanoseconds deadline = system_clock().monotonic() + patience_;
+    // A thread that stands still in the program that was checked. That may have been replaced until then, or have entered a sandbox.
+    RemoteThread stop_one() {
         do {
-            for (const int id : waiting_threads(pid_))
-                if (auto thread = RemoteThread::stop(pid_, id, signal_return_)) return *std::move(thread);
-        } while (system_clock().monotonic() < deadline && sleep_for(stop_, std::chrono::milliseconds(1)));
+            for (const int id : waiting_threads(pid_)) {
+                auto thread = RemoteThread::stop(pid_, id, signal_return_);
+                if (!thread) continue;
+                if (is_unchanged(pid_, id, program_)) return *std::move(thread);
+                thread->release();
+                check();
+                break;
+            }
+        } while (system_clock().monotonic() < deadline_ && sleep_for(stop_, std::chrono::milliseconds(1)));
         if (stop_.stop_requested()) fail("the attach was interrupted");
         if (!read_stat(pid_)) fail("has ended");
         fail("none of its threads was found waiting in a system call (for a connection, data or a timer)",
@@ -207,13 +216,25 @@ class Attacher {
     int pid_;
     Bytes interval_;
     std::stop_token stop_;
-    Nanoseconds patience_;
+    Nanoseconds deadline_;
     RunningProgram program_;
     std::string where_;
     std::uint64_t signal_return_ = 0;
     std::map<std::string_view, std::uint64_t> functions_;  // addresses of those that are called
     Scratch scratch_;
 };
+
+// Once more if another thread of the process has called exec meanwhile: nothing of the first attempt is left.
+Attached attach_until(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds deadline) {
+    for (;;) {
+        Attacher attacher(pid, interval, stop, deadline);
+        try {
+            return attacher.run();
+        } catch (const Error&) {
+            if (!attacher.was_replaced() || system_clock().monotonic() >= deadline || stop.stop_requested()) throw;
+        }
+    }
+}
 
 }  // namespace
 
@@ -224,7 +245,7 @@ Attached attach_agent(int pid, Bytes interval, const std::stop_token& stop, Nano
     std::exception_ptr failure;
     std::jthread([&] {
         try {
-            attached = Attacher(pid, interval, stop, patience).run();
+            attached = attach_until(pid, interval, stop, system_clock().monotonic() + patience);
         } catch (...) {
             failure = std::current_exception();
         }

@@ -184,14 +184,14 @@ void Recorder::State::open_output() {
 
 void Recorder::State::attach_descendants(Bytes interval, AttachBeats& beats) {
     for (const int pid : descendants_of(options.attach_to)) {
-        const auto before = read_stat(pid);
         try {
             attached.push_back({pid, attach_agent(pid, interval, options.stop)});
             beats.add(*attached.back().attached.segment);
         } catch (const Error& reason) {
             if (options.stop.stop_requested()) throw;
-            if (!read_stat(pid)) continue;
-            refused.push_back({pid, before ? before->stack_start : 0});
+            const auto stat = read_stat(pid);
+            if (!stat) continue;
+            refused.push_back({pid, stat->stack_start});  // of the program that was refused, which may have begun meanwhile (exec)
             warnings.push_back(
                 fmt::format("process {} ({}) is not recorded: it {}", pid, printable(file_name(executable_of(pid))), reason.message()));
         }
@@ -201,11 +201,11 @@ void Recorder::State::attach_descendants(Bytes interval, AttachBeats& beats) {
 void Recorder::State::attach() {
     interpreter = find_interpreter();
     if (interpreter.empty()) warnings.emplace_back(kNoInterpreter);
-    program = executable_of(options.attach_to);
     open_output();
     const Bytes interval = options.sample_interval.value_or(kSampleInterval);
     std::optional<AttachBeats> beats(std::in_place);
     attached.push_back({options.attach_to, attach_agent(options.attach_to, interval, options.stop)});
+    program = executable_of(options.attach_to);  // not before: it may have called exec just then
     beats->add(*attached.back().attached.segment);
     if (options.descendants == Descendants::recorded) attach_descendants(interval, *beats);
     for (const AttachedProcess& process : attached) {

@@ -1,6 +1,7 @@
 #include "heap/internal/running_program.hpp"
 
 #include <fmt/format.h>
+#include <link.h>
 #include <linux/kcmp.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "heap/elf_file.hpp"
 #include "heap/internal/agent_files.hpp"
 #include "heap/internal/sandbox_check.hpp"
+#include "system/clock.hpp"
 #include "system/proc_file.hpp"
 #include "system/stop.hpp"
 #include "system/tracing.hpp"
@@ -34,25 +36,47 @@ LoadedObject::ReadMemory memory_of(int pid) {
     return [pid](std::uint64_t address, void* to, std::size_t size) { return read_memory(pid, address, to, size); };
 }
 
-// One process, with what its refusals say.
+// How many seccomp filters a thread has.
+unsigned count_filters(std::string_view status) {
+    if (!is_in_sandbox(status)) return 0;
+    return static_cast<unsigned>(parse_number(status_value(status, "Seccomp_filters").value_or("1")).value_or(1));  // not before Linux 5.9
+}
+
+std::string thread_status(int pid, int thread) { return read_small_file(fmt::format("/proc/{}/task/{}/status", pid, thread)).value_or(""); }
+
+// One look at a process, with what its refusals say.
 class Check {
   public:
     explicit Check(int pid) : pid_(pid), where_(fmt::format("process {}", pid)), folder_(fmt::format("/proc/{}", pid)) {}
 
     RunningProgram run() {
         check_state();
+        memory_ = ProgramMemory(pid_);  // its own: check_state() has refused that of a parent
         check_program();
-        const std::vector<Mapping> mappings = wait_for_libraries();
-        auto libc = check_libc(mappings);
-        check_recorders(mappings);
-        check_sandboxes();
-        return {std::move(libc), mappings};
+        mappings_ = parse_mappings(read_small_file(folder_ + "/maps").value_or(""));
+        check_loader();
+        auto libc = check_libc();
+        check_recorders();
+        auto sandboxes = check_sandboxes();
+        if (!memory_.is_mapped(libc.address_of("dlopen"))) refuse_for_now("starts one program after another (exec)", kWhenStarted);
+        return {std::move(libc), std::move(mappings_), std::move(memory_), std::move(sandboxes)};
     }
 
+    // After a refusal: whether the reason is one that passes.
+    bool passes() const { return passes_ || was_replaced(); }
+
   private:
+    static constexpr const char* kWhenStarted = "try again when it has started";
+
     [[noreturn]] void refuse(std::string why, std::string hint) const {
         throw Error(ErrorKind::input, where_, std::move(why), std::move(hint));
     }
+    [[noreturn]] void refuse_for_now(std::string why, std::string hint) {
+        passes_ = true;
+        refuse(std::move(why), std::move(hint));
+    }
+    // By another program: what was read of it may be of both. Its executable is mapped for as long as a program runs.
+    bool was_replaced() const { return !mappings_.empty() && !memory_.is_mapped(mappings_.front().begin) && !has_ended(read_stat(pid_)); }
     std::string watch_memory() const { return fmt::format("memory over time works: leakline sample --pid {}", pid_); }
 
     void check_state() {
@@ -61,10 +85,14 @@ class Check {
         const auto status = read_small_file(folder_ + "/status");
         if (!stat || !status) refuse_tracing(pid_, ESRCH);
         if (has_ended(stat) || status_value(*status, "TracerPid").value_or("0") != "0") refuse_tracing(pid_, EPERM);
+        std::error_code error;
+        if (std::filesystem::read_symlink(folder_ + "/exe", error).empty() && error == std::errc::no_such_file_or_directory)
+            refuse("is a thread of the kernel", "give a program's process");
         const auto shares = shares_with_parent(pid_, stat->parent);
-        if (!shares) refuse(kMayShare, "wait until it runs a program of its own, or allow leakline to trace (CAP_SYS_PTRACE)");
+        if (!shares) refuse_for_now(kMayShare, "wait until it runs a program of its own, or allow leakline to trace (CAP_SYS_PTRACE)");
         if (*shares)
-            refuse("has the memory of the process that started it", "give that process, or wait until it runs a program of its own");
+            refuse_for_now("has the memory of the process that started it",
+                           "give that process, or wait until it runs a program of its own");
         if (pid_ == ::getpid()) refuse("is leakline itself", "give the process to record");
         if (stat->state == 'T') refuse("is stopped (SIGSTOP, Ctrl-Z)", fmt::format("let it go on: kill -CONT {}", pid_));
         // The last number is that in the innermost namespace.
@@ -74,10 +102,6 @@ class Check {
 
     void check_program() {
         const std::string link = folder_ + "/exe";
-        std::error_code error;
-        const std::string executable = std::filesystem::read_symlink(link, error).string();
-        if (executable.empty() && error == std::errc::no_such_file_or_directory)
-            refuse("is a thread of the kernel", "give a program's process");
         if (::access(link.c_str(), R_OK) != 0) refuse_tracing(pid_, EACCES);
         const ElfFile elf = read_elf(link);
         if (!elf.this_machine) refuse("is a 32-bit program, or one for another CPU architecture: the agent is for x86-64", watch_memory());
@@ -91,51 +115,62 @@ class Check {
     }
 
     // Last: to read what a sandbox forbids, the process must be stopped.
-    void check_sandboxes() const {
-        bool sandboxed = false;
+    std::map<int, unsigned> check_sandboxes() const {
+        std::map<int, unsigned> filters;
         for (const int thread : thread_ids(pid_)) {
-            const auto status = read_small_file(fmt::format("{}/task/{}/status", folder_, thread));
-            if (!status) continue;
-            sandboxed = sandboxed || is_in_sandbox(*status);
-            if (status_value(*status, "x86_Thread_features").value_or("").find("shstk") != std::string_view::npos)
+            const std::string status = thread_status(pid_, thread);
+            filters[thread] = count_filters(status);
+            if (status_value(status, "x86_Thread_features").value_or("").find("shstk") != std::string_view::npos)
                 refuse("runs with a shadow stack, which forbids calls from outside", kStartItInstead);
         }
-        if (!sandboxed) return;
+        if (std::all_of(filters.begin(), filters.end(), [](const auto& thread) { return thread.second == 0; })) return filters;
         if (const auto reason = sandbox_that_forbids_agent(pid_)) refuse(*reason, kStartItInstead);
+        return filters;
     }
 
-    // A program that has just started has no libraries yet. Of a library's segments, the loader maps that of its data last.
-    std::vector<Mapping> wait_for_libraries() const {
-        constexpr int kTries = 100;
-        for (int tries = 0;; ++tries) {
-            std::vector<Mapping> mappings = parse_mappings(read_small_file(folder_ + "/maps").value_or(""));
-            if (mappings.empty()) refuse_tracing(pid_, read_stat(pid_) ? EACCES : ESRCH);
-            const bool loaded = std::any_of(mappings.begin(), mappings.end(), [](const Mapping& mapping) {
-                return mapping.writable && mapped_name(mapping).starts_with("libc");
-            });
-            if (loaded || !dynamic_ || tries == kTries) return mappings;
-            sleep_for({}, std::chrono::milliseconds(10));
+    bool has_library(std::string_view beginning) const {
+        return std::any_of(mappings_.begin(), mappings_.end(),
+                           [&](const Mapping& mapping) { return mapped_name(mapping).starts_with(beginning); });
+    }
+    LoadedObject::ReadMemory memory() const {
+        return [this](std::uint64_t address, void* to, std::size_t size) { return memory_.read(address, to, size); };
+    }
+
+    // At a program's start, the loader maps its libraries one after the other, each from its first segment to its data, and then relocates
+    // them: before that, no function of theirs can be called. It says so to debuggers (r_debug, <link.h>).
+    void check_loader() {
+        if (mappings_.empty()) {
+            const auto stat = read_stat(pid_);
+            if (!has_ended(stat)) refuse_for_now("is just starting: it has no memory yet", kWhenStarted);
+            refuse_tracing(pid_, stat ? EACCES : ESRCH);
         }
+        if (!dynamic_ || has_library("libc-2.") || has_library("ld-musl") || has_library("libc.musl")) return;
+        const bool has_libc = std::any_of(mappings_.begin(), mappings_.end(),
+                                          [](const Mapping& mapping) { return mapping.writable && mapped_name(mapping) == "libc.so.6"; });
+        const auto loader = LoadedObject::find(memory(), mappings_, "ld-linux-x86-64.so.2");
+        const std::uint64_t place = loader ? loader->address_of("_r_debug") : 0;
+        r_debug state{};
+        const bool done =
+            place != 0 && memory_.read(place, &state, sizeof state) && state.r_map != nullptr && state.r_state == r_debug::RT_CONSISTENT;
+        if (!done && (place != 0 || !has_libc))
+            refuse_for_now("is just starting, or loads a library: its loader (ld.so) is at work", kWhenStarted);
+        if (!has_libc) refuse_for_now("does not use the C library (libc.so.6), which the agent needs", watch_memory());
     }
 
-    LoadedObject check_libc(const std::vector<Mapping>& mappings) const {
-        const auto any = [&](std::string_view beginning) {
-            return std::any_of(mappings.begin(), mappings.end(),
-                               [&](const Mapping& mapping) { return mapped_name(mapping).starts_with(beginning); });
-        };
-        auto libc = LoadedObject::find(memory_of(pid_), mappings, "libc.so.6");
-        if (!libc && any("libc-2.")) refuse("uses a glibc older than 2.35", kStartItInstead);
-        if (!libc && (any("ld-musl") || any("libc.musl"))) refuse("uses musl, and the agent needs glibc", watch_memory());
-        if (!libc && any("libc.so.6")) refuse_tracing(pid_, EACCES);
+    LoadedObject check_libc() const {
+        auto libc = LoadedObject::find(memory(), mappings_, "libc.so.6");
+        if (!libc && has_library("libc-2.")) refuse("uses a glibc older than 2.35", kStartItInstead);
+        if (!libc && (has_library("ld-musl") || has_library("libc.musl"))) refuse("uses musl, and the agent needs glibc", watch_memory());
+        if (!libc && has_library("libc.so.6")) refuse_tracing(pid_, EACCES);
         if (!libc) refuse("is linked statically, so the agent cannot be loaded", "link it dynamically; " + watch_memory());
         if (libc->address_of("_dl_find_object") == 0 || libc->address_of("dlopen") == 0)
             refuse("uses a glibc older than 2.35", kStartItInstead);
         return *std::move(libc);
     }
 
-    void check_recorders(const std::vector<Mapping>& mappings) const {
+    void check_recorders() const {
         const std::string in_memory = fmt::format("memfd:{}", kMemoryLibrary);
-        for (const Mapping& mapping : mappings) {
+        for (const Mapping& mapping : mappings_) {
             const std::string_view name = mapped_name(mapping);
             if (name.starts_with("libheaptrack_")) refuse("is already recorded by heaptrack", "end that recording first");
             if (name == in_memory || (name == "agent.so" && mapping.path.find("/leakline-") != std::string::npos))
@@ -145,7 +180,7 @@ class Check {
                        "use that version, or restart the process");
         }
         // One that is just leaving has a moment more.
-        const auto library = find_attached(pid_, mappings);
+        const auto library = LoadedObject::find(memory(), mappings_, "memfd:" + attached_name());
         constexpr int kTries = 50;
         for (int tries = 0; library && is_recorded(*library); ++tries) {
             if (tries == kTries)
@@ -156,13 +191,16 @@ class Check {
     }
     bool is_recorded(const LoadedObject& library) const {
         std::int32_t recorded = 0;
-        return read_memory(pid_, library.address_of(agent::kAttachVariable), &recorded, sizeof recorded) && recorded == inner_pid_;
+        return memory_.read(library.address_of(agent::kAttachVariable), &recorded, sizeof recorded) && recorded == inner_pid_;
     }
 
     int pid_;
     std::string where_, folder_;
     int inner_pid_ = 0;
     bool dynamic_ = false;  // it has a loader
+    bool passes_ = false;
+    ProgramMemory memory_;
+    std::vector<Mapping> mappings_;
 };
 
 }  // namespace
@@ -197,6 +235,23 @@ std::optional<LoadedObject> find_attached(int pid, const std::vector<Mapping>& m
     return LoadedObject::find(memory_of(pid), mappings, "memfd:" + attached_name());
 }
 
-RunningProgram check_running(int pid) { return Check(pid).run(); }
+RunningProgram check_running(int pid, const std::stop_token& stop, Nanoseconds patience) {
+    const Nanoseconds deadline = system_clock().monotonic() + patience;
+    constexpr Nanoseconds kLongestPause = std::chrono::milliseconds(50);
+    for (Nanoseconds pause = std::chrono::milliseconds(1);; pause = std::min(2 * pause, kLongestPause)) {
+        Check check(pid);
+        try {
+            return check.run();
+        } catch (const Error&) {
+            if (!check.passes() || system_clock().monotonic() >= deadline || !sleep_for(stop, pause)) throw;
+        }
+    }
+}
+
+bool is_unchanged(int pid, int thread, const RunningProgram& program) {
+    const auto known = program.sandboxes.find(thread);
+    const unsigned before = known != program.sandboxes.end() ? known->second : 0;
+    return program.memory.is_mapped(program.libc.address_of("dlopen")) && count_filters(thread_status(pid, thread)) == before;
+}
 
 }  // namespace leakline::heap

@@ -45,9 +45,9 @@ std::int64_t live_through(const HeapProfile& profile, std::string_view function)
     return test::cost_through(profile, profile.marks.size() - 1, function).live_bytes;
 }
 
-std::string refusal(int pid) {
+std::string refusal(int pid, Nanoseconds patience = seconds(5)) {
     try {
-        heap::Recorder::start(attach_to(pid));
+        heap::attach_agent(pid, 1, {}, patience);
     } catch (const Error& error) {
         return error.what();
     }
@@ -138,6 +138,7 @@ TEST_CASE("the children of a process are recorded with it, and one that cannot b
     CHECK(recorder.so_far().marks.size() == 2);
     const HeapProfile profile = recorder.finish();
     CHECK(profile.attached);
+    CAPTURE(fmt::format("{}", fmt::join(profile.warnings, "; ")));
     CHECK(profile.warnings.size() == 1);
     CHECK(live_through(profile, "keep_block") == (500 + 700) * 24);
     for (const int pid : {program.pid(), other}) CHECK(test::comes_true([&] { return test::is_as_before(pid); }));
@@ -248,7 +249,7 @@ int record_without_kcmp(AskedProgram& program) {
     program.tell("vfork 60000");
     const bool refused = test::comes_true([&] {
         for (const int pid : descendants_of(program.pid()))
-            if (pid != worker && refusal(pid).find("may have the memory of the process that started it") != std::string::npos)
+            if (pid != worker && refusal(pid, {}).find("may have the memory of the process that started it") != std::string::npos)
                 return ::kill(pid, SIGKILL) == 0;
         return false;
     });
@@ -533,7 +534,7 @@ TEST_CASE("what an agent cannot be attached to is refused before it is touched, 
             if (!children.empty()) child = children[0];
             return child != 0;
         }));
-        CHECK(refusal(child).find("has the memory of the process that started it") != std::string::npos);
+        CHECK(refusal(child, {}).find("has the memory of the process that started it") != std::string::npos);
         CHECK(program.answer() == "ok 5");
         heap::Recorder recorder = heap::Recorder::start(attach_to_tree(program.pid()));
         CHECK(program.ask("vfork") == "ok 5");

@@ -23,7 +23,7 @@ struct Attached {
 };
 
 // Throws Error before it has touched the process if an agent cannot work there (check_running), and if the agent could not be loaded.
-// interval: mean bytes between samples. patience: until one of its threads waits; 0: one look.
+// interval: mean bytes between samples. patience: until it has started and one of its threads waits; 0: one look.
 Attached attach_agent(int pid, Bytes interval, const std::stop_token& stop, Nanoseconds patience = std::chrono::seconds(5));
 
 }  // namespace leakline::heap
