@@ -295,11 +295,18 @@ void end_copying() {
 // In a copy of the process that only reads it: the agent stays off.
 void begin_copy() { fork_marker->work.store(Work::off, std::memory_order_release); }
 
+// Not in a child of vfork, which has this memory but not this process's children.
+bool may_wait_for_copy() { return python::has_copy() && !sandboxed && fork_marker->pid.load(kRelaxed) == unwind::system_call(SYS_getpid); }
+
 }  // namespace
 
+void exec_begins() {
+    constexpr unsigned kPatience_ms = 500;
+    if (may_wait_for_copy()) python::drop_copy(kPatience_ms);
+}
+
 void begin_asked_search() {
-    // Not in a child of vfork, which has this memory but not this process's children.
-    if (python::has_copy() && !sandboxed && fork_marker->pid.load(kRelaxed) == unwind::system_call(SYS_getpid)) python::reap_copy();
+    if (may_wait_for_copy()) python::reap_copy();
     SearchState asked = SearchState::asked;
     if (segment.header->search.load(kRelaxed) == asked &&
         segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))

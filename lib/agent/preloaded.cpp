@@ -10,6 +10,7 @@ namespace {
     find_real_functions();
     find_descriptor_functions();
     find_mapping_functions();
+    find_exec_functions();
     find_thread_functions();  // a signal handler must not call dlsym
     start(argument_count, arguments);
 }

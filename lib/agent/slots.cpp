@@ -119,8 +119,8 @@ class HookTable {
   public:
     void fill() {
         if (count_ > 0) return;
-        const std::span<const Hook> tables[] = {allocator_hooks(), descriptor_hooks(), mapping_hooks(), thread_hooks()};
-        static_assert(std::size(tables) * kMostHooks <= kMax && kMax <= UINT8_MAX);  // of begin_
+        const std::span<const Hook> tables[] = {allocator_hooks(), descriptor_hooks(), exec_hooks(), mapping_hooks(), thread_hooks()};
+        static_assert(std::size(tables) * kMostHooks <= kMax && kMax <= UINT16_MAX);  // of begin_
         for (const auto& rows : tables)
             for (const Hook& hook : rows) hooks_[count_++] = &hook;
         for (unsigned i = 0; i < count_; ++i) {
@@ -131,9 +131,9 @@ class HookTable {
         }
         for (unsigned c = 0, i = 0; c < kLetters; ++c) {
             while (i < count_ && letter(hooks_[i]->name) < c) ++i;
-            begin_[c] = static_cast<std::uint8_t>(i);
+            begin_[c] = static_cast<std::uint16_t>(i);
         }
-        begin_[kLetters] = static_cast<std::uint8_t>(count_);
+        begin_[kLetters] = static_cast<std::uint16_t>(count_);
     }
     std::span<const Hook* const> hooks() const { return {hooks_, count_}; }
     const Hook* named(const char* name) const {
@@ -144,12 +144,12 @@ class HookTable {
     }
 
   private:
-    static constexpr unsigned kMax = 255, kLetters = 128;
+    static constexpr unsigned kMax = 320, kLetters = 128;
     static unsigned letter(const char* name) { return static_cast<unsigned char>(*name) % kLetters; }
 
     const Hook* hooks_[kMax];
     unsigned count_ = 0;
-    std::uint8_t begin_[kLetters + 1];
+    std::uint16_t begin_[kLetters + 1];
 };
 HookTable hook_table;
 

@@ -10,7 +10,9 @@
 #include "heap/python_holders.hpp"
 #include "heap/recorder.hpp"
 #include "pythons.hpp"
+#include "support/comes_true.hpp"
 #include "support/diagnosed.hpp"
+#include "system/proc_file.hpp"
 #include "system/temporary_directory.hpp"
 
 using namespace leakline;
@@ -179,4 +181,52 @@ TEST_CASE("a Python process that does nothing is not copied, and the reason is s
     std::ofstream(go_on) << "go on";
     CHECK(recorder.child().wait().code == 0);
     recorder.finish();
+}
+
+namespace {
+
+constexpr const char* kReplacesItself =
+    "import os, sys, time\n"
+    "kept = [[str(i)] for i in range(400_000)]\n"  // the copy works for a while
+    "def children():\n"
+    "    return ''.join(open(f'/proc/self/task/{thread}/children').read() for thread in os.listdir('/proc/self/task'))\n"
+    "open(sys.argv[1], 'w').close()\n"
+    "while os.path.exists(sys.argv[1]): time.sleep(0.02)\n"
+    "while not children(): more = [str(i) for i in range(1000)]\n"
+    "os.execv('/bin/sleep', ['sleep', '600'])\n";
+
+// Whether the new program has no child after an exec during the search.
+void replace_during_search(With with) {
+    const TemporaryDirectory folder;
+    const std::string begin = folder.path() + "/begin";
+    Command command;
+    command.arguments = {"/usr/bin/python3", "-c", kReplacesItself, begin};
+    heap::RecordOptions options;
+    options.with = heap::RecordWith::agent;
+    options.sample_interval = 65536;
+    std::optional<Child> program;
+    if (with == With::attached) {
+        program = Child::start(command);
+        wait_for(begin, *program);
+        options.attach_to = program->pid();
+    } else {
+        options.command = command;
+    }
+    heap::Recorder recorder = heap::Recorder::start(options);
+    Child& child = program ? *program : recorder.child();
+    wait_for(begin, child);
+    REQUIRE(recorder.search_python_holders({}));
+    std::filesystem::remove(begin);
+    const std::string folder_of_it = "/proc/" + std::to_string(child.pid());
+    REQUIRE(test::comes_true([&] { return read_small_file(folder_of_it + "/comm").value_or("") == "sleep\n"; }));
+    CHECK(read_small_file(folder_of_it + "/task/" + std::to_string(child.pid()) + "/children") == "");
+    child.terminate(std::chrono::seconds(1));
+    recorder.finish();
+}
+
+}  // namespace
+
+TEST_CASE("a program that is replaced during the search does not leave the copy to the new one") {
+    replace_during_search(With::preloaded);
+    replace_during_search(With::attached);
 }

@@ -73,6 +73,8 @@ void end_attached();
 extern void (*before_sandbox)() __attribute__((visibility("hidden")));
 // Called before the program enters a seccomp sandbox: the agent requests its last memory now.
 void sandbox_begins();
+// Before a call that replaces the program.
+void exec_begins();
 // Called before and after code is unloaded.
 void code_unloads();
 void code_unloaded();

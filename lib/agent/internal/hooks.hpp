@@ -27,6 +27,7 @@ constexpr std::span<const Hook> all_of(const Hook (&table)[count]) {
 }
 std::span<const Hook> allocator_hooks();
 std::span<const Hook> descriptor_hooks();
+std::span<const Hook> exec_hooks();
 std::span<const Hook> mapping_hooks();
 std::span<const Hook> thread_hooks();
 

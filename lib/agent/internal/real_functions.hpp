@@ -25,8 +25,9 @@ struct RealFunctions {
 // In a preloaded library, each initially looks up all of them: the program allocates before any initializer runs.
 extern RealFunctions real __attribute__((visibility("hidden")));
 void find_real_functions();
-// The same for the hooks of descriptors, mappings and threads.
+// The same for the hooks of descriptors, exec, mappings and threads.
 void find_descriptor_functions();
+void find_exec_functions();
 void find_mapping_functions();
 void find_thread_functions();
 // Forgets the mappings of an earlier recording, or of a parent, and learns which program this is.
