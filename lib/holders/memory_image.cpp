@@ -14,6 +14,7 @@
 #include "base/strings.hpp"
 #include "system/clock.hpp"
 #include "system/proc_file.hpp"
+#include "system/tracing.hpp"
 
 namespace leakline::holders {
 
@@ -109,7 +110,7 @@ class Copying {
     // before: regions whose pages are used again where the mapping is the same.
     void add_regions(std::vector<MemoryImage::Region>* before = nullptr) {
         const auto maps = read_small_file(folder() + "/maps");
-        if (!maps) throw Error(ErrorKind::system, fmt::format("process {}", pid_), "is not running");
+        if (!maps) refuse_tracing(pid_, read_stat(pid_, roots_) ? EACCES : ESRCH, roots_);
         ProcFile pagemap(folder() + "/pagemap");
         image_.mappings = parse_mappings(*maps);
         image_.copied = image_.left_out = 0;

@@ -365,3 +365,22 @@ TEST_CASE("a process that is not there is an error that says so") {
         CHECK(std::string(error.what()) == "process 2147483647: is not running");
     }
 }
+
+TEST_CASE("a process that may not be traced is an error that says so, and not that it is not running") {
+    const pid_t looking = ::fork();
+    if (looking == 0) {
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(77);
+        try {
+            holders::find_holders(::getppid(), {});
+        } catch (const Error& error) {
+            ::_exit(error.message() == "its memory may not be read: permission denied" ? 0 : 1);
+        }
+        ::_exit(2);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(looking, &status, 0) == looking);
+    if (WEXITSTATUS(status) == 77)
+        MESSAGE("skipped: only root can be another user");
+    else
+        CHECK(status == 0);
+}
