@@ -12,12 +12,15 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <vector>
 
+#include "base/strings.hpp"
 #include "system/proc_file.hpp"
 #include "system/procfs.hpp"
 #include "system/seccomp.hpp"
 #include "system/stopped_process.hpp"
+#include "system/tracing.hpp"
 
 namespace leakline::heap {
 
@@ -35,9 +38,10 @@ constexpr std::uint64_t kThread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGH
                                   CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 constexpr std::uint64_t kHere = static_cast<std::uint32_t>(AT_FDCWD);
 constexpr std::uint64_t kSize = 4096;
+constexpr std::uint64_t kNoProcess = 0x3fffffff;  // above the kernel's limit
 
 // What an attach, the agent and the C library's functions that it calls ask the kernel for, with the arguments that filters look at. Not those of a copy that
-// searches Python's variables: a filter may end that.
+// searches Python's variables: a filter may end that. None does harm where it is made for a trial (answer_to_us).
 constexpr Call kCalls[] = {
     {"mmap", SYS_mmap, {0, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS}},
     {"mmap", SYS_mmap, {0, kSize, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_DENYWRITE}},
@@ -73,8 +77,8 @@ constexpr Call kCalls[] = {
     {"getpid", SYS_getpid, {}},
     {"gettid", SYS_gettid, {}},
     {"tgkill", SYS_tgkill, {}},
-    {"kill", SYS_kill, {2, 9}},
-    {"wait4", SYS_wait4, {2}},
+    {"kill", SYS_kill, {kNoProcess, 9}},
+    {"wait4", SYS_wait4, {kNoProcess}},
     {"prctl", SYS_prctl, {PR_SET_NAME}},
     {"prctl", SYS_prctl, {0x53564d41 /* PR_SET_VMA */}, true},
     // Of the code for an allocator that is linked into the program, which is not recorded without it.
@@ -103,13 +107,14 @@ constexpr Call kCalls[] = {
     {"mremap", SYS_mremap, {}, true},
 };
 
-std::optional<std::string> forbidden_by(const std::vector<SeccompFilter>& filters) {
+template <class Answer>
+std::optional<std::string> forbidden_by(const Answer& answer_to) {
     for (const Call& call : kCalls) {
         seccomp_data data{};
         data.nr = static_cast<int>(call.number);
         data.arch = AUDIT_ARCH_X86_64;
         std::copy(call.arguments.begin(), call.arguments.end(), data.args);
-        const SeccompAnswer answer = answer_of(filters, data);
+        const SeccompAnswer answer = answer_to(data);
         if (answer == SeccompAnswer::dangerous)
             return fmt::format("runs in a seccomp sandbox, which may end it for a system call of the agent ({})", call.name);
         if (answer == SeccompAnswer::fails && !call.may_fail)
@@ -126,9 +131,36 @@ std::optional<std::string> forbidden_in(int pid, const StoppedProcess& process) 
         if (!status || !is_in_sandbox(*status)) continue;
         const auto filters = seccomp_filters(thread.id);
         if (!filters) return fmt::format("{} (only root of the machine, outside of any sandbox, can read what it forbids)", kUnknown);
-        if (auto reason = forbidden_by(*filters)) return reason;
+        if (auto reason = forbidden_by([&](const seccomp_data& call) { return answer_of(*filters, call); })) return reason;
     }
     return std::nullopt;
+}
+
+// 0: none, or the kernel does not tell (before Linux 5.9).
+unsigned filters_of(const std::string& status_file) {
+    const auto status = read_small_file(status_file);
+    return static_cast<unsigned>(parse_number(status ? status_value(*status, "Seccomp_filters").value_or("0") : "0").value_or(0));
+}
+
+bool same_namespace(const char* name, int pid) {
+    std::error_code error;
+    const auto read = [&](const std::string& process) {
+        return std::filesystem::read_symlink(fmt::format("/proc/{}/ns/{}", process, name), error).string();
+    };
+    const std::string own = read("self");
+    return !own.empty() && read(std::to_string(pid)) == own && read("1") == own;
+}
+
+// Whether a process has the filters that this one has too: those with which a container was started. Each process in it inherits them, or gets
+// them from the runtime as we did (docker exec), and can only add more: all have as many as the container's first process.
+bool has_our_filters(int pid) {
+    const unsigned own = filters_of("/proc/thread-self/status");
+    if (own == 0 || filters_of("/proc/1/status") != own) return false;
+    for (const char* const name : {"pid", "mnt", "user"})
+        if (!same_namespace(name, pid)) return false;
+    const std::vector<int> threads = thread_ids(pid);
+    return std::all_of(threads.begin(), threads.end(),
+                       [&](int thread) { return filters_of(fmt::format("/proc/{}/task/{}/status", pid, thread)) == own; });
 }
 #endif
 
@@ -138,6 +170,8 @@ bool is_in_sandbox(std::string_view status) { return status_value(status, "Secco
 
 std::optional<std::string> sandbox_that_forbids_agent([[maybe_unused]] int pid) {
 #ifdef __x86_64__
+    // In a container, the kernel does not tell what its filters are, but they can be tried.
+    if (has_our_filters(pid)) return forbidden_by(&answer_to_us);
     return forbidden_in(pid, StoppedProcess(pid, std::chrono::milliseconds(200)));
 #else
     return std::nullopt;

@@ -3,7 +3,9 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -239,6 +241,33 @@ Child start_in_sandbox(long number, std::uint32_t answer) {
     return Child::start(command);
 }
 
+// In namespaces of its own, and with this answer to a system call from the first process on, as in a container. Returns what `check` does; 77: not
+// permitted here.
+template <class Check>
+int in_container(long number, std::uint32_t answer, const Check& check) {
+    const auto run = [&](const auto& made) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            try {
+                ::_exit(made());
+            } catch (...) {
+                ::_exit(99);
+            }
+        }
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+    };
+    return run([&] {
+        if (::unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) return 77;
+        return run([&] {
+            if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || ::mount("proc", "/proc", "proc", 0, nullptr) != 0)
+                return 77;
+            return forbid(number, answer) ? check() : 77;
+        });
+    });
+}
+
 int record_without_kcmp(AskedProgram& program) {
     if (!forbid(SYS_kcmp, SECCOMP_RET_ERRNO | EPERM)) return 77;  // as Docker's default profile does without CAP_SYS_PTRACE
     if (heap::share_memory(program.pid(), ::getpid()).has_value()) return 1;
@@ -270,6 +299,36 @@ TEST_CASE("a process in a sandbox that lets the agent work, as Docker's containe
     CHECK(live_through(recorder.finish(), "keep_block") == 300 * 24);
     CHECK(test::comes_true([&] { return test::is_as_before(program.pid()); }));
     CHECK(program.ask("keep 1 24") == "ok 0");
+}
+
+TEST_CASE("in a container, where the kernel does not tell what its filters are, they are tried") {
+    const auto attach = [] {
+        AskedProgram program(kSubject);
+        const heap::Attached attached = heap::attach_agent(program.pid(), 1, {});
+        return program.ask("keep 10 24") == "ok 0" && attached.segment->detach(seconds(20)) ? 0 : 1;
+    };
+    const auto refuse = [](const char* reason) {
+        return [reason] {
+            AskedProgram program(kSubject);
+            return refusal(program.pid()).find(reason) != std::string::npos && program.ask("free") == "ok 0" ? 0 : 1;
+        };
+    };
+    // One that adds a filter of its own has not only those of the container.
+    const auto refuse_own = [] {
+        AskedProgram program(kSubject);
+        if (program.ask("sandbox") != "ok 0") return 77;
+        return refusal(program.pid()).find("only root of the machine, outside of any sandbox") != std::string::npos ? 0 : 1;
+    };
+    const int attached = in_container(SYS_kcmp, SECCOMP_RET_ERRNO | EPERM, attach);
+    if (attached == 77) {
+        MESSAGE("skipped: namespaces or seccomp are not permitted here");
+        return;
+    }
+    CHECK(attached == 0);
+    CHECK(in_container(SYS_fallocate, SECCOMP_RET_KILL_PROCESS, refuse("which may end it for a system call of the agent (fallocate)")) ==
+          0);
+    CHECK(in_container(SYS_ftruncate, SECCOMP_RET_ERRNO | EPERM, refuse("which forbids a system call of the agent (ftruncate)")) == 0);
+    CHECK(in_container(SYS_kcmp, SECCOMP_RET_ERRNO | EPERM, refuse_own) == 0);
 }
 
 TEST_CASE("where kcmp is not allowed, children are recorded all the same, except while their parent may be in vfork") {
