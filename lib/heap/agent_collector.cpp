@@ -251,12 +251,14 @@ class AgentCollector {
         if (main_name_ == watched_.back().name) main_ = &watched_.back();
     }
 
-    // Chooses the recorded program: the requested one, or the first that is not a wrapper. A helper that ended within a second is not it.
+    // Chooses the recorded program: the requested one, or the first that is not a wrapper. A helper that ended within a second is not it. What
+    // the program becomes by exec takes its place, but not once marks were asked for: a service may replace itself when it is told to end (uWSGI
+    // reloads at SIGTERM).
     void choose_main(const SegmentName& name, const SegmentReader& segment) {
         const bool asked_for = !options_.follow || options_.record.follow->empty() || segment.executable() == *options_.record.follow;
         if (!asked_for && recording_) return;
         if (recording_) {
-            const bool exec = main_ != nullptr && name.pid == main_name_.pid && name.image > main_name_.image;
+            const bool exec = main_ != nullptr && !settled_ && name.pid == main_name_.pid && name.image > main_name_.image;
             const bool wanted = exec || (options_.follow && segment.parent() == 0 && main_ != nullptr && main_was_helper());
             if (!wanted) return;
             start_anew();

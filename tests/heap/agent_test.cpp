@@ -213,6 +213,20 @@ TEST_CASE("a program that replaces itself is recorded as what it becomes") {
     CHECK(profile.duration > std::chrono::milliseconds(500));
 }
 
+TEST_CASE("a program that replaces itself when it is told to end keeps what was recorded until then") {
+    const TemporaryDirectory folder;
+    const std::string progress = folder.path() + "/ready";
+    heap::Recorder recorder = heap::Recorder::start(options_for({kSubject, "reload", progress}, 1));
+    for (int tries = 0; tries < 6000 && !std::filesystem::exists(progress); ++tries) ::usleep(10'000);
+    recorder.mark(HeapMark::Kind::round_end, "round 1");
+    recorder.child().signal(SIGTERM);
+    CHECK(recorder.child().wait().code == 0);
+    const HeapProfile profile = recorder.finish();
+    const auto mark = std::find_if(profile.marks.begin(), profile.marks.end(), [](const HeapMark& m) { return m.label == "round 1"; });
+    REQUIRE(mark != profile.marks.end());
+    CHECK(in_function(profile, static_cast<std::size_t>(mark - profile.marks.begin()), "leak_block").live_bytes == 5000 * 24);
+}
+
 TEST_CASE("forked children are recorded: each has what it inherited and what it allocated itself") {
     const TemporaryDirectory folder;
     const std::string progress = folder.path() + "/ready";

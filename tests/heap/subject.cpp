@@ -5,6 +5,7 @@
 //   stubborn FILE          ignores SIGTERM, and makes FILE when it does
 //   toil FILE              allocates for ever, its count in FILE's first 8 bytes (mapped: alive after any death of ours)
 //   exec PROGRAM [ARG]     allocates a little, then becomes PROGRAM
+//   reload FILE            5000 blocks of 24 bytes, then makes FILE; at SIGTERM runs itself anew, for a second
 //   members N              N records by a constructor that is implicit, and N by one that is written, never freed
 //   sleep [N]              for N seconds; one unless given
 //   crash                  allocates enough to be recorded, then reads what is not there
@@ -232,6 +233,18 @@ int main(int argc, char** argv) {
     if (mode == "exec") {
         leak_block(10);
         ::execl(argv[2], argv[2], argc > 3 ? argv[3] : "2", static_cast<char*>(nullptr));
+    }
+    if (mode == "reload") {
+        sigset_t end;
+        ::sigemptyset(&end);
+        ::sigaddset(&end, SIGTERM);
+        ::sigprocmask(SIG_BLOCK, &end, nullptr);
+        leaked->reserve(5000);
+        for (int i = 0; i < 5000; ++i) leak_block(24);
+        ::close(::open(argv[2], O_WRONLY | O_CREAT, 0666));
+        int received = 0;
+        ::sigwait(&end, &received);
+        ::execl(argv[0], argv[0], "sleep", static_cast<char*>(nullptr));
     }
     if (mode == "crash") {
         warm_up();
