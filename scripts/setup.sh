@@ -34,6 +34,7 @@ tests=(
   protobuf-compiler golang-github-google-pprof-dev   # reads profiles with pprof's own definition
   chromium nodejs     # opens the HTML report
   python3-flask python3-apscheduler   # the service of the post-mortem
+  uwsgi-core uwsgi-plugin-python3   # a server that loads the Python interpreter as a plugin
   python3-memory-profiler   # the real memory_profiler and mprof: goldens and readers
   python3-matplotlib  # mprof plot draws with it
   wrk hey nghttp2-client   # load generators that scripts/bench/replay.sh compares with

@@ -233,6 +233,7 @@ bool begin_in_child() {
     Mapping mapping;
     const SamplingState state = SamplingState::unpacked(parents.header->sampling.load(kRelaxed));
     agent_lock.forget();
+    python::begin_in_child();
     bool works = map_new_segment(directory, segment_path, parents.header->pid, parents.header->exact != 0 ? 1 : state.interval, mapping);
     if (works) {
         mapping.view.header->sampling.store(SamplingState{state.interval, SamplingState::kAllThinned}.packed(), kRelaxed);
@@ -338,6 +339,8 @@ CapturedStack capture(ThreadState& thread, const void* frame) {
 }
 
 std::uint32_t put_stack(ThreadState& thread, CapturedStack& captured) {
+    if (const PythonState loaded = python::notice(thread.frames[0]); loaded != PythonState::none)
+        segment.header->python.store(loaded, kRelaxed);
     if (captured.python_frame != nullptr)
         captured.depth = python::put_functions(captured.python_frame, thread.frames, captured.depth, kMaxFrames, stacks);
     const std::uint32_t stack = stacks.find(thread.frames, captured.depth);
@@ -531,7 +534,7 @@ bool start_attached(int file, std::uint64_t interval, std::string_view command) 
     attached = true;
     begin_tables(mapping);
     begin_mappings();
-    python::forget_names();
+    python::reset();
     fork_marker->pid.store(unwind::system_call(SYS_getpid), kRelaxed);
     describe_program(command);
     fork_marker->work.store(Work::on, std::memory_order_release);
@@ -542,7 +545,7 @@ bool start_attached(int file, std::uint64_t interval, std::string_view command) 
 void attached_ready(PythonState python, const OwnAllocator& own) {
     if (const LockedTables locked; locked) {
         describe_own_allocator(own);
-        segment.header->python.store(python, kRelaxed);
+        if (python != PythonState::none) segment.header->python.store(python, kRelaxed);  // it may have been loaded since
         segment.header->ready.store(1, std::memory_order_release);
     }
 }
@@ -581,11 +584,17 @@ void sandbox_begins() {
     errno = error;
 }
 
-void code_unloads() { begin_unloading(); }
+void code_unloads() {
+    begin_unloading();
+    with_tables([] { python::begin_unloading(); });
+}
 
 void code_unloaded() {
     end_unloading();
-    with_tables([] { stacks.code_unloaded(); });
+    with_tables([] {
+        python::end_unloading();
+        stacks.code_unloaded();
+    });
 }
 
 }  // namespace leakline::agent

@@ -15,6 +15,7 @@
 
 #include "agent/internal/agent.hpp"
 #include "agent/internal/python_answer.hpp"
+#include "agent/internal/python_interpreter.hpp"
 #include "agent/internal/python_search.hpp"
 #include "agent/internal/thread_state.hpp"
 #include "system/copy_name.hpp"
@@ -208,12 +209,12 @@ int copy_between_instructions(void*) {
     return 0;
 }
 
-bool may_search(const Search& asked) {
+bool may_search(const Search& asked, const InUse& here) {
     search = asked;
     SegmentHeader& header = *search.segment.header;
     if (interpreter.add_pending_call == nullptr || known_layout() == nullptr) header.search.store(SearchState::impossible, kRelaxed);
     // Its lock exists while the interpreter does.
-    else if (interpreter.is_initialized() == 0 || interpreter.is_finalizing() != 0)
+    else if (!here || interpreter.is_initialized() == 0 || interpreter.is_finalizing() != 0)
         header.search.store(SearchState::asked, kRelaxed);
     else
         return true;
@@ -242,13 +243,14 @@ bool drop_copy(unsigned patience_ms) {
 }
 
 void search_holders(const Search& asked) {
+    const InUse here;
     // The queue may be full: then it is tried again.
-    if (may_search(asked) && interpreter.add_pending_call(&copy_between_instructions, nullptr) != 0)
+    if (may_search(asked, here) && interpreter.add_pending_call(&copy_between_instructions, nullptr) != 0)
         search.segment.header->search.store(SearchState::asked, kRelaxed);
 }
 
 void search_holders_here(const Search& asked) {
-    if (!may_search(asked)) return;
+    if (const InUse here; !may_search(asked, here)) return;
     const int state = interpreter.take_lock();
     copy_now();
     interpreter.give_lock(state);

@@ -14,6 +14,7 @@
 #include "agent/internal/agent_lock.hpp"
 #include "agent/internal/hooks.hpp"
 #include "agent/internal/real_functions.hpp"
+#include "agent/internal/symbol_table.hpp"
 #include "agent/segment.hpp"
 
 namespace leakline::agent {
@@ -41,9 +42,7 @@ struct Object {
     Address base = 0;
     const ElfW(Phdr) * headers = nullptr;
     unsigned header_count = 0;
-    const ElfW(Sym) * symbols = nullptr;
-    const char* strings = nullptr;
-    const std::uint32_t* hash = nullptr;  // DT_GNU_HASH
+    SymbolTable table;
     const ElfW(Rela) * relocations = nullptr, *jumps = nullptr;
     std::size_t relocation_bytes = 0, jump_bytes = 0;
     Address protected_begin = 0, protected_end = 0;  // read-only after relocation (PT_GNU_RELRO), in whole pages as glibc rounds them
@@ -62,10 +61,8 @@ struct Object {
         if (dynamic == nullptr || info.dlpi_name == nullptr || strstr(info.dlpi_name, "linux-vdso") != nullptr) return;
         for (; dynamic->d_tag != DT_NULL; ++dynamic) {
             const Address value = dynamic->d_un.d_ptr;
+            table.take(*dynamic);
             switch (dynamic->d_tag) {
-                case DT_SYMTAB: symbols = reinterpret_cast<const ElfW(Sym)*>(value); break;
-                case DT_STRTAB: strings = reinterpret_cast<const char*>(value); break;
-                case DT_GNU_HASH: hash = reinterpret_cast<const std::uint32_t*>(value); break;
                 case DT_RELA: relocations = reinterpret_cast<const ElfW(Rela)*>(value); break;
                 case DT_RELASZ: relocation_bytes = value; break;
                 case DT_JMPREL: jumps = reinterpret_cast<const ElfW(Rela)*>(value); break;
@@ -73,8 +70,8 @@ struct Object {
                 default: break;
             }
         }
-        usable = is_inside(symbols) && is_inside(strings) && (relocations == nullptr || is_inside(relocations)) &&
-                 (jumps == nullptr || is_inside(jumps)) && (hash == nullptr || is_inside(hash));
+        usable = is_inside(table.symbols) && is_inside(table.strings) && (relocations == nullptr || is_inside(relocations)) &&
+                 (jumps == nullptr || is_inside(jumps)) && (table.hash == nullptr || is_inside(table.hash));
     }
 
     bool is_inside(const void* pointer, ElfW(Word) flags = PF_R) const {
@@ -86,24 +83,10 @@ struct Object {
         return false;
     }
 
-    // The function that this object defines under a name, by its hash table (as GNU ld and lld write it).
+    // The function that this object defines under a name.
     void* find_function(const char* name) const {
-        if (hash == nullptr) return nullptr;
-        std::uint32_t wanted = 5381;
-        for (const char* c = name; *c != '\0'; ++c) wanted = wanted * 33 + static_cast<unsigned char>(*c);
-        const std::uint32_t bucket_count = hash[0], first = hash[1], filter_words = hash[2];
-        if (bucket_count == 0) return nullptr;
-        const std::uint32_t* const buckets = hash + 4 + std::size_t{filter_words} * 2;
-        const std::uint32_t* const chains = buckets + bucket_count;
-        for (std::uint32_t i = buckets[wanted % bucket_count]; i >= first && i != 0; ++i) {
-            const std::uint32_t found = chains[i - first];
-            const ElfW(Sym)& symbol = symbols[i];
-            if ((found | 1) == (wanted | 1) && symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC &&
-                strcmp(strings + symbol.st_name, name) == 0)
-                return reinterpret_cast<void*>(base + symbol.st_value);
-            if ((found & 1) != 0) break;
-        }
-        return nullptr;
+        const ElfW(Sym)* const symbol = table.find(name);
+        return symbol != nullptr && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC ? reinterpret_cast<void*>(base + symbol->st_value) : nullptr;
     }
 };
 
@@ -276,8 +259,8 @@ void set_slots_of(const Object& object, Pass& pass) {
         for (const auto* end = table + bytes / sizeof *table; table < end; ++table) {
             const auto type = ELF64_R_TYPE(table->r_info);
             if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT && (type != R_X86_64_64 || table->r_addend != 0)) continue;
-            const ElfW(Sym)& symbol = object.symbols[ELF64_R_SYM(table->r_info)];
-            if (const Hook* const hook = hook_table.named(object.strings + symbol.st_name))
+            const ElfW(Sym)& symbol = object.table.symbols[ELF64_R_SYM(table->r_info)];
+            if (const Hook* const hook = hook_table.named(object.table.strings + symbol.st_name))
                 set_slot(object, *table, symbol, *hook, writable, pass);
         }
     };

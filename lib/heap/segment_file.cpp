@@ -79,7 +79,6 @@ SegmentReader::SegmentReader(Descriptor file, std::string name, Nanoseconds pati
     parent_ = header.parent;
     started_ = nanoseconds(header.started_ns);
     exact_ = header.exact != 0;
-    python_ = header.python.load();
     own_allocator_ = {header.own_allocator.load(), name_at(header.own_allocator_name.load()), name_at(header.own_allocator_why.load())};
     interval_ = std::clamp<std::uint64_t>(SamplingState::unpacked(header.sampling.load()).interval, 1, kLargestInterval);
     executable_ = text_at(header.executable.load());
@@ -226,6 +225,7 @@ bool SegmentReader::read() {
     peak_bytes_ = std::min<std::uint64_t>(header.peak_bytes.load(), kLargestBlock);
     peak_at_ = nanoseconds(header.peak_ns.load());
     stopped_ = header.stopped.load() != 0;
+    python_ = header.python.load();
     return true;
 }
 

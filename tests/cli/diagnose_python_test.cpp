@@ -55,6 +55,31 @@ TEST_CASE("a leak of a Python service is a line and a function of its own, howev
     }
 }
 
+// uWSGI loads the interpreter by its plugin, and at SIGTERM runs itself anew instead of ending.
+TEST_CASE("a leak of a Python service in uWSGI is a line of its own, with its variable") {
+    if (run_binary("/usr/bin/uwsgi", {"--plugin", "python3", "--version"}).code != 0) {
+        MESSAGE("skipped: not installed: uwsgi-plugin-python3");
+        return;
+    }
+    const TemporaryDirectory folder;
+    const std::string service = folder.path() + "/leaking.py";
+    std::ofstream(service) << "visits = {}\n"
+                              "def application(environ, start_response):\n"
+                              "    visits[len(visits)] = bytearray(1000)\n"
+                              "    start_response('200 OK', [('Content-Length', '0')])\n"
+                              "    return []\n";
+    const Diagnosed run = diagnose(write_get_log(folder.path()), {"--still-filling", "leak", "--grace", "1s"},
+                                   {"/usr/bin/uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:{port}", "--master", "--processes",
+                                    "2", "--disable-logging", "--pythonpath", folder.path(), "--module", "leaking"});
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "leak");
+    CHECK(run.report["headline_line"]["file"] == service);
+    CHECK(run.report["headline_line"]["function"] == "application");
+    CHECK(run.report["headline_line"]["line"] == 3);
+    REQUIRE(run.report.contains("held_by"));
+    CHECK(run.report["held_by"]["holder"]["path"] == "leaking.visits");
+}
+
 TEST_CASE("the Flask service of the post-mortem leaks in its first version, and in the other three does not") {
     if (!has_module("flask") || !has_module("apscheduler")) {
         MESSAGE("skipped: python3-flask and python3-apscheduler are not installed");

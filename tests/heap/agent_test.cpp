@@ -20,6 +20,7 @@
 #include "heap/preflight.hpp"
 #include "heap/profile_reader.hpp"
 #include "heap/recorder.hpp"
+#include "pythons.hpp"
 #include "streams.hpp"
 #include "system/byte_source.hpp"
 #include "system/child_process.hpp"
@@ -78,6 +79,18 @@ class Loaded {
     TemporaryDirectory folder_;
     std::uint64_t interval_;
 };
+
+// What the programs left can be read; how many processes did.
+std::size_t check_segments(const Loaded& loaded) {
+    std::size_t segments = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(loaded.segments())) {
+        heap::SegmentReader segment(Descriptor(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)), entry.path());
+        CHECK(segment.read());
+        CHECK_FALSE(segment.stopped());
+        ++segments;
+    }
+    return segments;
+}
 
 }  // namespace
 
@@ -404,18 +417,32 @@ TEST_CASE("programs that abuse the allocator, their stacks, signals and processe
             CHECK(status->signal == 0);
             CHECK(loaded.output() == "ok\n");
             ++tried;
-            // And what it left can be read.
-            std::size_t segments = 0;
-            for (const auto& entry : std::filesystem::directory_iterator(loaded.segments())) {
-                heap::SegmentReader segment(Descriptor(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)), entry.path());
-                CHECK(segment.read());
-                CHECK_FALSE(segment.stopped());
-                ++segments;
-            }
+            const std::size_t segments = check_segments(loaded);
             if (mode != "small_files") CHECK(segments >= 1);
         }
     }
     CHECK(tried >= 60);
+}
+
+TEST_CASE("programs that load and unload an interpreter again and again, and fork, end as they do without the agent") {
+    std::size_t tried = 0;
+    for (const std::string& python : test::pythons()) {
+        const test::EmbeddedPython embedded = test::embedded_python(python);
+        if (embedded.library.empty()) continue;
+        ++tried;
+        CAPTURE(python);
+        const Loaded loaded(1);
+        Command command = loaded.command({std::string(LEAKLINE_BIN_DIR) + "/heap_late_python", "abuse", embedded.library});
+        command.environment.emplace_back("PYTHONHOME", embedded.home);
+        Child child = Child::start(command);
+        const auto status = child.wait_for(seconds(120));
+        REQUIRE_MESSAGE(status.has_value(), "it hangs");
+        INFO(loaded.output());
+        CHECK(status->code == 0);
+        CHECK(status->signal == 0);
+        CHECK(check_segments(loaded) >= 2);
+    }
+    if (tried == 0) MESSAGE("skipped: no interpreter has a shared library");
 }
 
 TEST_CASE("a file system without room costs samples, not the program") {

@@ -17,8 +17,16 @@ namespace leakline::agent::python {
 PythonState begin();
 // Takes the hooks away, if none were put before them since: those would call the hooks. They call the allocators, as before.
 void end();
-// Call when a segment begins that has no names of the last one, with the agent's lock held.
-void forget_names();
+// Between the two, until an interpreter is known: whether the code that called an allocator (a return address) is one, as the program may have
+// loaded it since. If so, the same as begin(). Asks the loader for nothing. With the agent's lock held, as the next three.
+PythonState notice(std::uint64_t caller);
+// Around each unloading of code: meanwhile the interpreter is left alone, and forgotten if it was unloaded.
+void begin_unloading();
+void end_unloading();
+// In a forked child, whose only thread this is.
+void begin_in_child();
+// Call before begin() when a segment begins that has no names of the last one, with the agent's lock held.
+void reset();
 
 // Whether the address is in the interpreter's code.
 bool is_interpreter(const void* address);

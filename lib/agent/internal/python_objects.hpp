@@ -1,7 +1,6 @@
 // CPython's objects, read by the places of their fields.
 #pragma once
 
-#include <dlfcn.h>
 #include <string.h>
 
 #include <cstdint>
@@ -29,10 +28,11 @@ Field at(const void* object, int place) {
     return value;
 }
 
-// A function or type that the interpreter exports. False: it has none of this name.
+// A function or type that the interpreter exports; null, or false: it has none of this name.
+void* symbol_of(const char* name);
 template <class Pointer>
 bool look_up(Pointer& pointer, const char* name) {
-    pointer = reinterpret_cast<Pointer>(::dlsym(RTLD_DEFAULT, name));
+    pointer = reinterpret_cast<Pointer>(symbol_of(name));
     return pointer != nullptr;
 }
 
