@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <semaphore>
 #include <set>
 #include <thread>
 
@@ -119,6 +120,28 @@ TEST_CASE("connections are closed after a round where the caller asks for it") {
     check_books(stats);
     CHECK(stats.connections == 2);
     CHECK(sizes(server) == std::vector<std::size_t>{10, 10});
+}
+
+TEST_CASE("connections that the target serves only when others are closed are left out, and no request times out") {
+    std::counting_semaphore<8> workers(2);
+    LoopbackServer server([&](Wire& wire) {
+        workers.acquire();
+        while (!wire.read_request().empty()) wire.write(kOk);
+        workers.release();
+    });
+    const LogFile log(posts(200));
+    replay::ReplayOptions options = options_for(log, server.url());
+    options.connections = 4;
+    options.rounds = 6;
+    options.timeout = 100s;
+    options.closes_after_round = [](int) { return true; };
+    options.after_round = [](int) { return true; };
+    const ReplayStats stats = replay::run(options);
+    check_books(stats);
+    CHECK(stats.completed == 1200);
+    CHECK(stats.warnings ==
+          std::vector<std::string>{"the target handled 2 of 4 connections at a time, and the others waited until these were closed: the "
+                                   "later rounds had 2 (--connections 2)"});
 }
 
 TEST_CASE("a pause within a round comes when all is answered, closes the connections, and moves what is due by its length") {
