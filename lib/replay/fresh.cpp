@@ -20,6 +20,9 @@ constexpr std::size_t kMaxCandidates = 96, kMaxFields = 16;
 // How many requests need distinct values. UUIDs and similar values are unique by design, numbers are not: they need
 // a name that means an identifier, or many requests.
 constexpr std::uint64_t kMin = 20, kManyUnnamed = 100;
+// Persons, sessions and the like come again, if not in this log. But if none has in n requests, there are probably more than n * n / 2 of
+// them (the birthday problem): from 600 on more than the entries that rule out a cache (150,000), so that to the service they are new.
+constexpr std::uint64_t kManyOwners = 600;
 // A value of this length that also occurs elsewhere in the request is the same identifier, not a coincidence.
 constexpr std::size_t kMinSharedLength = 6;
 
@@ -53,8 +56,10 @@ bool identifies(const Candidate& candidate) {
     const IdentityLearner& learned = candidate.learner;
     // In "/users/17" the previous segment says what the number is.
     const std::string name = candidate.kind == ValueKind::path ? candidate.context : candidate.name;
-    if (names_owner(name) || names_secret(name)) return false;
-    if (learned.form() == IdentityForm::number && names_owner(learned.pattern())) return false;  // "user-17"
+    if (names_secret(name)) return false;
+    if (names_owner(name) || (learned.form() == IdentityForm::number && names_owner(learned.pattern())))  // "user-17"
+        // What a path names has to exist.
+        return candidate.kind != ValueKind::path && learned.form() != IdentityForm::none && learned.values() >= kManyOwners;
     switch (learned.form()) {
         case IdentityForm::none: return false;
         case IdentityForm::token:

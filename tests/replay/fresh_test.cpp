@@ -270,6 +270,24 @@ TEST_CASE("fields of forms are found too, and what is no field stays") {
     CHECK(requests[0].body.ends_with("&text=a%20b&user=0"));
 }
 
+TEST_CASE("persons and sessions stay, unless each of many requests has another") {
+    const auto fields = [](int count, int persons) {
+        std::vector<Request> requests = posts(count);
+        for (int i = 0; i < count; ++i) {
+            const int person = i % persons;
+            Request& request = requests[static_cast<std::size_t>(i)];
+            request.target = "/users/" + std::to_string(person);
+            request.headers = {{"X-User", hex_of(static_cast<std::uint64_t>(person), 12)},
+                               {"X-Session-Token", hex_of(static_cast<std::uint64_t>(person) + 10'000, 16)}};
+            request.body = "{\"account\":\"user-" + std::to_string(person) + "\"}";
+        }
+        return plan_of(requests).texts();
+    };
+    CHECK(fields(599, 599).empty());
+    CHECK(fields(600, 599).empty());
+    CHECK(fields(600, 600) == std::vector<std::string>{"header X-User", "field account"});
+}
+
 TEST_CASE("the first round sends the log as it is, each other one identifiers of its own, users as they are") {
     RecordingServer server;
     const LogFile log(with_ids(40, [](int i) { return '"' + uuid_of(static_cast<std::uint64_t>(i)) + '"'; }));
