@@ -133,13 +133,16 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
         plot.high = std::max(plot.high, point.y);
     }
     plot.limit_shown = plot.limit && plot.high >= *plot.limit * kNearLimit;
-    const double from = std::clamp(plot.begin_s + trend.warmup_end_s, plot.begin_s, plot.end_s);
+    double from = std::clamp(plot.begin_s + trend.warmup_end_s, plot.begin_s, plot.end_s);
     plot.warmup_end_s = from;
     const Interval& slope = trend.slope_bytes_per_hour;
     if (plot.points.size() >= 3 && from < plot.end_s && std::isfinite(slope.estimate)) {
         // The band pivots about the middle of the fitted range, where a fitted line is most certain.
         const double middle = from + (plot.end_s - from) / 2;
         const double level = level_through(plot.points, middle, slope.estimate / 3600);
+        // The final slope of growth that accelerates leads back to below zero, where memory never is: the line begins at zero.
+        const double zero = middle - level / (slope.estimate / 3600);
+        if (plot.low >= 0 && level > 0 && slope.estimate > 0 && zero > from) from = zero;
         const auto at = [&](double per_hour, double x) {
             const double used = std::isfinite(per_hour) ? per_hour : slope.estimate;
             return Point{x, level + used / 3600 * (x - middle)};

@@ -80,6 +80,22 @@ TEST_CASE("a fitted line does not leave a curve whose requests came faster at fi
     CHECK(below >= 20);
 }
 
+TEST_CASE("the line of growth that accelerates begins at zero, not below it") {
+    Series series;
+    for (int i = 0; i <= 100; ++i) {
+        series.seconds.push_back(i);
+        series.value.push_back(1e6 + 1e5 * i * i);
+    }
+    TrendVerdict trend;
+    trend.slope_bytes_per_hour = {2e7 * 3600, 1.9e7 * 3600, 2.1e7 * 3600};  // as at the end
+    const MemoryPlot plot = memory_plot(series, trend, 1000);
+    REQUIRE(plot.fit);
+    CHECK(plot.low == 0);
+    CHECK(plot.fit->from.y == doctest::Approx(0).scale(1e9));
+    CHECK(plot.fit->from.x > 0);
+    CHECK(plot.fit->to.x == 100);
+}
+
 TEST_CASE("braille draws the dots where the values are") {
     // A rising line over 2 x 4 dots in one character, and a falling one.
     CHECK(braille({{0, 0}, {1, 3}}, 0, 3, 1, 1) == std::vector<std::string>{"⡜"});
