@@ -563,3 +563,37 @@ TEST_CASE("growth with time in a soak that an allocator may retain is no leak ye
     CHECK(leak.verdict == Verdict::leak);
     CHECK(leak.reasons[0] == "growth depends on time, not on requests");
 }
+
+TEST_CASE("one of several workers that grew much more than busier ones makes no leak inconclusive") {
+    const auto with = [](double growth_mib, double cpu_s, const char* name = "worker") {
+        Diagnosis diagnosis = measured(Trend::stable, false);
+        ProcessTree& tree = diagnosis.resources.tree;
+        tree.seen = tree.most = 3;
+        tree.recorded_cpu_s = 4;
+        const auto add = [&](int pid, double growth, double cpu, const char* of) {
+            ProcessGrowth process;
+            process.pid = pid;
+            process.name = of;
+            process.recorded = true;
+            process.first_bytes = 9 * kMiB;
+            process.last_bytes = (9 + growth) * kMiB;
+            process.cpu_s = cpu;
+            tree.processes.push_back(process);
+        };
+        add(11, growth_mib, cpu_s, name);
+        add(12, 0.25, 2.1, "worker");
+        add(13, 0.1, 1.3, "worker");
+        return diagnosis;
+    };
+    Diagnosis uneven = with(3.5, 0.4);
+    analysis::judge(uneven);
+    CHECK(uneven.verdict == Verdict::inconclusive);
+    CHECK(
+        uneven.reasons[0] ==
+        "worker (pid 11) grew by 3.5 MiB, others of that name that used as much CPU time by 256 KiB at most: it may leak and have got few "
+        "requests since; rerun with more connections (--connections 32) or --connection-per-request, so that each process gets requests in "
+        "each round");
+    CHECK(verdict_of(with(0.9, 0.4)) == Verdict::no_leak);            // too little for a leak that matters
+    CHECK(verdict_of(with(3.5, 9)) == Verdict::no_leak);              // it did most of the work
+    CHECK(verdict_of(with(3.5, 0.4, "master")) == Verdict::no_leak);  // not one of them
+}

@@ -29,6 +29,18 @@ std::string other_processes(const ProcessTree& tree) {
     return tree.seen == 2 ? "another process" : fmt::format("{} processes", format_count(tree.seen - 1));
 }
 
+double growth_of(const ProcessGrowth& process) { return process.last_bytes - process.first_bytes; }
+
+// The most that another process of that name grew by that used at least as much CPU time; nothing if there is none.
+std::optional<double> growth_of_busier(const ProcessTree& tree, const ProcessGrowth& process) {
+    constexpr double kKnown_s = 0.1;  // the kernel counts in ticks of 10 ms
+    std::optional<double> most;
+    for (const ProcessGrowth& other : tree.processes)
+        if (&other != &process && !other.ended && other.name == process.name && other.cpu_s >= std::max(process.cpu_s, kKnown_s))
+            most = std::max(most.value_or(0), growth_of(other));
+    return most;
+}
+
 // "4 processes nginx": those that grew, without the recorded one.
 std::string growing_processes(const ProcessTree& tree) {
     constexpr double kShare = 0.05;  // of the growth
@@ -73,6 +85,28 @@ std::optional<Conclusion> unrecorded_processes_grow(const Facts& facts, const Po
          "the recorder follows only one process, so no source line is known: run the service as one process (one worker, no fork) to get "
          "lines"},
         {}};
+}
+
+// Workers are alike, but connections are not spread evenly over them: one that leaks may get requests in one round and hardly any
+// later, and its growth then looks like a warm-up.
+std::optional<Conclusion> one_process_grew(const Facts& facts, const Policy&) {
+    constexpr double kMuch = 1 * kMiB, kTimes = 4, kLittle = 64 * 1024;
+    const ProcessTree& tree = facts.evidence.resources.tree;
+    if (!does_not_grow(facts.evidence.trend.verdict)) return std::nullopt;
+    for (const ProcessGrowth& process : tree.processes) {
+        if (process.ended || growth_of(process) < kMuch) continue;
+        const auto others = growth_of_busier(tree, process);
+        if (!others || growth_of(process) < kTimes * std::max(*others, kLittle)) continue;
+        return Conclusion{
+            Verdict::inconclusive,
+            {fmt::format(
+                "{} (pid {}) grew by {}, others of that name that used as much CPU time by {} at most: it may leak and have got few "
+                "requests since; rerun with more connections (--connections 32) or --connection-per-request, so that each process "
+                "gets requests in each round",
+                process.name, process.pid, format_bytes(growth_of(process)), format_bytes(*others))},
+            {}};
+    }
+    return std::nullopt;
 }
 
 std::optional<Conclusion> work_was_not_recorded(const Facts& facts, const Policy&) {

@@ -44,6 +44,7 @@ constexpr struct {
     {Subject::resources, "descriptors, threads, mappings or processes leak", resources_leak},
     {Subject::resources, "descriptors, threads, mappings or processes may leak", resources_may_leak},
     {Subject::coverage, "processes that were not recorded did the work", work_was_not_recorded},
+    {Subject::coverage, "one of several like processes grew, and then had little work", one_process_grew},
     {Subject::coverage, "lines of an attached recording grow, memory does not", attached_lines_unconfirmed},
     {Subject::coverage, "requests were not served", requests_not_served},
 };

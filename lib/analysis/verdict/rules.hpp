@@ -189,6 +189,7 @@ std::optional<Conclusion> detection_limit_too_coarse(const Facts&, const Policy&
 std::optional<Conclusion> heap_hides_growth(const Facts&, const Policy&);
 std::optional<Conclusion> nothing_grows(const Facts&, const Policy&);
 std::optional<Conclusion> unrecorded_processes_grow(const Facts&, const Policy&);
+std::optional<Conclusion> one_process_grew(const Facts&, const Policy&);
 std::optional<Conclusion> work_was_not_recorded(const Facts&, const Policy&);
 std::optional<Conclusion> resources_leak(const Facts&, const Policy&);
 std::optional<Conclusion> resources_may_leak(const Facts&, const Policy&);
