@@ -16,6 +16,20 @@ constexpr double kMinOwnPart = 0.005;
 // the other may be noise.
 constexpr double kMinor = 0.1, kMainShare = 0.6;
 
+// Of the growth over time that a fit gives to the quiet times: what must have been there. Rounds whose requests come slower and cost more
+// otherwise look like growth over time.
+constexpr double kContinues = 0.25;
+
+bool continues_while_quiet(std::span<const Increment> increments, double bytes_per_second) {
+    double seconds = 0, bytes = 0;
+    for (const Increment& increment : increments) {
+        if (increment.requests > 0) continue;
+        seconds += increment.seconds;
+        bytes += increment.bytes;
+    }
+    return bytes >= kContinues * bytes_per_second * seconds;
+}
+
 Interval scaled(const Interval& interval, double factor) {
     return {interval.estimate * factor, interval.low * factor, interval.high * factor};
 }
@@ -58,7 +72,7 @@ GrowthSplit split_growth(std::span<const Increment> increments) {
     const Interval per_request = coefficient(0), per_second = coefficient(1);
     const Interval by_time = scaled(per_second, all_seconds / growth), by_requests = scaled(per_request, all_requests / growth);
     if (by_time.low > kMinor && by_requests.low > kMinor)
-        split.follows = Follows::both;
+        split.follows = continues_while_quiet(increments, per_second.estimate) ? Follows::both : Follows::requests;
     else if (by_requests.low > kMainShare)
         split.follows = Follows::requests;
     else if (by_time.low > kMainShare)

@@ -55,6 +55,23 @@ TEST_CASE("growth is put down to requests, to time, or to both") {
     CHECK(both.bytes_per_hour_by_time->estimate == doctest::Approx(400'000 * kHour).epsilon(0.05));
 }
 
+TEST_CASE("what does not grow while nothing is requested follows requests, however slow they were in some rounds") {
+    std::vector<Increment> increments;
+    double bytes = 0, requests = 0;
+    for (int round = 0; round < 8; ++round) {
+        const double seconds = 1 + 0.5 * round, each = 100 + 20 * round;  // later rounds are slower, and their requests keep more
+        increments.push_back({seconds, 3000, 3000 * each});
+        increments.push_back({0.1, 0, 0});
+        bytes += 3000 * each;
+        requests += 3000;
+    }
+    increments.push_back({1, 0, 0});
+    const GrowthSplit split = split_growth(increments);
+    CHECK(split.follows == Follows::requests);
+    CHECK(split.bytes_per_request->estimate == doctest::Approx(bytes / requests));
+    CHECK_FALSE(split.bytes_per_hour_by_time);
+}
+
 TEST_CASE("noise is never put down to the wrong axis") {
     int wrong = 0, is_set = 0;
     for (unsigned seed = 1; seed <= 200; ++seed) {
