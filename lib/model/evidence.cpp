@@ -1,5 +1,7 @@
 #include "model/evidence.hpp"
 
+#include <algorithm>
+
 namespace leakline {
 
 bool grows_by_connections_alone(const Evidence& evidence) {
@@ -13,6 +15,20 @@ bool grows_by_connections_alone(const Evidence& evidence) {
     }
     return of_connections >= kAlone * all;
 }
+
+namespace {
+
+// Of memory, to be compared with what lines grew by from the first to the last mark: where growth accelerates, its rate at the end, which
+// the trend has, is far above its average.
+double memory_per_request(const Evidence& evidence) {
+    const double at_end = evidence.trend.bytes_per_request ? evidence.trend.bytes_per_request->estimate : 0;
+    const Series& series = evidence.series;
+    if (evidence.trend.growth_class != "accelerating" || series.requests.empty() || series.requests.size() != series.size()) return at_end;
+    const double requests = series.requests.back() - series.requests.front(), growth = series.value.back() - series.value.front();
+    return requests > 0 && growth > 0 ? std::min(at_end, growth / requests) : at_end;
+}
+
+}  // namespace
 
 double explained_growth(const Evidence& evidence) {
     const TrendVerdict& trend = evidence.trend;
@@ -31,7 +47,7 @@ double explained_growth(const Evidence& evidence) {
     if (!any) return 1;
     const auto share = [](double part, double whole) { return whole > 0 ? part / whole : 1; };
     double explained = 0;
-    if (per_request > 0) explained += share(per_request, trend.bytes_per_request ? trend.bytes_per_request->estimate : 0);
+    if (per_request > 0) explained += share(per_request, memory_per_request(evidence));
     if (per_hour > 0) explained += share(per_hour, trend.slope_bytes_per_hour.estimate);
     const Accounting& accounting = evidence.lines.accounting;
     if (accounting.live_delta_bytes > 0 && accounting.overhead_delta_bytes.value_or(0) > 0)

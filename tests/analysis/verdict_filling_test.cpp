@@ -68,6 +68,23 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     CHECK(verdict_of(timer) == Verdict::inconclusive);
 }
 
+TEST_CASE("a leak that accelerates has its average and its rate at the end") {
+    Diagnosis leak = measured(Trend::growing, true);
+    leak.trend.growth_class = "accelerating";
+    leak.series.value = {12 * kMiB, 212 * kMiB};
+    leak.series.requests = {0, 200'000};
+    leak.trend.bytes_per_request = Interval{2000, 1900, 2100};
+    Diagnosis even = leak;
+    analysis::judge(leak);
+    CHECK(leak.verdict == Verdict::leak);
+    CHECK(std::count(
+              leak.reasons.begin(), leak.reasons.end(),
+              "growth accelerates: lines grew by 990 B per request on average, memory by 1.95 KiB per request at the end of the run") == 1);
+    even.trend.bytes_per_request = Interval{1000, 900, 1100};
+    analysis::judge(even);
+    for (const std::string& reason : even.reasons) CHECK(reason.find("accelerates") == std::string::npos);
+}
+
 TEST_CASE("memory that grows by a few bytes per request, and no line, is no leak above what it may grow by") {
     Diagnosis full = measured(Trend::growing, false);
     full.trend.bytes_per_request = Interval{6.4, 5.9, 7};

@@ -53,6 +53,18 @@ bool grows_to_the_end(const LineGrowth& line) {
            static_cast<double>(line.live_last_bytes) >= kNearlyAll * static_cast<double>(line.live_peak_bytes);
 }
 
+// The lines' growth is an average over the run, memory's is that at its end.
+std::string acceleration_words(const Facts& facts) {
+    constexpr double kMuchMore = 1.5;
+    const auto& at_end = facts.evidence.trend.bytes_per_request;
+    const double average = facts.leaking_bytes_per_request;
+    if (!facts.memory_grows() || facts.evidence.trend.growth_class != "accelerating" || !at_end || average <= 0 ||
+        at_end->low < kMuchMore * average)
+        return {};
+    return fmt::format("growth accelerates: lines grew by {} per request on average, memory by {} per request at the end of the run",
+                       format_bytes(average), format_bytes(at_end->estimate));
+}
+
 std::string behind_words(const LineGrowth& line) {
     if (grows_to_the_end(line)) return undecided_growth_words(line) + ": rerun with more rounds (--rounds)";
     return fmt::format(
@@ -87,6 +99,7 @@ std::optional<Conclusion> lines_grow(const Facts& facts, const Policy&) {
     // A soak's clock may have run faster than ours.
     if (const std::string same = alternative_explanation(facts); !same.empty() && !facts.evidence.soak) reason += "; " + same;
     Conclusion conclusion{Verdict::leak, {std::move(reason)}, {}};
+    if (auto words = acceleration_words(facts); !words.empty()) conclusion.reasons.push_back(std::move(words));
     if (!facts.memory_grows())
         conclusion.reasons.push_back(fmt::format("total memory does not show it yet ({})", trend_name(facts.evidence.trend.verdict)));
     return conclusion;
