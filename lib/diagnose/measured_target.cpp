@@ -114,13 +114,14 @@ bool MeasuredTarget::read_tree(Depth depth) {
     if (recorder_) agents = recorder_->own_memory();  // before the readings: a process that ends in between had its agent to the end
     const std::vector<memory::ProcessReading>& readings = tree_.read(depth);
     if (!recorder_) {
-        log_.add(readings, depth == Depth::detailed, tree_.shared_memory());
+        log_.add(readings, depth == Depth::detailed, tree_.shared_memory(), tree_.files_in_memory());
         return !readings.empty();
     }
     std::vector<memory::ProcessReading> without_agent = readings;
     if (context_.options.target.pid != 0) log_.record_these(agents);
     const Bytes agent = subtract_agent(agents, without_agent);
-    log_.add(without_agent, depth == Depth::detailed, tree_.shared_memory() - std::min(tree_.shared_memory(), agent));
+    log_.add(without_agent, depth == Depth::detailed, tree_.shared_memory() - std::min(tree_.shared_memory(), agent),
+             tree_.files_in_memory());
     return !readings.empty();
 }
 

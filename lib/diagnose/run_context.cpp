@@ -96,7 +96,7 @@ Bytes resident_now(int pid) {
     const std::vector<memory::ProcessReading>& readings = tree.read(Depth::detailed);
     if (readings.empty()) return 0;
     // As TreeLog::latest: a page counts once, files' pages as the first process has them.
-    Bytes sum = readings.front().file_backed() + tree.shared_memory();
+    Bytes sum = readings.front().file_backed() + tree.shared_memory() + tree.files_in_memory();
     for (const memory::ProcessReading& reading : readings) sum += reading.private_bytes;
     return sum;
 }

@@ -105,7 +105,7 @@ void TreeLog::end(Process& process, double at) {
     ended_.erase(least);
 }
 
-void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared) {
+void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared, Bytes in_files) {
     if (readings.empty()) return;
     const std::lock_guard lock(mutex_);
     const double at = to_seconds(clock_.monotonic() - origin_);
@@ -117,7 +117,10 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
     file_backed_ = root.file_backed();
     if (begins) first_file_backed_ = file_backed_;
     reads_files_ = reads_files_ || file_backed_ > first_file_backed_ + kMuchOfFiles;
-    Bytes held = file_backed_ + shared;
+    in_files_ = in_files;
+    if (begins) first_in_files_ = in_files;
+    fills_files_ = fills_files_ || in_files > first_in_files_ + kMuchInFiles;
+    Bytes held = file_backed_ + shared + in_files;
     std::uint64_t running = 0;
     for (const memory::ProcessReading& reading : readings) {
         const Key key{reading.pid, reading.start_ticks};
@@ -162,7 +165,7 @@ void TreeLog::add(const std::vector<memory::ProcessReading>& readings, bool deta
     rss_.seconds.push_back(at);
     rss_.value.push_back(static_cast<double>(root.resident));
     rss_.requests.push_back(requests);
-    level_.push_back(initial_level_ + level + static_cast<double>(shared));
+    level_.push_back(initial_level_ + level + static_cast<double>(shared + in_files));
     latest_ = held;
     highest_ = std::max<Bytes>(highest_, held);
 }
@@ -171,7 +174,7 @@ Series TreeLog::copy() const {
     const std::lock_guard lock(mutex_);
     Series series = rss_;
     series.name = name_;
-    if (several_ || reads_files_) series.value = level_;
+    if (several_ || reads_files_ || fills_files_) series.value = level_;
     return series;
 }
 
@@ -179,12 +182,17 @@ std::string TreeLog::metric() const { return counts_files() ? "rss" : "anonymous
 
 bool TreeLog::counts_files() const {
     const std::lock_guard lock(mutex_);
-    return !several_ && !reads_files_;
+    return !several_ && !reads_files_ && !fills_files_;
 }
 
 Bytes TreeLog::file_growth() const {
     const std::lock_guard lock(mutex_);
     return reads_files_ ? file_backed_ - std::min<Bytes>(first_file_backed_, file_backed_) : 0;
+}
+
+Bytes TreeLog::growth_in_files() const {
+    const std::lock_guard lock(mutex_);
+    return in_files_ > first_in_files_ + kMuchInFiles ? in_files_ - first_in_files_ : 0;
 }
 
 std::vector<memory::ProcessId> TreeLog::processes() const {

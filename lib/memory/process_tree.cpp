@@ -73,7 +73,10 @@ const std::vector<ProcessReading>& ProcessTree::read(Depth depth) {
             member = members_.erase(member);
         }
     }
-    if (depth == Depth::detailed) shared_.add(readings_, roots_, system_clock().monotonic());
+    if (depth == Depth::detailed) {
+        shared_.add(readings_, roots_, system_clock().monotonic());
+        files_.add(readings_, roots_, system_clock().monotonic());
+    }
     return readings_;
 }
 

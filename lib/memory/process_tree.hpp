@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "memory/internal/files_in_memory.hpp"
 #include "memory/internal/shared_memory.hpp"
 #include "system/descendants.hpp"
 
@@ -25,6 +26,8 @@ class ProcessTree {
     const std::vector<ProcessReading>& read(Depth depth);
     // The shared memory of all of them, each page counted once, at the last detailed reading.
     Bytes shared_memory() const { return shared_.bytes(); }
+    // What their open files in memory (tmpfs, memfd) have beyond what is mapped, at the last detailed reading.
+    Bytes files_in_memory() const { return files_.bytes(); }
 
   private:
     struct Member;
@@ -37,6 +40,7 @@ class ProcessTree {
     std::map<int, std::unique_ptr<Member>> members_;
     std::vector<ProcessReading> readings_;
     SharedMemory shared_;
+    FilesInMemory files_;
 };
 
 // The number of descriptors in /proc/PID/fd; nothing if it may not be read.

@@ -344,3 +344,23 @@ TEST_CASE("a mark at which descriptors could not be read leaves every column as 
     CHECK(descriptors.at_marks == std::vector<double>{10, 10, 12});
     CHECK(descriptors.kinds[0].at_marks == std::vector<double>{10, 10, 12});
 }
+
+TEST_CASE("what a service writes to files in memory is its memory, though in no RSS") {
+    SteppingClock clock;
+    replay::Progress progress;
+    diagnose::TreeLog log("service", clock, clock.now, progress);
+    const auto add = [&](Bytes in_files) {
+        clock.now += 1s;
+        log.add({process(1, 5000)}, true, 300, in_files);
+        return log.copy().value.back();
+    };
+    constexpr Bytes kLock = 4096;
+    CHECK(add(kLock) == 6000);
+    CHECK(add(2 * kLock) == 6000);  // a little, as the RSS
+    CHECK(log.growth_in_files() == 0);
+    CHECK(add(1'000'000) == 5000 + 300 + 1'000'000);
+    CHECK(log.copy().value.front() == 5000 + 300 + kLock);
+    CHECK(log.growth_in_files() == 1'000'000 - kLock);
+    CHECK(log.metric() == "anonymous");
+    CHECK(log.highest() == 6000 + 300 + 1'000'000);
+}

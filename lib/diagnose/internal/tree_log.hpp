@@ -23,10 +23,11 @@ namespace leakline::diagnose {
 // the sampling thread, read by the thread that runs the rounds. Its time is the rounds' own, the monotonic clock: a wall clock
 // that is set during the run would move the samples against the rounds.
 //
-// One process: its RSS. Several, and one that reads more and more pages of mapped files, which the kernel takes back when memory is short:
-// their private memory and their shared memory, each page of this once, where the beginning and the end of a process are no steps:
+// One process: its RSS. Several, one that reads more and more pages of mapped files, which the kernel takes back when memory is short, and
+// one that writes to files in memory (tmpfs, memfd), which are in no RSS: their private memory, their shared memory, each page of this once,
+// and those files, where the beginning and the end of a process are no steps:
 //
-//     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first) + shared(t)
+//     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first) + shared(t) + files(t)
 //
 // first of a process that begins later is what it has after kSettle: a fork's pages are its parent's until then, an exec throws
 // them away, and a worker that starts up is not a leak. One that ends takes its growth along, so a worker that is replaced after
@@ -36,13 +37,16 @@ class TreeLog {
     static constexpr double kSettle_s = 1;
     // Growth of pages of mapped files that is left out: more than code that is read as it is first used.
     static constexpr Bytes kMuchOfFiles = Bytes{8} << 20;
+    // Growth of files in memory that is counted: more than a lock file, or a table of counters.
+    static constexpr Bytes kMuchInFiles = Bytes{64} << 10;
 
     // origin: the monotonic time that is second 0.
     TreeLog(std::string name, const Clock& clock, Nanoseconds origin, const replay::Progress& progress)
         : name_(std::move(name)), clock_(clock), origin_(origin), progress_(progress) {}
 
-    // detailed: readings have been read in detail. shared: the shared memory of all of them, each page once.
-    void add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared);
+    // detailed: readings have been read in detail. shared: the shared memory of all of them, each page once. in_files: of their open files
+    // in memory, what is not mapped.
+    void add(const std::vector<memory::ProcessReading>& readings, bool detailed, Bytes shared, Bytes in_files = 0);
 
     // Sets the process that will be recorded; by default the first.
     void record(int pid) { recorded_pid_ = pid; }
@@ -60,6 +64,8 @@ class TreeLog {
     bool counts_files() const;
     // By how much the mapped files' pages grew that copy() leaves out; 0 if it leaves out none, or they did not matter.
     Bytes file_growth() const;
+    // By how much files in memory grew that copy() includes; 0 if it does not.
+    Bytes growth_in_files() const;
     // Of all processes together: a page counts once, files' pages as the first process has them.
     Bytes latest() const { return latest_; }
     Bytes highest() const { return highest_; }
@@ -133,8 +139,8 @@ class TreeLog {
     double ended_cpu_s_ = 0, ended_attached_cpu_s_ = 0;
     double unseen_cpu_s_ = 0;  // that attached processes may have used from the last reading of their CPU time to their end
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
-    bool several_ = false, reads_files_ = false;
-    Bytes first_file_backed_ = 0;
+    bool several_ = false, reads_files_ = false, fills_files_ = false;
+    Bytes first_file_backed_ = 0, first_in_files_ = 0, in_files_ = 0;
     std::optional<std::map<int, Bytes>> recorded_pids_;  // nothing: as the two above say
     std::optional<Exhausted> exhaustion_;
 };
