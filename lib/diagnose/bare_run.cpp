@@ -337,7 +337,7 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     };
     hooks.tick = [&](std::uint64_t completed, int round, double fraction) {
         context.show_round(round, rounds_planned, fraction, completed, log.latest());
-        context.over_ceiling = context.over_ceiling || (context.ceiling && log.latest() > *context.ceiling);
+        context.over_ceiling = context.over_ceiling || context.is_over_ceiling(log.latest());
         return !target.gone() && !context.over_ceiling && !target.exhausted();
     };
     RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);

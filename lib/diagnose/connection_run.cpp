@@ -38,7 +38,7 @@ void run_connections(RunContext& context, double connections) {
         context.progress(
             std::min(1.0, static_cast<double>(target.progress().connections) / connections),
             fmt::format("{} connections, RSS {}", format_count(completed), format_bytes(static_cast<double>(target.log().latest()))));
-        return !target.gone() && !target.exhausted() && !(context.ceiling && target.log().latest() > *context.ceiling);
+        return !target.gone() && !target.exhausted() && !context.is_over_ceiling(target.log().latest());
     };
     const RoundsResult rounds = run_rounds(plan, target.progress(), target.origin(), hooks);
     const TrendVerdict trend = judged();

@@ -349,6 +349,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     if (!options.recording.empty()) const OutputFile probe(options.recording);
     options.policy.extends = options.retries != 0;
     RunContext context(options, observer, result);
+    options.policy.room = context.room;
     check_lines(context);
     if (context.no_lines.empty() && context.tracker == heap::RecordWith::heaptrack) heap::find_tracker();
     const std::size_t warnings_before = result.warnings.size();

@@ -72,7 +72,7 @@ void run_recorded(RunContext& context, int rounds_wanted) {
         gone = gone || has_ended(now);
         recorder.look_for_children();
         exhausted = exhausted || descriptors.nearly_used_up();
-        return !gone && !exhausted && !(context.ceiling && now->resident > *context.ceiling);
+        return !gone && !exhausted && !context.is_over_ceiling(now->resident);
     };
     const RoundsResult rounds = run_rounds(plan, progress, origin, hooks);
     if (!rounds.stopped) lines.rounds_end();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/quantities.hpp"
 #include "memory/cgroup.hpp"
@@ -101,16 +102,19 @@ Bytes resident_now(int pid) {
     return sum;
 }
 
-// --max-memory, else what a running service has and a share of what is free; nullopt if the kernel does not say what is.
-std::optional<Bytes> memory_ceiling(const Options& options) {
-    if (options.max_memory) return options.max_memory;
+// The ceiling is --max-memory, else what a running service has and a share of what is free; nullopt if the kernel does not say what is.
+std::optional<analysis::MemoryRoom> memory_room(const Options& options) {
     const int pid = options.target.pid;
     std::optional<Bytes> available = available_memory();
     // A service that we start has our cgroup.
     if (const auto room = memory::cgroup_room(pid != 0 ? pid : ::getpid()))
         available = std::min(available.value_or(room->free), room->free);
-    if (!available) return std::nullopt;
-    return resident_now(pid) + static_cast<Bytes>(kMemoryShare * static_cast<double>(*available));
+    if (!available && !options.max_memory) return std::nullopt;
+    const Bytes resident = available ? resident_now(pid) : 0;
+    analysis::MemoryRoom room;
+    room.ceiling = options.max_memory.value_or(resident + static_cast<Bytes>(kMemoryShare * static_cast<double>(available.value_or(0))));
+    room.machine = available ? std::max(room.ceiling, resident + *available) : std::numeric_limits<Bytes>::max();
+    return room;
 }
 
 }  // namespace
@@ -121,7 +125,7 @@ RunContext::RunContext(const Options& what, const Observer& observer, Diagnosis&
       tracker(what.tracker.value_or(heap::RecordWith::heaptrack)),
       allocation_interval(what.allocation_interval),
       extension(what.max_time),
-      ceiling(memory_ceiling(what)),
+      room(memory_room(what)),
       observer_(observer) {}
 
 std::optional<Bytes> own_memory_limit(int pid) {

@@ -99,7 +99,7 @@ class SoakRunner {
         plan.replay.pace = {replay::Pace::Kind::recorded, scale, 0};
         SoakMarks marks(target, longest_s, context_.stop());
         marks.join(plan.replay);
-        const std::optional<Bytes> ceiling = context_.ceiling, limit = context_.options.memory_limit;
+        const std::optional<Bytes> limit = context_.options.memory_limit;
         std::atomic<SoakRun::End> end{SoakRun::End::stopped};
         double asked_s = 0;
         RoundHooks hooks;
@@ -113,7 +113,7 @@ class SoakRunner {
             // A cgroup makes the kernel say when; else RSS does.
             if (limit && !target.in_cgroup() && log.latest() >= *limit && elapsed >= kShortest_s)
                 end = SoakRun::End::limit;
-            else if (ceiling && log.latest() > *ceiling)
+            else if (context_.is_over_ceiling(log.latest()))
                 end = SoakRun::End::memory;
             else if (target.exhausted())
                 end = SoakRun::End::exhausted;

@@ -68,6 +68,29 @@ TEST_CASE("a short run of a line that grows says leak or a cache that is still f
     CHECK(verdict_of(timer) == Verdict::inconclusive);
 }
 
+TEST_CASE("what would decide has the memory that it takes, where a run may not use as much") {
+    Diagnosis filling = measured(Trend::growing, true);
+    run_of(filling, 20'000, 0.1);
+    filling.lines.lines[0].allocations = 20'000;
+    filling.series.value = {100 * kMiB, 600 * kMiB};  // 10 times as much for 150,000 entries; 1 GiB of large entries would decide sooner
+    using analysis::MemoryRoom;
+    const auto decides = [&](std::optional<MemoryRoom> room) {
+        Diagnosis judged = filling;
+        analysis::judge(judged, {.room = room});
+        REQUIRE(judged.verdict == Verdict::inconclusive);
+        const std::string& reason = judged.reasons[0];
+        return reason.substr(std::min(reason.find("to decide, "), reason.size()));
+    };
+    constexpr auto gib = static_cast<Bytes>(1024 * kMiB);
+    CHECK(decides(std::nullopt) == "to decide, run at least 110,000 requests (--max-time 1m)");
+    CHECK(decides(MemoryRoom{8 * gib, 16 * gib}) == "to decide, run at least 110,000 requests (--max-time 1m)");
+    CHECK(decides(MemoryRoom{2 * gib, 16 * gib}) == "to decide, run at least 110,000 requests (--max-time 1m, --max-memory 4GiB)");
+    CHECK(decides(MemoryRoom{gib, 2 * gib}) ==
+          "to decide, run at least 110,000 requests on a machine with at least 4GiB of free memory (--max-time 1m, --max-memory 4GiB)");
+    filling.series.value = {10 * kMiB, 20 * kMiB};
+    CHECK(decides(MemoryRoom{100 << 20, 16 * gib}).ends_with(", --max-memory 997MiB)"));
+}
+
 TEST_CASE("a leak that accelerates has its average and its rate at the end") {
     Diagnosis leak = measured(Trend::growing, true);
     leak.trend.growth_class = "accelerating";

@@ -51,6 +51,28 @@ bool outnumbers_requests(const Evidence& evidence, double entries) {
 
 bool by_time_alone(const LineGrowth& line) { return line.follows == Follows::time || line.follows == Follows::both; }
 
+// What a run of so many times the requests has to be given, where it is more than this run had; 0: it is not.
+struct Memory {
+    double option = 0;   // --max-memory
+    double machine = 0;  // free on the machine
+};
+
+Memory memory_for(const Evidence& evidence, double times, const Policy& policy) {
+    constexpr double kRoom = 1.25;
+    if (!policy.room || evidence.series.size() == 0) return {};
+    const double needed = kRoom * (evidence.series.value.front() + grown(evidence.series) * std::max(1.0, times));
+    Memory memory;
+    if (needed > static_cast<double>(policy.room->ceiling)) memory.option = needed;
+    if (needed > static_cast<double>(policy.room->machine)) memory.machine = needed;
+    return memory;
+}
+
+// In a size that the options take, rounded up.
+std::string format_gib(double bytes) {
+    const double gib = 1024 * kMiB;
+    return bytes < gib ? fmt::format("{:.0f}MiB", std::ceil(bytes / kMiB)) : fmt::format("{:.0f}GiB", std::ceil(bytes / gib));
+}
+
 std::string settled_words(const Evidence& evidence, const LineGrowth& line) {
     return fmt::format(
         "{} still grew at the end of the recorded run, which is slower; memory stopped growing within the {} requests of the run "
@@ -231,9 +253,11 @@ std::string what_decides(const Evidence& evidence, double requests, const Policy
         const double per_round = completed / std::max<double>(1, static_cast<double>(evidence.rounds.size()));
         command = fmt::format("--rounds {:.0f}, about {}", std::ceil(requests / per_round), time);
     }
-    if (const double bytes = grown(evidence.series) * requests / completed; bytes > kMuchMemory)
-        command += fmt::format(", --max-memory {:.0f}GiB", std::ceil(1.25 * bytes / (1024 * kMiB)));
-    return fmt::format("to decide, run at least {} requests ({})", about(requests), command);
+    const Memory memory = memory_for(evidence, requests / completed, policy);
+    if (memory.option > 0) command += ", --max-memory " + format_gib(memory.option);
+    const std::string elsewhere =
+        memory.machine > 0 ? fmt::format(" on a machine with at least {} of free memory", format_gib(memory.machine)) : std::string();
+    return fmt::format("to decide, run at least {} requests{} ({})", about(requests), elsewhere, command);
 }
 
 std::optional<Conclusion> cache_still_filling(const Facts& facts, const Policy& policy) {

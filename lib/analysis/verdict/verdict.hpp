@@ -5,10 +5,17 @@
 
 namespace leakline::analysis {
 
-// What the user decides about verdicts, beside the budget (Evidence::max_growth).
+// How far memory of the service may grow in a run.
+struct MemoryRoom {
+    Bytes ceiling = 0;  // a run ends there (--max-memory)
+    Bytes machine = 0;  // the most that the service could have, by what was free before the run; at least the ceiling
+};
+
+// What the user and the machine decide about verdicts, beside the budget (Evidence::max_growth).
 struct Policy {
-    bool filling_is_leak = false;  // growth that may also be a cache which is still filling is a leak, not inconclusive
-    bool extends = true;           // runs are made longer by themselves, for as long as --max-time allows
+    bool filling_is_leak = false;         // growth that may also be a cache which is still filling is a leak, not inconclusive
+    bool extends = true;                  // runs are made longer by themselves, for as long as --max-time allows
+    std::optional<MemoryRoom> room = {};  // nothing if the kernel does not say what is free
 };
 
 // The evidence as the verdict reads it: lines of caches that filled up do not leak, growth that an allocator may hold back is

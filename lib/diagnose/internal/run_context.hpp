@@ -50,7 +50,7 @@ class RunContext {
           allocation_interval(other.allocation_interval),
           one_run(other.one_run),
           extension(other.extension),
-          ceiling(other.ceiling),
+          room(other.room),
           observer_(other.observer_) {}
 
     const Options& options;
@@ -70,8 +70,9 @@ class RunContext {
     ReplayStats recorded_replay;  // of the recorded run; result has that of the bare one
     double recorded_s = 0;        // how long its rounds took
     ExtensionTime extension;
-    std::optional<Bytes> ceiling;  // of the service's memory, where a run ends
-    bool over_ceiling = false;     // the run ended there
+    std::optional<analysis::MemoryRoom> room;  // of the service's memory
+    bool is_over_ceiling(Bytes memory) const { return room && memory > room->ceiling; }
+    bool over_ceiling = false;  // the run ended there
     // Extensions that were not run for lack of time, and what is undecided without them.
     std::vector<std::string> not_longer;
 
