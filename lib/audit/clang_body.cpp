@@ -1,6 +1,7 @@
 #include "audit/internal/clang_body.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "audit/internal/words.hpp"
 #include "base/strings.hpp"
@@ -24,7 +25,7 @@ Name BodyReader::note_variable(CXCursor declaration) {
     variable.type = tree_.name(tree_.type_text(clang.getCursorType(declaration)));
     variable.at = tree_.place(declaration);
     variable.container = type.container();
-    variable.indirect = type.indirect;
+    variable.indirect = type.indirect || kind == CXCursor_UnexposedDecl;  // a structured binding stands for a part of something
     variable.holds = type.holds;
     variable.elements = type.elements;
     const CXCursor parent = clang.getCursorSemanticParent(declaration);
@@ -129,6 +130,11 @@ void BodyReader::walk(CXCursor cursor) {
                 walk_children(cursor);
             break;
         }
+        case CXCursor_ArraySubscriptExpr: walk_subscript(cursor); break;
+        case CXCursor_UnexposedDecl:
+            walk_bindings(cursor);
+            walk_children(cursor);
+            break;
         case CXCursor_CompoundAssignOperator: walk_compound(cursor); break;
         case CXCursor_UnaryOperator: walk_unary(cursor); break;
         case CXCursor_CXXNewExpr:
@@ -171,19 +177,29 @@ void BodyReader::walk(CXCursor cursor) {
     --depth_;
 }
 
-// Guard{std::unique_lock(mutex_), &items_}: the members stand for what they are given.
+// Guard{std::unique_lock(mutex_), &items_}, {.lock = ..., .items = &items_}: the members stand for what they are given.
 void BodyReader::note_members(CXCursor list) {
-    const CXCursor type = tree_.declaration_of_type(list);
+    CXCursor type = tree_.declaration_of_type(list);
     if (tree_.is_null(type) || !tree_.in_project(type)) return;
+    // The members of a template's instance are known by those of the template.
+    if (const CXCursor general = tree_.clang.getSpecializedCursorTemplate(type); !tree_.is_null(general)) type = general;
     std::vector<CXCursor> fields;
-    for (const CXCursor member : tree_.children(type))
+    for (const CXCursor member : tree_.children(type)) {
+        if (tree_.kind(member) == CXCursor_CXXBaseSpecifier) return;  // what comes first is the base's
         if (tree_.kind(member) == CXCursor_FieldDecl) fields.push_back(member);
+    }
     const ClangTree::Children values = tree_.children(list);
     if (values.size() > fields.size()) return;
     for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!tree_.is_expression(values[i]) || !tree_.children(fields[i]).empty()) continue;
-        if (!tree_.type_facts(tree_.clang.getCursorType(fields[i])).indirect) continue;
-        if (const auto of = access(values[i])) facts_.aliases.push_back({note_variable(fields[i]), *of});
+        if (!tree_.is_expression(values[i])) continue;
+        CXCursor field = fields[i], value = values[i];
+        const ClangTree::Children parts = tree_.children(value);
+        if (parts.size() == 2 && tree_.kind(parts.front()) == CXCursor_MemberRef) {
+            field = tree_.referenced(parts.front());
+            value = parts.back();
+        }
+        if (!tree_.type_facts(tree_.clang.getCursorType(field)).indirect) continue;
+        if (const auto of = access(value)) facts_.aliases.push_back({note_variable(field), *of});
     }
 }
 
@@ -402,6 +418,29 @@ void BodyReader::walk_local(CXCursor declaration) {
     static_ = !contexts_.empty() && !is_local(id);
     walk(*initializer);
     writes_ = static_ = false;
+}
+
+// auto& [seen, total] = state_: each stands for a part. Copies do not, unless they are pointers or iterators.
+void BodyReader::walk_bindings(CXCursor declaration) {
+    const ClangTree::Children parts = tree_.children(declaration);
+    if (contexts_.empty() || parts.empty() || !tree_.is_expression(parts.back())) return;
+    const auto of = access(parts.back());
+    const bool reference = tree_.text_before(declaration, parts.front()).find('&') != std::string::npos;
+    for (const CXCursor binding : parts) {
+        if (tree_.kind(binding) != CXCursor_UnexposedDecl) continue;
+        const Name id = note_variable(binding);
+        note_flow(id, parts.back());
+        if (of && (reference || tree_.type_facts(tree_.clang.getCursorType(binding)).indirect)) facts_.aliases.push_back({id, *of});
+    }
+}
+
+// Within a template, table[key] of a map that depends on its parameters is no call yet.
+void BodyReader::walk_subscript(CXCursor subscript) {
+    const ClangTree::Children sides = tree_.children(subscript);
+    const bool written = std::exchange(writes_, false);
+    if (sides.size() == 2 && !contexts_.empty() && tree_.type_facts(tree_.clang.getCursorType(sides[0])).family == TypeFacts::Family::map)
+        container_method(subscript, ClangTree::kNoCursor, written ? "operator[]=" : "operator[]", sides[0], {sides[1]});
+    walk_children(subscript);
 }
 
 void BodyReader::walk_lambda(CXCursor lambda) {

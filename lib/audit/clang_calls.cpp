@@ -94,7 +94,8 @@ void BodyReader::note_deferred(CXCursor expression) {
 }
 
 void BodyReader::note_creation(CXType type, CXCursor at) {
-    if (contexts_.empty()) return;
+    // What is made only while a global or member is not set is a singleton, not an object of a request.
+    if (contexts_.empty() || here().first_time != 0) return;
     for (const Name held : tree_.type_facts(type).holds) facts_.creations.push_back({held, here().function, tree_.place(at), here().loop});
 }
 
@@ -150,8 +151,12 @@ void BodyReader::walk_call(CXCursor call) {
                 note_dependent(call, name, inner.front(), arguments);
             } else {
                 note_called_parameter(function, arguments);
+                note_invoked(call, name, arguments);
                 note_standard_effects(call, name, arguments);
                 note_overloads(call, function, arguments);
+                // Policy::trim(map_), where Policy is a parameter of the template.
+                if (tree_.is_null(tree_.referenced(function)) && tree_.source(function).find("::") != std::string::npos)
+                    note_dependent(call, name, {}, arguments);
             }
         }
         walk_children(call);
@@ -351,7 +356,10 @@ void BodyReader::library_call(CXCursor call, CXCursor callee, const std::string&
                 }
                 return;
             }
-    if (!project && tree_.is_standard(callee)) note_standard_effects(call, word, arguments);
+    if (!project && tree_.is_standard(callee)) {
+        note_invoked(call, word, arguments);
+        note_standard_effects(call, word, arguments);
+    }
     if (!project) note_copy_behind(call, word, arguments);
     if (is_free_name(word)) note_free(call, word, arguments, project);
     if (!project && closes_handle(word))
@@ -391,9 +399,10 @@ void BodyReader::note_overloads(CXCursor call, CXCursor function, const std::vec
     }
 }
 
-// A method of an object whose class is a parameter of the template: known by its name alone.
-void BodyReader::note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments) {
-    if (name.empty() || tree_.type_facts(tree_.clang.getCursorType(object)).container()) return;
+// A method of a class that is a parameter of the template: known by its name alone.
+void BodyReader::note_dependent(CXCursor call, const std::string& name, std::optional<CXCursor> object,
+                                const std::vector<CXCursor>& arguments) {
+    if (name.empty() || (object && tree_.type_facts(tree_.clang.getCursorType(*object)).container())) return;
     Call noted = here().call(Call::Kind::call, tree_.name(kUnknownClass + name), tree_.place(call));
     noted.guards = here().all_guards();
     noted.first_time = here().first_time != 0 || static_;
@@ -415,6 +424,30 @@ void BodyReader::note_called_parameter(CXCursor function, const std::vector<CXCu
         const Name given = tree_.name(called_parameter(facts_.names[here().function], i));
         note_flow(given, arguments[i]);
         if (const auto of = access(arguments[i])) facts_.aliases.push_back({given, *of});
+    }
+}
+
+// std::invoke(f, items_): as f(items_).
+void BodyReader::note_invoked(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments) {
+    if (word != "invoke" || arguments.empty()) return;
+    note_called_parameter(arguments.front(), {arguments.begin() + 1, arguments.end()});
+    note_indirect(call, tree_.clang.getCursorType(arguments.front()));
+    const auto of = access(arguments.front());
+    const auto held = of ? callables_.find(of->variable) : callables_.end();
+    const Name function = held != callables_.end() ? held->second : function_in(arguments.front());
+    if (function == kNoName) return;
+    facts_.calls.push_back(here().call(Call::Kind::call, function, tree_.place(call)));
+    note_arguments_behind(function, 0, arguments);
+}
+
+// std::invoke(f, a, b), std::thread(f, a, b): the arguments behind a function are its parameters; the first one is the object of a method.
+void BodyReader::note_arguments_behind(Name function, std::size_t at, const std::vector<CXCursor>& arguments) {
+    const bool method = tree_.clang.getCanonicalType(tree_.clang.getCursorType(arguments[at])).kind == CXType_MemberPointer;
+    const std::size_t first = at + (method ? 2 : 1);
+    for (std::size_t i = first; i < arguments.size(); ++i) {
+        const Name parameter = tree_.name(facts_.names[function] + "#" + std::to_string(i - first));
+        note_flow(parameter, arguments[i]);
+        if (const auto of = access(arguments[i])) facts_.aliases.push_back({parameter, *of});
     }
 }
 
@@ -505,7 +538,8 @@ void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std
     if (threads.contains(word))
         for (const CXCursor argument : arguments)
             if (const auto of = access(argument); of && here().parameters.contains(of->variable)) here().starts_parameter = true;
-    for (const CXCursor argument : arguments) {
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const CXCursor argument = arguments[i];
         const Name function = function_in(argument);
         if (function == kNoName) continue;
         Call noted = here().call(Call::Kind::deferred, function, tree_.place(argument));
@@ -526,19 +560,7 @@ void BodyReader::note_handed_functions(CXCursor call, CXCursor callee, const std
                  (tree_.is_standard(callee) && tree_.kind(callee) != CXCursor_CXXMethod && tree_.kind(callee) != CXCursor_Constructor))
             noted.kind = Call::Kind::immediate;
         facts_.calls.push_back(std::move(noted));
-        // In a thread's function, the arguments behind it are its parameters.
-        if (of_threads) {
-            std::uint32_t index = 0;
-            bool behind = false;
-            for (const CXCursor given : arguments) {
-                if (behind) {
-                    if (const auto of = access(given))
-                        facts_.aliases.push_back({tree_.name(facts_.names[function] + "#" + std::to_string(index)), *of});
-                    ++index;
-                }
-                behind = behind || tree_.clang.equalCursors(given, argument) != 0;
-            }
-        }
+        if (of_threads) note_arguments_behind(function, i, arguments);
     }
 }
 

@@ -132,7 +132,9 @@ void BodyReader::note_link(CXCursor whole, CXCursor left, CXCursor right) {
     if (of && here().loaded.contains(of->variable) && !here().fresh.contains(of->variable)) return;
     // "root = node" alone replaces what was there, unless the node leads to it: node->next = root. (Through a pointer to a
     // link, *link = node, the place was empty.)
-    const bool link_field = kind == CXCursor_MemberRefExpr && is_link(tree_.referenced(target));
+    CXCursor field = target;  // node->forward[i]
+    if (kind == CXCursor_ArraySubscriptExpr && !tree_.children(target).empty()) field = tree_.plain(tree_.children(target).front());
+    const bool link_field = tree_.kind(field) == CXCursor_MemberRefExpr && is_link(tree_.referenced(field));
     const bool through_pointer = kind == CXCursor_UnaryOperator;
     if (!link_field && !through_pointer && !(of && here().linked_to.contains(of->variable))) return;
     add(Operation::Kind::link, *on, whole, "=").node = node;

@@ -143,6 +143,17 @@ std::string ClangTree::lambda_of(CXType type) {
     return fmt::format("lambda@{}:{}:{}", file(handle, at).name, line, column);
 }
 
+// The field of the template that a field of an instance was made from; null where its class is no instance.
+CXCursor ClangTree::field_of_template(CXCursor field) const {
+    const CXCursor general = clang.getSpecializedCursorTemplate(clang.getCursorSemanticParent(field));
+    if (!is_null(general)) {
+        const std::string wanted = spelling(field);
+        for (const CXCursor child : children(general))
+            if (kind(child) == CXCursor_FieldDecl && spelling(child) == wanted) return child;
+    }
+    return kNoCursor;
+}
+
 Name ClangTree::id(CXCursor declaration) {
     if (is_null(declaration)) return kNoName;
     if (const auto known = ids_.find(declaration); known != ids_.end()) return known->second;
@@ -153,6 +164,7 @@ Name ClangTree::id(CXCursor declaration) {
         if (is_null(next)) break;
         general = next;
     }
+    if (kind(declaration) == CXCursor_FieldDecl) general = field_of_template(declaration);
     const CXCursor canonical = clang.getCanonicalCursor(is_null(general) ? declaration : general);
     std::string usr;
     if (kind(canonical) == CXCursor_CXXMethod)

@@ -234,9 +234,9 @@ std::optional<Access> BodyReader::call_access(CXCursor call, int depth) {
             ++of->depth;
         return of;
     }
-    static const std::set<std::string> through = {"move",           "forward",    "ref",  "cref", "as_const", "addressof",     "get",
-                                                  "begin",          "end",        "next", "prev", "find",     "back_inserter", "inserter",
-                                                  "front_inserter", "__addressof"};
+    static const std::set<std::string> through = {
+        "move",       "forward", "ref", "cref", "as_const", "addressof", "get",           "get_if",   "any_cast",       "launder",
+        "to_address", "begin",   "end", "next", "prev",     "find",      "back_inserter", "inserter", "front_inserter", "__addressof"};
     if (through.contains(word) && !arguments.empty() && tree_.is_standard(callee)) {
         auto of = access(arguments.front(), depth + 1);
         if (of && (word == "begin" || word == "end")) ++of->depth;
@@ -293,7 +293,7 @@ void BodyReader::values_in(CXCursor expression, std::set<Name>& values, int dept
             values.insert(tree_.name(kObjectOf + facts_.names[type]));
     const CXCursor target = kind == CXCursor_DeclRefExpr || kind == CXCursor_MemberRefExpr || kind == CXCursor_CallExpr
                                 ? tree_.referenced(expression)
-                                : CXCursor{CXCursor_InvalidFile, 0, {nullptr, nullptr, nullptr}};
+                                : ClangTree::kNoCursor;
     if (!tree_.is_null(target)) {
         const CXCursorKind declared = tree_.kind(target);
         if (declared == CXCursor_VarDecl || declared == CXCursor_ParmDecl || declared == CXCursor_FieldDecl)

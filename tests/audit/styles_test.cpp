@@ -57,6 +57,53 @@ TEST_CASE("a container that a wrapper hands to a lambda is what the lambda adds 
               .empty());
 }
 
+TEST_CASE("a member of an aggregate stands for the container that it is given the address of" NEEDS_CLANG) {
+    const auto found = [](const std::string& guard, const std::string& made, const std::string& then) {
+        Project project;
+        project.add("CMakeLists.txt", "set(CMAKE_CXX_STANDARD 20)\n");
+        project.add("service.cpp", "#include <mutex>\n#include <string>\n#include <sys/socket.h>\n#include <vector>\n" + guard +
+                                       "struct Trail {\n    auto lock() { return " + made +
+                                       "; }\n    std::mutex mutex;\n    std::vector<std::string> lines;\n};\nTrail trail;\n"
+                                       "int main() {\n    char b[9];\n    for (;;) {\n        if (recv(3, b, 9, 0) <= 0) continue;\n"
+                                       "        auto held = trail.lock();\n        held.items->push_back(b);\n" +
+                                       then + "    }\n}\n");
+        return warnings_of(project.audit());
+    };
+    const std::string plain = "struct Held { std::unique_lock<std::mutex> lock; std::vector<std::string>* items; };\n";
+    const std::string generic = "template <class T> struct Held { std::unique_lock<std::mutex> lock; T* items; };\n";
+    const std::string based =
+        "struct Base { std::vector<std::string>* other; };\nstruct Held : Base { std::vector<std::string>* items; };\n";
+    for (const std::string then : {"", "held.items->clear();"}) {
+        const Subjects expected = then.empty() ? Subjects{"Trail::lines"} : Subjects{};
+        CHECK(found(plain, "Held{std::unique_lock(mutex), &lines}", then) == expected);
+        CHECK(found(plain, "Held{.lock = std::unique_lock(mutex), .items = &lines}", then) == expected);
+        CHECK(found(plain, "Held{.items = &lines}", then) == expected);
+        CHECK(found(generic, "Held<std::vector<std::string>>{std::unique_lock(mutex), &lines}", then) == expected);
+    }
+    // What stands first is for the base.
+    CHECK(found(based, "Held{{&lines}, new std::vector<std::string>}", "").empty());
+}
+
+TEST_CASE("std::invoke gives its arguments to the function" NEEDS_CLANG) {
+    const auto found = [](const std::string& before, const std::string& statement) {
+        return warnings_in(
+            "service.cpp",
+            "#include <functional>\n#include <string>\n#include <sys/socket.h>\n#include <thread>\n#include <vector>\n"
+            "struct Trail {\n    void add(const std::string& t) { lines.push_back(t); }\n    void clear() { lines.clear(); }\n"
+            "    std::vector<std::string> lines;\n};\nTrail trail;\n" +
+                before + "int main() { char b[9]; for (;;) if (recv(3, b, 9, 0) > 0) { " + statement + " } }\n");
+    };
+    const std::string with = "template <class F> void with(F&& f) { std::invoke(std::forward<F>(f), trail.lines); }\n";
+    CHECK(found("", "std::invoke(&Trail::add, trail, b);") == Subjects{"Trail::lines"});
+    CHECK(found("", "std::invoke(&Trail::add, trail, b); std::invoke(&Trail::clear, trail);").empty());
+    CHECK(found(with, "with([&](std::vector<std::string>& lines) { lines.push_back(b); });") == Subjects{"Trail::lines"});
+    CHECK(found(with, "with([&](auto& lines) { lines.push_back(b); if (lines.size() > 9) lines.clear(); });").empty());
+    // The first argument behind a method is its object.
+    const std::string fill = "struct Worker { void fill(std::vector<std::string>& to, char* b) { to.push_back(b); } };\nWorker worker;\n";
+    CHECK(found(fill, "std::invoke(&Worker::fill, worker, trail.lines, b);") == Subjects{"Trail::lines"});
+    CHECK(found(fill, "std::thread(&Worker::fill, &worker, std::ref(trail.lines), b).join();") == Subjects{"Trail::lines"});
+}
+
 TEST_CASE("objects behind a base class last in the container of an object that lasts" NEEDS_CLANG) {
     CHECK(warnings_in(
               "service.cpp",

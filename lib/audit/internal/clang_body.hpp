@@ -50,6 +50,8 @@ class BodyReader {
     void walk_lambda(CXCursor lambda);
     void walk_branch(CXCursor statement);
     void note_members(CXCursor list);
+    void walk_bindings(CXCursor declaration);
+    void walk_subscript(CXCursor subscript);
 
     // calls (clang_calls.cpp)
     void walk_call(CXCursor call);
@@ -60,10 +62,12 @@ class BodyReader {
     void note_free(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void library_call(CXCursor call, CXCursor callee, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     Argument argument_of(CXCursor expression);
-    void note_dependent(CXCursor call, const std::string& name, CXCursor object, const std::vector<CXCursor>& arguments);
+    void note_dependent(CXCursor call, const std::string& name, std::optional<CXCursor> object, const std::vector<CXCursor>& arguments);
     void note_call(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);
     void note_overloads(CXCursor call, CXCursor function, const std::vector<CXCursor>& arguments);
     void note_called_parameter(CXCursor function, const std::vector<CXCursor>& arguments);
+    void note_invoked(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments);
+    void note_arguments_behind(Name function, std::size_t at, const std::vector<CXCursor>& arguments);
     void note_handed_on(CXCursor call, const std::string& word, const std::vector<CXCursor>& arguments, bool project);
     void note_given_by(Call& handed);
     void note_handed_functions(CXCursor call, CXCursor callee, const std::vector<CXCursor>& arguments, bool project);

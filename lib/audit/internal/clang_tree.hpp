@@ -70,7 +70,10 @@ class ClangTree {
     std::string macro_of(CXCursor statement, std::vector<std::string>& arguments) const;
     bool is_standard(CXCursor declaration) const;  // of namespace std
 
+    static constexpr CXCursor kNoCursor{CXCursor_InvalidFile, 0, {nullptr, nullptr, nullptr}};
+
   private:
+    CXCursor field_of_template(CXCursor field) const;
     std::string text(CXString string) const { return take_text(clang, string); }
     struct File {
         Name name = kNoName;
