@@ -84,6 +84,57 @@ TEST_CASE("a member of an aggregate stands for the container that it is given th
     CHECK(found(based, "Held{{&lines}, new std::vector<std::string>}", "").empty());
 }
 
+TEST_CASE("structured bindings, parts of a variant and maps of a template's parameters are followed" NEEDS_CLANG) {
+    const auto found = [](const std::string& code, const std::string& statement) {
+        Project project;
+        project.add("CMakeLists.txt", "set(CMAKE_CXX_STANDARD 20)\n");
+        project.add("service.cpp",
+                    "#include <map>\n#include <string>\n#include <sys/socket.h>\n#include <utility>\n#include <variant>\n"
+                    "#include <vector>\n" +
+                        code + "\nint main() { char b[9]; for (;;) if (recv(3, b, 9, 0) > 0) { " + statement + " } }\n");
+        return warnings_of(project.audit());
+    };
+    const std::string pair = "std::pair<std::vector<std::string>, int> state;";
+    CHECK(found(pair, "auto& [lines, count] = state; lines.push_back(b);") == Subjects{"state"});
+    CHECK(found(pair, "auto& [lines, count] = state; lines.push_back(b); if (lines.size() > 9) lines.clear();").empty());
+    CHECK(found(pair, "auto [lines, count] = state; lines.push_back(b);").empty());
+    const std::string variant = "std::variant<int, std::vector<std::string>> state;";
+    CHECK(found(variant, "if (auto* v = std::get_if<1>(&state)) v->push_back(b);") == Subjects{"state"});
+    CHECK(found(variant, "if (auto* v = std::get_if<1>(&state)) { v->push_back(b); v->clear(); }").empty());
+    const std::string cache =
+        "template <class K, class P> struct Cache { void put(const K& k) { table[k] = 1; P::trim(table); }\n"
+        "    std::map<K, int> table; };\n";
+    const std::string keep = "struct Keep { template <class M> static void trim(M&) {} };\n";
+    const std::string evict = "struct Evict { template <class M> static void trim(M& m) { m.erase(m.begin()); } };\n";
+    CHECK(found(cache + keep + "Cache<std::string, Keep> cache;", "cache.put(b);") == Subjects{"Cache::table"});
+    CHECK(found(cache + evict + "Cache<std::string, Evict> cache;", "cache.put(b);").empty());
+}
+
+TEST_CASE("links in an array are links, and what is made while a pointer is not set is one object" NEEDS_CLANG) {
+    const auto levels = [](const std::string& then) {
+        return warnings_in(
+            "service.c",
+            c_service(
+                "struct node { struct node *next[4]; char name[32]; };\nstatic struct node first;\n"
+                "static void add(const char *name) {\n    struct node *n = calloc(1, sizeof *n);\n"
+                "    strncpy(n->name, name, 31);\n    for (int i = 0; i < 4; i++) { n->next[i] = first.next[i]; first.next[i] = n; }\n}\n"
+                "static void drop(void) { struct node *n = first.next[0]; if (n) { first = *n; free(n); } }\n",
+                "{ add(text); " + then + " }"));
+    };
+    CHECK(levels("") == Subjects{"first"});
+    CHECK(levels("drop();").empty());
+    const auto made = [](const std::string& condition) {
+        return warnings_in("service.c",
+                           c_service("struct list { char **items; int n; };\nstatic struct list *jobs;\n"
+                                     "static struct list *make(void) { return calloc(1, sizeof(struct list)); }\n"
+                                     "static void push(struct list *l, char *s) { l->items = realloc(l->items, sizeof s * (l->n + 1)); "
+                                     "l->items[l->n++] = s; }\n",
+                                     "{ " + condition + " jobs = make(); push(jobs, strdup(text)); }"));
+    };
+    CHECK(made("if (!jobs)") == Subjects{"list::items"});
+    CHECK(made("").empty());
+}
+
 TEST_CASE("std::invoke gives its arguments to the function" NEEDS_CLANG) {
     const auto found = [](const std::string& before, const std::string& statement) {
         return warnings_in(
