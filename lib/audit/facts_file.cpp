@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "LKAU";
 // Goes up whenever the facts or what they mean change.
-constexpr std::uint64_t kVersion = 27;
+constexpr std::uint64_t kVersion = 28;
 
 class Writer {
   public:
@@ -197,7 +197,7 @@ void fields(A& a, Memo& x) {
 template <class A>
 void fields(A& a, UnitFacts& x) {
     all(a, x.names, x.variables, x.operations, x.aliases, x.flows, x.functions, x.calls, x.loops, x.classes, x.creations, x.given,
-        x.reexports, x.handles, x.skips, x.bounds, x.memos, x.size_results, x.service_words, x.has_main, x.errors, x.lines);
+        x.reexports, x.handles, x.skips, x.bounds, x.memos, x.size_results, x.service_words, x.mentions, x.has_main, x.errors, x.lines);
 }
 template <class A>
 void fields(A& a, StoredFacts& x) {

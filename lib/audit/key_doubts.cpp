@@ -19,8 +19,6 @@ std::optional<int> steps_of_key(const Program& program, const Operation& additio
     return nearest;
 }
 
-bool is_python(const Program& program, const Operation& addition) { return program.text(addition.function).starts_with("py:"); }
-
 }  // namespace
 
 std::vector<std::string> words_of(std::string_view name) {
@@ -116,7 +114,7 @@ std::optional<std::string> doubt_of_key(const Program& program, const Operation&
     // An object is new; its name or its place may be that of another one.
     const bool named = names_many_values(key);
     if (const auto object = steps_of_key(program, addition, Source::object); object && *object <= kFewSteps)
-        if (named || !is_python(program, addition) || (*object <= 1 && key.find_first_of(".(") == key.npos)) return std::nullopt;
+        if (named || !program.is_python(addition.function) || (*object <= 1 && key.find_first_of(".(") == key.npos)) return std::nullopt;
     const auto steps = steps_of_key(program, addition, Source::input);
     if (!steps) return fmt::format("the key '{}' is not seen to come from requests: there may be few", key);
     const std::vector<Name> path = program.path_to(addition.function, addition.loop);
@@ -124,7 +122,7 @@ std::optional<std::string> doubt_of_key(const Program& program, const Operation&
         return fmt::format("the key '{}' is far from the handler: it may come from elsewhere", key);
     if (!program.is_handled(path.back())) return fmt::format("the key '{}' comes from a callback, which may report a few things only", key);
     // What a loop polls again and again has mostly the same keys each time.
-    const bool polled = program.text(addition.word) == "update" && is_python(program, addition) && !program.starts_at_handler(path);
+    const bool polled = program.text(addition.word) == "update" && program.is_python(addition.function) && !program.starts_at_handler(path);
     if (polled || ((path.size() > kShortPath || !program.is_given_requests(addition.function, addition.loop)) && !named))
         return fmt::format("nothing says that the key '{}' has more than a few values", key);
     return std::nullopt;

@@ -93,6 +93,7 @@ void for_each_name(UnitFacts& facts, const F& change) {
     }
     for (Unread& unread : facts.unread) place(unread.at);
     for (Name& name : facts.service_words) change(name);
+    for (Name& name : facts.mentions) change(name);
 }
 
 template <class T>
@@ -197,7 +198,9 @@ void Program::add(UnitFacts unit) {
     }
     for (const Alias& alias : unit.size_results)
         if (outside_.insert(fmt::format("s{}:{}", alias.alias, alias.of.variable)).second) facts_.size_results.push_back(alias);
-    facts_.has_main = facts_.has_main || unit.has_main;
+    const bool python = !unit.functions.empty() && is_python(unit.functions.front().id);
+    (python ? has_python_program_ : facts_.has_main) |= unit.has_main;
+    for (const Name word : unit.mentions) mentioned_.insert(text(word));
     facts_.lines += unit.lines;
 }
 
@@ -368,18 +371,39 @@ Runs Program::runs(Name id) const {
     const bool not_by_calls = known->kind == Function::Kind::constructor || known->kind == Function::Kind::destructor ||
                               roots_.contains(id) || guessed_roots_.contains(id);
     if (not_by_calls && calls_of(id).empty()) return Runs::unknown;
+    if (is_python(id)) return known->local_file || (has_python_program_ && is_unmentioned(*known)) ? Runs::never : Runs::unknown;
     // Where it is called, then from nothing that runs.
-    return has_main() || known->local_file ? Runs::never : Runs::unknown;
+    return facts_.has_main || known->local_file ? Runs::never : Runs::unknown;
+}
+
+// Whether no module of Python says the name of a function: nothing of this code calls it. A base that is not of this code may.
+bool Program::is_unmentioned(const Function& function) const {
+    const std::string& full = text(function.name);
+    const std::string name = full.substr(full.rfind('.') + 1);  // npos + 1 is 0
+    if (name.starts_with("__") || function.is_entry() || mentioned_.contains(name) || mentioned_.contains(kAnyWord)) return false;
+    // getattr(self, "on_" + event)
+    for (std::size_t end = name.find('_'); end != name.npos; end = name.find('_', end + 1))
+        if (mentioned_.contains(name.substr(0, end + 1))) return false;
+    constexpr std::size_t kMaxClasses = 50;
+    std::vector<Name> open = {function.owner};
+    for (std::size_t i = 0; i < open.size() && i < kMaxClasses && function.owner != kNoName; ++i) {
+        const Class* type = class_of(open[i]);
+        if (type == nullptr) return false;
+        open.insert(open.end(), type->bases.begin(), type->bases.end());
+    }
+    return true;
+}
+
+// Whether a place is in a service's loop, in a function that runs.
+bool Program::is_repeated_by(Name function, std::uint32_t loop) const {
+    return service_ && in_service_loop(loop) && !(is_python(function) && runs(function) == Runs::never);
 }
 
 bool Program::may_run_repeatedly(Name function, std::uint32_t loop) const {
-    return (service_ && in_service_loop(loop)) || perhaps_repeated_.contains(function);
+    return is_repeated_by(function, loop) || perhaps_repeated_.contains(function);
 }
 
-Runs Program::runs(Name function, std::uint32_t loop) const {
-    if (service_ && in_service_loop(loop)) return Runs::repeatedly;
-    return runs(function);
-}
+Runs Program::runs(Name function, std::uint32_t loop) const { return is_repeated_by(function, loop) ? Runs::repeatedly : runs(function); }
 
 std::vector<Name> Program::path_to(Name id, std::uint32_t loop) const {
     std::vector<Name> path = {id};

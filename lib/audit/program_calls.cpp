@@ -186,8 +186,10 @@ void Program::join_calls() {
                     for (const Name decorator : decorators) add_edge(kNoName, decorator, call);
                 }
                 if (const std::string& made = text(call.to); made.ends_with(".__init__"))  // an object of a class stands for it
-                    if (const auto called = index_.find(made.substr(0, made.size() - 8) + "__call__"); called != index_.end())
+                    if (const auto called = index_.find(made.substr(0, made.size() - 8) + "__call__"); called != index_.end()) {
                         add_edge(call.from, called->second, call);
+                        pass_arguments(call.from, called->second);
+                    }
                 for (const Name decorator : decorators)
                     for (const Name result : found_or_empty(returned, decorator))
                         if (const Function* wrapper = function(result); wrapper != nullptr && wrapper->wraps) {

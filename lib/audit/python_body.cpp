@@ -128,6 +128,7 @@ bool PythonModule::leaves(PythonNode block) const {
 void PythonModule::walk_if(PythonNode statement) {
     const PythonNode condition = statement.field("condition");
     walk(condition);
+    if (at_module_level() && condition.text().starts_with("__name__")) facts_.has_main = true;
     std::vector<Access> sizes = sizes_in(condition), leaving = sizes;
     // What is filled only while it is empty is filled once.
     if (const auto empty = emptiness_in(condition)) (empty->second ? sizes : leaving).push_back(empty->first);
@@ -363,7 +364,9 @@ void PythonModule::assign(PythonNode target, PythonNode value, bool module_level
     }
     if (module_level && target.is("identifier")) return;                   // its first value
     if (known != nullptr && known->storage == Storage::parameter) return;  // the name stands for something else from here on
-    const bool appends = value && value.is("binary_operator") && mentions(value, name) && !takes_slice(value, name);
+    PythonNode sum = value;
+    while (sum.is("parenthesized_expression")) sum = sum.first();
+    const bool appends = sum.is("binary_operator") && mentions(sum, name) && !takes_slice(sum, name);
     add(appends ? Operation::Kind::grow : Operation::Kind::replace, *on, target, appends ? "= ... +" : "=").first_value =
         sets_first(target, value);
 }

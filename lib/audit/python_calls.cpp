@@ -159,6 +159,15 @@ void PythonModule::note_handed(std::string_view word, const std::string& through
             noted.kind = Call::Kind::handed;
         noted.guessed = !is_registering(word);
         facts_.calls.push_back(std::move(noted));
+        // partial(handle, history): these come before what it is called with.
+        if (!value.is("call")) continue;
+        std::size_t index = 0;
+        for (const PythonNode& bound : value.field("arguments").children()) {
+            const Name parameter = name_(fmt::format("{}#{}", facts_.names[function], index - 1));
+            if (index++ == 0 || bound.is("keyword_argument")) continue;
+            note_flow(parameter, bound);
+            if (const auto of = access(bound)) facts_.aliases.push_back({parameter, *of});
+        }
     }
 }
 
@@ -217,6 +226,7 @@ void PythonModule::walk_call(PythonNode call) {
         static constexpr PythonWords kForever = {"serve_forever",    "run_app",     "run_forever", "start_consuming",
                                                  "infinity_polling", "run_polling", "run"};
         here().serves = here().serves || kForever.contains(word);
+        facts_.has_main = facts_.has_main || kForever.contains(word);
         // Server(...).serve_forever(): an object without a name lasts as long.
         if (const PythonNode object = function.field("object"); kForever.contains(word) && object.is("call"))
             if (const PythonValue made = value_of(object); made.kind == PythonValue::Kind::object)
@@ -227,6 +237,7 @@ void PythonModule::walk_call(PythonNode call) {
             for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer)
                 facts_.loops[loop - 1].exits = true, facts_.loops[loop - 1].endless = false;
     }
+    if (at_module_level() && kApplications.contains(word)) facts_.has_main = true;
     if (word == "cache_clear")
         for (Memo& memo : facts_.memos)
             if (function.is("attribute") && facts_.names[memo.function] == callee(function.field("object"))) memo.cleared = true;

@@ -74,7 +74,7 @@ void PythonModule::read_parameters(PythonNode parameters, Scope& scope) {
         scope.locals.insert(text);
         const PythonValue value = parameter.field("value") ? value_of(parameter.field("value")) : PythonValue{};
         const std::string id = scope.id + ":" + text;
-        if (value.grows() && value.kind != PythonValue::Kind::text && parameter.field("value").kind() != "call") {
+        if (value.grows() && value.kind != PythonValue::Kind::text && !one_of(parameter.field("value").kind(), {"call", "tuple"})) {
             // Made once, with the function: all calls without the argument share it.
             note_variable(id, fmt::format("{} (default of {})", text, scope.qualified), Storage::static_local, scope.id, parameter, value);
             scope.values[text] = value;
@@ -118,6 +118,11 @@ void PythonModule::walk_function(PythonNode definition, const std::vector<Python
     if (name == "__del__" && owner != nullptr) function.kind = Function::Kind::destructor;
     function.entry_reason = name_(entry_reason(definition, decorators, owner));
     facts_.functions.push_back(function);
+    // What is read from a property is what it returns.
+    if (std::any_of(decorators.begin(), decorators.end(), [](const PythonNode& decorator) {
+            return one_of(last_part(decorator.first().text()), {"property", "cached_property"});
+        }))
+        facts_.aliases.push_back({function.id, {name_(scope.id + "#result"), 0}});
     for (const PythonNode& decorator : decorators) {
         const PythonNode wrapping = decorator.first().is("call") ? decorator.first().field("function") : decorator.first();
         if (const std::string wrapper = callee(wrapping); !wrapper.empty() && !wrapper.starts_with("py:*."))

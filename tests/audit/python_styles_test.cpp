@@ -495,3 +495,76 @@ TEST_CASE("in Python an element with a constant for its key that an early return
     CHECK(found("user") == Subjects{"kept"});
     CHECK(found("Mode.BUSY.value").empty());
 }
+
+TEST_CASE("in Python a removal whose name nothing else says is never called" NEEDS_PYTHON) {
+    const auto audit = [](const std::string& bases, const std::string& made, const std::string& more) {
+        return audit_of_file("app.py", made + "class Users" + bases +
+                                           ":\n    known = {}\n\n    @classmethod\n    def see(cls, user):\n        cls.known[user] = 1\n\n"
+                                           "    @classmethod\n    def forget(cls, user):\n        cls.known.pop(user, None)\n\n\n"
+                                           "@app.route('/<user>')\ndef handle(user):\n    Users.see(user)\n" +
+                                           more);
+    };
+    const std::string made = "from flask import Flask\n\nimport library\n\napp = Flask(__name__)\n\n\n";
+    const Audit found = audit("", made, "");
+    CHECK(only(found).level == AuditFinding::Level::warning);
+    CHECK(only(found).rule == AuditFinding::Rule::removal_never_runs);
+    CHECK(audit("", made, "    Users.forget(user)\n").findings.empty());
+    CHECK(audit("", made, "    library.later('app.Users.forget', user)\n").findings.empty());
+    CHECK(audit("", made, "    getattr(Users, request.path)(user)\n").findings.empty());
+    CHECK(audit("", made, "    getattr(Users, 'for_' + user)(user)\n").findings.size() == 1);
+    CHECK(audit("", made, "\n\ndef forget_all():\n    for_all = 'forget'\n    return for_all\n").findings.empty());
+    // A base that is not read may call it, and so may a program that uses this code as a library.
+    CHECK(audit("(library.Store)", made, "").findings.empty());
+    CHECK(audit("(Store)", made, "").findings.empty());
+    CHECK(audit("", "import library\n\napp = library.app\n\n\n", "").findings.empty());
+    // A task that takes from a queue.
+    const auto queue = [](const std::string& start) {
+        return warnings_in(
+            "app.py",
+            "import asyncio\n\njobs = asyncio.Queue()\n\n\nasync def work():\n    while True:\n        print(await jobs.get())\n\n\n"
+            "async def handle(reader, writer):\n    await jobs.put(await reader.readline())\n\n\n"
+            "async def main():\n    server = await asyncio.start_server(handle, 'localhost', 0)\n" +
+                start + "    await server.serve_forever()\n\n\nasyncio.run(main())\n");
+    };
+    CHECK(queue("") == Subjects{"jobs"});
+    CHECK(queue("    asyncio.create_task(work())\n").empty());
+}
+
+TEST_CASE("in Python what partial binds, a property returns and an object that wraps a function is given is followed" NEEDS_PYTHON) {
+    const auto bound = [](const std::string& then) {
+        return warnings_in(
+            "app.py",
+            "import asyncio\nimport functools\n\n\nasync def handle(history, reader, writer):\n"
+            "    history.append(await reader.readline())\n" +
+                then +
+                "\n\nasync def main():\n    kept = []\n    server = await asyncio.start_server(functools.partial(handle, kept), "
+                "'localhost', 0)\n    await server.serve_forever()\n\n\nasyncio.run(main())\n");
+    };
+    CHECK(bound("") == Subjects{"kept"});
+    CHECK(bound("    history.clear()\n").empty());
+    const auto property = [](const std::string& then) {
+        return warnings_in("app.py",
+                           "class Recorder:\n    def __init__(self):\n        self._items = []\n\n    @property\n    def items(self):\n"
+                           "        return self._items\n\n\nrecorder = Recorder()\n\n\n@app.post('/')\ndef handle(request):\n"
+                           "    recorder.items.append(request.body)\n" +
+                               then);
+    };
+    CHECK(property("") == Subjects{"Recorder._items"});
+    CHECK(property("    recorder.items.pop(0)\n").empty());
+    // What a function is given reaches the object that stands for it.
+    const Audit wrapped = audit_of_file(
+        "app.py",
+        "class Memo:\n    def __init__(self, function):\n        self.function = function\n        self.results = {}\n\n"
+        "    def __call__(self, path):\n        if path not in self.results:\n            self.results[path] = self.function(path)\n"
+        "        return self.results[path]\n\n\n"
+        "@Memo\ndef look_up(key):\n    return key[::-1]\n\n\n@app.get('/<key>')\ndef handle(key):\n    return look_up(key)\n");
+    CHECK(only(wrapped).doubts == std::vector<std::string>{"no object of its class is seen to live as long as the process"});
+    const auto sum = [](const std::string& first, const std::string& end) {
+        return warnings_in(
+            "app.py", "events = " + first +
+                          "\n\n\n@app.post('/')\ndef handle(request):\n    global events\n    events = (events + (request.path,))" + end +
+                          "\n");
+    };
+    CHECK(sum("()", "") == Subjects{"events"});
+    CHECK(sum("()", "[-9:]").empty());
+}

@@ -89,6 +89,9 @@ inline constexpr const char* kInput = "#input";
 // What is different each time: a new object, a random number, the time.
 inline constexpr const char* kNew = "#new";
 
+// A word of UnitFacts::mentions that stands for all.
+inline constexpr const char* kAnyWord = "*";
+
 // How many arguments are followed into "*args", and from a function into the wrapper that a decorator puts around it.
 inline constexpr std::uint32_t kMaxFollowedArguments = 8;
 
@@ -242,7 +245,10 @@ struct UnitFacts {
     std::vector<Memo> memos;
     std::vector<Alias> size_results;  // `alias`, a function's result, is or compares the size of `of`
     std::vector<Name> service_words;  // what shows that this is a service: "accept", "epoll_wait"
-    bool has_main = false;
+    // In Python: words that the module says elsewhere than in a definition. What no module says is called by none of them, but
+    // "on_" may be the start of any name that follows, and kAnyWord is any.
+    std::vector<Name> mentions;
+    bool has_main = false;  // in Python: it runs as a program, or makes an application
     // Of units with these nothing is cached.
     std::vector<std::string> errors;   // why facts may be missing: the first messages of the compiler
     std::vector<Unread> unread;        // where

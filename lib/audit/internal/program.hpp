@@ -53,7 +53,7 @@ class Program {
 
     // Whether there is a handler or a loop that waits: without one nothing repeats.
     bool is_service() const { return service_; }
-    bool has_main() const { return facts_.has_main; }
+    bool is_python(Name id) const { return text(id).starts_with("py:"); }
     Runs runs(Name function) const;
     Runs runs(Name function, std::uint32_t loop) const;  // in a loop of it
     // The same, where callees that are only guessed by a method's name count, too.
@@ -124,7 +124,12 @@ class Program {
     std::unordered_map<Name, int> follow(const std::vector<Name>& sources) const;
     void mark_short(Name type);
 
+    bool is_unmentioned(const Function& function) const;
+    bool is_repeated_by(Name function, std::uint32_t loop) const;
+
     UnitFacts facts_;
+    std::set<std::string> mentioned_;  // UnitFacts::mentions of all units
+    bool has_python_program_ = false;  // UnitFacts::has_main of those in Python
     std::unordered_map<std::string, Name> index_;
     std::set<Name> joined_;          // functions
     std::set<std::string> outside_;  // what stands outside of functions, and was joined

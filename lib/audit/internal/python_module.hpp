@@ -81,6 +81,7 @@ class PythonModule {
     // What stands in the module (python_reader.cpp).
     void collect(PythonNode block);
     void collect_import(PythonNode statement);
+    void collect_mentions(PythonNode node, std::set<std::string>& words, int depth = 0);
     void collect_class(PythonNode definition, const std::string& prefix);
     void collect_attributes(PythonNode body, ClassScope& scope, const std::string& self, const std::string& method);
     void collect_locals(PythonNode body, Scope& scope);

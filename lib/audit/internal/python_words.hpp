@@ -36,6 +36,9 @@ inline constexpr PythonWords kServices = {"serve_forever", "run_app",        "ru
                                           "start_polling", "accept",         "listen",          "run_until_complete",  "start_consuming",
                                           "add_url_rule",  "include_router", "HTTPServer",      "ThreadingHTTPServer", "WSGIServer",
                                           "make_server",   "listen_tcp",     "infinity_polling"};
+// Classes and functions that make the application of a web framework.
+inline constexpr PythonWords kApplications = {"Flask",  "FastAPI",     "Starlette", "Quart",  "Sanic",
+                                              "Bottle", "Application", "Litestar",  "Celery", "Dash"};
 // Results that were received; those that are different each time.
 inline constexpr PythonWords kInputs = {"get_json", "json", "readexactly", "readuntil"};
 inline constexpr PythonWords kNews = {"uuid1",  "uuid4",  "token_hex", "token_urlsafe", "time",         "monotonic",     "now",
