@@ -88,7 +88,7 @@ void start_thread(std::atomic<int>& at_work, const Work& work) {
 }
 
 void wait_for(const std::atomic<int>& at_work) {
-    while (at_work > 0) std::this_thread::yield();
+    while (at_work > 0) ::usleep(1000);
 }
 
 int abuse(const char* library) {
@@ -101,6 +101,7 @@ int abuse(const char* library) {
             for (std::size_t n = 0; !done; ++n) {
                 std::free(blocks[n % blocks.size()]);
                 blocks[n % blocks.size()] = std::malloc(16 + n % 3000);
+                if (n % blocks.size() == 0) ::usleep(100);  // leaves the processor to the interpreter
             }
             for (void* block : blocks) std::free(block);
         });
