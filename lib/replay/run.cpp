@@ -17,6 +17,7 @@
 #include "replay/internal/reader.hpp"
 #include "replay/internal/recorded_connections.hpp"
 #include "replay/internal/schedule.hpp"
+#include "replay/internal/served_connections.hpp"
 #include "replay/internal/session_values.hpp"
 #include "replay/internal/tally.hpp"
 #include "replay/log.hpp"
@@ -35,10 +36,6 @@ constexpr Nanoseconds kTick = std::chrono::milliseconds(50);
 constexpr Nanoseconds kPollAhead = std::chrono::microseconds(60);
 // Items of busy sessions that are set aside, so that they do not delay the requests after them.
 constexpr std::size_t kMaxDeferred = 4096;
-// A service may handle fewer connections at a time than there are (a thread or a worker for each): then the others get no answer until
-// some are closed. Where all is sent, and for so long no answer came, idle ones are closed; what is answered as soon afterwards had
-// waited for that.
-constexpr Nanoseconds kNoAnswer = std::chrono::milliseconds(500);
 
 // The open loop. Everything happens on one thread, in the pool's callbacks: a connection becomes idle or the next
 // request becomes due, and as much as possible is sent.
@@ -55,7 +52,7 @@ class Run : http::ClientPool::Listener {
           tally_(options.expect),
           slots_(static_cast<std::size_t>(pool_.slots())),
           deferred_(slots_.size()),
-          usable_(options.connections),
+          served_(options.connections),
           recorded_(options.connections),
           one_by_one_(options.values.any() || options.shape.session),
           schedule_(options.pace, options.max_gap) {
@@ -110,7 +107,7 @@ class Run : http::ClientPool::Listener {
         // At max pace a request is due when there is a connection for it.
         if (options_.pace.kind == Pace::Kind::max) sent.due = result.started;
         tally_.done(sent, result);
-        note_waiting(result);
+        served_.note(result);
         if (result.status == 0) reasons_.add(result, pool_.connect_failure(), pool_.connect_hint());
         if (result.response != nullptr) learn(result);
         if (result.had_connection())
@@ -123,42 +120,21 @@ class Run : http::ClientPool::Listener {
         count_one(result.status != 0 ? options_.progress->completed : options_.progress->failed);
     }
 
-    // Counts connections on which the service did not answer before others were closed.
-    void note_waiting(const http::ClientPool::Done& result) {
-        if (result.status != 0) {
-            last_answer_ = result.end;
-            ++answers_;
-        }
-        if (result.opened == 0) return;
-        const bool waited = closed_for_waiting_ && result.status != 0 && *closed_for_waiting_ - result.started >= kNoAnswer &&
-                            result.end - *closed_for_waiting_ <= kNoAnswer;
-        if (waited || (result.status == 0 && result.failure == Failure::timeout && result.first_write.count() != 0)) ++waiting_connections_;
-    }
-
     // All is sent, and some connections wait for an answer while others are idle.
     void close_for_waiting() {
-        if (closed_for_waiting_ || answers_ == 0 || pool_.busy() == 0 || usable_ < 2) return;
-        const Nanoseconds now = steady_now();
-        if (now - last_answer_ < kNoAnswer) return;
-        closed_for_waiting_ = now;
-        pool_.close_idle();
+        if (pool_.busy() > 0 && find_idle() >= 0 && served_.closes_idle(steady_now())) pool_.close_idle();
     }
 
-    // The next round has as many connections as the service handles at a time.
+    // The next round has as many connections as the target handles at a time.
     void leave_out_waiting() {
-        constexpr std::uint64_t kMostAreAnswered = 10;
-        const int waiting = std::exchange(waiting_connections_, 0);
-        const bool others_served = std::exchange(answers_, 0) >= kMostAreAnswered * static_cast<std::uint64_t>(waiting);
-        closed_for_waiting_.reset();
-        if (waiting == 0 || !others_served || options_.streams > 1 || usable_ < 2) return;
-        usable_ = std::max(1, usable_ - waiting);
-        recorded_ = RecordedConnections(usable_);
+        if (options_.streams > 1 || !served_.leave_out()) return;
+        recorded_ = RecordedConnections(served_.usable());
         pool_.close_idle();  // those that are left out would keep others waiting
     }
 
     int find_idle() const {
-        if (usable_ == options_.connections) return pool_.find_idle();
-        for (int connection = 0; connection < usable_; ++connection)
+        if (served_.usable() == options_.connections) return pool_.find_idle();
+        for (int connection = 0; connection < served_.usable(); ++connection)
             if (const int slot = pool_.find_idle(connection); slot >= 0) return slot;
         return -1;
     }
@@ -295,7 +271,7 @@ class Run : http::ClientPool::Listener {
             return {slot, slot, false};
         }
         if (options_.shape.session) {
-            const int queue = static_cast<int>(affinity % static_cast<std::uint64_t>(usable_ * options_.streams));
+            const int queue = static_cast<int>(affinity % static_cast<std::uint64_t>(served_.usable() * options_.streams));
             return {queue, idle_slot(queue), false};
         }
         const RecordedConnections::Place place = recorded_.place(affinity);
@@ -482,11 +458,11 @@ class Run : http::ClientPool::Listener {
         if (stats.late > 0)
             stats.warnings.push_back(counted(stats.late, "record") + " came more than " + format_count(options_.reorder) +
                                      " records late and " + (stats.late == 1 ? "was" : "were") + " sent immediately");
-        if (usable_ < options_.connections)
+        if (served_.usable() < options_.connections)
             stats.warnings.push_back(
                 fmt::format("the target handled {} of {} connections at a time, and the others waited until these were closed: the later "
                             "rounds had {} (--connections {})",
-                            usable_, options_.connections, usable_, usable_));
+                            served_.usable(), options_.connections, served_.usable(), served_.usable()));
         if (options_.stop.stop_requested()) stats.warnings.push_back("interrupted: this report covers only part of the replay");
         if (options_.expect && options_.expect->recorded && tally_.uncompared() > 0)
             stats.warnings.push_back(fmt::format("{} of {} responses have no recorded status to be compared with",
@@ -592,7 +568,7 @@ class Run : http::ClientPool::Listener {
     std::vector<Tally::Sent> slots_;              // by the pool's slots
     std::vector<std::deque<Deferred>> deferred_;  // by queue: items in order
     std::size_t deferred_count_ = 0;
-    int usable_;  // connections, the first of the pool's
+    ServedConnections served_;
     RecordedConnections recorded_;
     const bool one_by_one_;  // requests of a connection of the log, or of a session, are sent one after the other
     struct Search {
@@ -613,11 +589,6 @@ class Run : http::ClientPool::Listener {
     bool has_next_ = false, schedule_is_new_ = true;
     int round_ = 0;
     Nanoseconds started_{}, stopped_at_{}, last_connected_{}, active_{};
-    // Of the round: see close_for_waiting.
-    Nanoseconds last_answer_{};
-    std::optional<Nanoseconds> closed_for_waiting_;
-    std::uint64_t answers_ = 0;
-    int waiting_connections_ = 0;
     std::optional<Nanoseconds> pause_began_;
     std::optional<Nanoseconds> round_started_;  // from which the due times of the round count
     std::optional<Nanoseconds> active_since_;   // since when there has always been something to send or to wait for
