@@ -115,17 +115,20 @@ class Look {
     }
 
   private:
-    // What the descriptor's file holds, if it lives in memory.
+    // What the descriptor's file holds, if it is memory to the service. A database or a log with a name on a tmpfs, such as /tmp on many
+    // systems, is a file to it: it grows as it would on a disk.
     void note(int directory, const char* name, const std::string& process_folder) {
         char link[64];  // a socket's or a pipe's link does not begin with a slash
         const ssize_t length = ::readlinkat(directory, name, link, sizeof link);
         if (length <= 0 || link[0] != '/') return;
         struct statx status {};
         // A network file system whose server is away would not answer.
-        if (::statx(directory, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_BLOCKS, &status) != 0 || !S_ISREG(status.stx_mode))
+        if (::statx(directory, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_BLOCKS | STATX_NLINK, &status) != 0 ||
+            !S_ISREG(status.stx_mode))
             return;
-        const bool anonymous = std::string_view(link, static_cast<std::size_t>(length)).starts_with("/memfd:");
-        if (!anonymous) {
+        const std::string_view path(link, static_cast<std::size_t>(length));
+        if (!path.starts_with("/memfd:")) {
+            if (status.stx_nlink > 0 && !path.starts_with("/dev/shm/")) return;
             if (!devices_) devices_ = devices_in_memory(process_folder);
             if (!devices_->contains({status.stx_dev_major, status.stx_dev_minor})) return;
         }

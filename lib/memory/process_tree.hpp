@@ -26,7 +26,7 @@ class ProcessTree {
     const std::vector<ProcessReading>& read(Depth depth);
     // The shared memory of all of them, each page counted once, at the last detailed reading.
     Bytes shared_memory() const { return shared_.bytes(); }
-    // What their open files in memory (tmpfs, memfd) have beyond what is mapped, at the last detailed reading.
+    // What their open files in memory (memfd, /dev/shm) have beyond what is mapped, at the last detailed reading.
     Bytes files_in_memory() const { return files_.bytes(); }
 
   private:

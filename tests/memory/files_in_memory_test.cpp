@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <string>
@@ -61,7 +63,7 @@ TEST_CASE("a memfd counts with what was written to it, once for all descriptors,
     CHECK(looks.next() == before);
 }
 
-TEST_CASE("a file of a tmpfs counts, also when it is deleted, a file of a disk does not") {
+TEST_CASE("a file without a name on a tmpfs counts, a file of a disk does not") {
     Looks looks;
     const Bytes before = looks.next();
     if (const int number = ::open("/dev/shm", O_TMPFILE | O_RDWR, 0600); number >= 0) {
@@ -74,6 +76,28 @@ TEST_CASE("a file of a tmpfs counts, also when it is deleted, a file of a disk d
     CHECK(looks.next() == before);
     const Descriptor program(::open("/proc/self/exe", O_RDONLY));
     CHECK(looks.next() == before);
+}
+
+TEST_CASE("a file with a name on a tmpfs is a file, as on a disk, but for /dev/shm") {
+    Looks looks;
+    const Bytes before = looks.next();
+    const std::string name = "/leakline_test." + std::to_string(::getpid());
+    for (const std::string folder : {"/dev/shm", "/run", "/tmp"}) {
+        struct statfs status {};
+        const std::string path = folder + name;
+        const bool in_memory = ::statfs(folder.c_str(), &status) == 0 && status.f_type == TMPFS_MAGIC;
+        const int number = in_memory ? ::open(path.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600) : -1;
+        if (number < 0) {
+            MESSAGE("not tested: " << folder);
+            continue;
+        }
+        INFO(path);
+        const Descriptor file(number);
+        file.append(kSize);
+        CHECK(looks.next() == before + (folder == "/dev/shm" ? kSize : 0));
+        ::unlink(path.c_str());
+        CHECK(looks.next() == before + kSize);
+    }
 }
 
 TEST_CASE("looks are no more frequent than every 200 ms") {

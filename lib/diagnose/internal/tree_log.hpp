@@ -24,7 +24,7 @@ namespace leakline::diagnose {
 // that is set during the run would move the samples against the rounds.
 //
 // One process: its RSS. Several, one that reads more and more pages of mapped files, which the kernel takes back when memory is short, and
-// one that writes to files in memory (tmpfs, memfd), which are in no RSS: their private memory, their shared memory, each page of this once,
+// one that writes to files in memory (memfd, /dev/shm), which are in no RSS: their private memory, their shared memory, each page of this once,
 // and those files, where the beginning and the end of a process are no steps:
 //
 //     level(t) = sum over those that began with the run of first + sum over those that live at t of (now - first) + shared(t) + files(t)

@@ -1,5 +1,5 @@
-// Files that live in memory (tmpfs, memfd) and that a service's processes hold open: their pages are memory of the service, but in the RSS
-// of no process unless they are mapped.
+// Files in memory that a service's processes hold open: memfds, files in /dev/shm, and files without a name on any tmpfs. Their pages are
+// memory of the service, but in the RSS of no process unless they are mapped.
 //
 // Thread-safety: one object, one thread at a time.
 #pragma once
