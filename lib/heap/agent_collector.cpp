@@ -186,8 +186,24 @@ class AgentCollector {
     void check() {
         if (finished_) return;
         check_attached();
-        for (SegmentName& name : list_segments(options_.segments))
-            if (!known_.contains(name)) open(std::move(name));
+        // Each segment takes a descriptor until its process is seen to have ended: a server that forks for each request may have started and
+        // ended more processes since the last look than we may have descriptors.
+        constexpr std::size_t kAtATime = 32;
+        std::size_t opened = 0;
+        for (SegmentName& name : list_segments(options_.segments)) {
+            if (known_.contains(name)) continue;
+            open(std::move(name));
+            if (++opened % kAtATime == 0) look_at_processes();
+        }
+        const Bytes resident = look_at_processes();
+        if (resident > 0 && recording_) {
+            resident_ = resident;
+            recording_->resident(now() - origin_, resident);
+        }
+    }
+
+    // The memory in use by those that go on; the others are ended, and removed but for the recorded program.
+    Bytes look_at_processes() {
         Bytes resident = 0;
         for (Watched& watched : watched_) {
             const bool had_ended = watched.process->has_ended();
@@ -217,10 +233,7 @@ class AgentCollector {
             return done;
         });
         remove_ended();
-        if (resident > 0 && recording_) {
-            resident_ = resident;
-            recording_->resident(now() - origin_, resident);
-        }
+        return resident;
     }
 
     void open(SegmentName name) {
