@@ -120,6 +120,7 @@ void PythonModule::read(PythonNode root) {
     collect(root);
     std::set<std::string> words;
     collect_mentions(root, words);
+    mention_methods_of_given(root, words);
     for (const std::string& word : words) facts_.mentions.push_back(name_(word));
     for (const auto& [name, full] : imports_)
         if (full.find('.') != full.npos && !globals_.contains(name) && !functions_.contains(name) && !classes_.contains(name))
@@ -198,6 +199,7 @@ void PythonModule::collect_mentions(PythonNode node, std::set<std::string>& word
         const PythonNode function = node.field("function");
         const auto given = node.field("arguments").children();
         if (function.text() == "getattr" && given.size() >= 2 && !begins_in_source(given[1])) words.insert(kAnyWord);
+        if (one_of(function.text(), {"globals", "locals", "vars"})) words.insert(kAnyWord);
     }
     if (kind == "decorated_definition") {
         const auto parts = node.children();
@@ -223,6 +225,47 @@ void PythonModule::collect_mentions(PythonNode node, std::set<std::string>& word
     const std::string_view defined = defines ? node.field("name").text() : std::string_view();
     for (const PythonNode& child : node.children())
         if (!defines || child.text().data() != defined.data()) collect_mentions(child, words, depth + 1);
+}
+
+// Classes of the module, what their objects are called, and what calls of other code are given.
+struct PythonModule::GivenObjects {
+    std::map<std::string, PythonNode> classes;
+    std::map<std::string, std::string> made;  // variable -> class
+    std::set<std::string> given;
+};
+
+void PythonModule::collect_given(PythonNode node, GivenObjects& objects, int depth) const {
+    constexpr int kDeepest = 300;
+    if (depth > kDeepest) return;
+    if (node.is("class_definition")) objects.classes.emplace(node.field("name").text(), node);
+    if (node.is("assignment") && node.field("right").is("call"))
+        objects.made[std::string(node.field("left").text())] = node.field("right").field("function").text();
+    if (node.is("call")) {
+        const std::string_view function = node.field("function").text();
+        const std::string_view name = function.substr(function.rfind('.') + 1);  // npos + 1 is 0
+        const bool is_read = functions_.contains(std::string(function)) || classes_.contains(std::string(function));
+        if (!is_read &&
+            !one_of(name, {"append", "add", "extend", "insert", "put", "print", "len", "str", "isinstance", "getattr", "hasattr"}))
+            for (const PythonNode& argument : node.field("arguments").children()) {
+                const PythonNode value = argument.is("keyword_argument") ? argument.field("value") : argument;
+                objects.given.emplace(value.is("call") ? value.field("function").text() : value.text());
+            }
+    }
+    for (const PythonNode& child : node.children()) collect_given(child, objects, depth + 1);
+}
+
+// A library calls methods of an object that it is given by names which this code need not say: SimpleXMLRPCServer.register_instance.
+void PythonModule::mention_methods_of_given(PythonNode root, std::set<std::string>& words) const {
+    GivenObjects objects;
+    collect_given(root, objects);
+    for (const auto& [variable, type] : objects.made)
+        if (objects.given.contains(variable)) objects.given.insert(type);
+    for (const auto& [name, definition] : objects.classes)
+        if (objects.given.contains(name))
+            for (PythonNode statement : definition.field("body").children()) {
+                if (statement.is("decorated_definition")) statement = statement.field("definition");
+                if (const std::string_view method = statement.field("name").text(); !method.empty()) words.emplace(method);
+            }
 }
 
 void PythonModule::collect(PythonNode block) {

@@ -513,6 +513,11 @@ TEST_CASE("in Python a removal whose name nothing else says is never called" NEE
     CHECK(audit("", made, "    getattr(Users, request.path)(user)\n").findings.empty());
     CHECK(audit("", made, "    getattr(Users, 'for_' + user)(user)\n").findings.size() == 1);
     CHECK(audit("", made, "\n\ndef forget_all():\n    for_all = 'forget'\n    return for_all\n").findings.empty());
+    CHECK(audit("", made, "    globals()[request.path](user)\n").findings.empty());
+    // A library may call it on an object that it is given.
+    CHECK(audit("", made, "\n\nlibrary.register_instance(Users())\n").findings.empty());
+    CHECK(audit("", made, "\n\nusers = Users()\nlibrary.Server(users)\n").findings.empty());
+    CHECK(audit("", made, "\n\nusers = Users()\nprint(users)\n").findings.size() == 1);
     // A base that is not read may call it, and so may a program that uses this code as a library.
     CHECK(audit("(library.Store)", made, "").findings.empty());
     CHECK(audit("(Store)", made, "").findings.empty());

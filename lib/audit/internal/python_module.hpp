@@ -82,6 +82,9 @@ class PythonModule {
     void collect(PythonNode block);
     void collect_import(PythonNode statement);
     void collect_mentions(PythonNode node, std::set<std::string>& words, int depth = 0);
+    struct GivenObjects;
+    void collect_given(PythonNode node, GivenObjects& objects, int depth = 0) const;
+    void mention_methods_of_given(PythonNode root, std::set<std::string>& words) const;
     void collect_class(PythonNode definition, const std::string& prefix);
     void collect_attributes(PythonNode body, ClassScope& scope, const std::string& self, const std::string& method);
     void collect_locals(PythonNode body, Scope& scope);
