@@ -51,15 +51,24 @@ bool describes_message(std::string_view header) {
     return false;
 }
 
+// In "/users/17" the previous segment says what the number is.
+const std::string& name_of(const Candidate& candidate) { return candidate.kind == ValueKind::path ? candidate.context : candidate.name; }
+
+bool is_owner(const Candidate& candidate) {
+    const IdentityLearner& learned = candidate.learner;
+    return names_owner(name_of(candidate)) || (learned.form() == IdentityForm::number && names_owner(learned.pattern()));  // "user-17"
+}
+
 bool identifies(const Candidate& candidate) {
     if (candidate.repeats) return false;
     const IdentityLearner& learned = candidate.learner;
-    // In "/users/17" the previous segment says what the number is.
-    const std::string name = candidate.kind == ValueKind::path ? candidate.context : candidate.name;
-    if (names_secret(name)) return false;
-    if (names_owner(name) || (learned.form() == IdentityForm::number && names_owner(learned.pattern())))  // "user-17"
-        // What a path names has to exist.
-        return candidate.kind != ValueKind::path && learned.form() != IdentityForm::none && learned.values() >= kManyOwners;
+    if (names_secret(name_of(candidate))) return false;
+    if (is_owner(candidate)) {
+        // What a target names has to exist, and numbers without gaps are all that there are: each device once, say.
+        const bool in_target = candidate.kind == ValueKind::path || candidate.kind == ValueKind::query;
+        return !in_target && learned.form() != IdentityForm::none && learned.values() >= kManyOwners &&
+               learned.spread() >= learned.values() * learned.values() / 2;
+    }
     switch (learned.form()) {
         case IdentityForm::none: return false;
         case IdentityForm::token:
@@ -102,7 +111,7 @@ class Detection {
         plan.seed = options_.seed;
         for (Candidate& candidate : candidates_) {
             if (plan.fields.size() == kMaxFields) break;
-            if (!candidate.named && !(options_.detect && identifies(candidate))) continue;
+            if (!candidate.named && !(options_.detect && identifies(candidate) && !is_owner_in_path(candidate))) continue;
             if (candidate.learner.form() == IdentityForm::none) continue;
             plan.fields.push_back({candidate.kind, std::move(candidate.name), std::move(candidate.context), Identity(candidate.learner)});
         }
@@ -115,6 +124,15 @@ class Detection {
     }
 
   private:
+    // Equal values get equal new ones everywhere, in the path as well.
+    bool is_owner_in_path(const Candidate& candidate) const {
+        return is_owner(candidate) && std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& other) {
+                   return other.kind == ValueKind::path && std::any_of(other.values.begin(), other.values.end(), [&](std::uint64_t value) {
+                              return candidate.values.contains(value);
+                          });
+               });
+    }
+
     void add(const RequestValue& value) {
         key_.assign(1, static_cast<char>('0' + static_cast<int>(value.kind))).append(value.name).append(1, '\n').append(value.context);
         auto found = index_.find(key_);

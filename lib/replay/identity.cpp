@@ -203,6 +203,15 @@ IdentityForm IdentityLearner::form() const {
     return IdentityForm::none;
 }
 
+std::uint64_t IdentityLearner::spread() const {
+    constexpr std::uint64_t kMost = ~std::uint64_t{0};
+    if (form() != IdentityForm::number) return kMost;
+    std::uint64_t most = 0;
+    for (const Run& run : runs_)
+        if (run.low <= run.high) most = std::max(most, run.high - run.low == kMost ? kMost : run.high - run.low + 1);
+    return most;
+}
+
 Identity::Identity(const IdentityLearner& learned)
     : form_(learned.form()),
       pattern_(learned.pattern_),

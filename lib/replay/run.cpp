@@ -127,7 +127,8 @@ class Run : http::ClientPool::Listener {
 
     // The next round has as many connections as the target handles at a time.
     void leave_out_waiting() {
-        if (options_.streams > 1 || !served_.leave_out()) return;
+        // With a connection per request, each is the first on its connection, also a slow one.
+        if (options_.streams > 1 || options_.requests_per_connection == 1 || !served_.leave_out()) return;
         recorded_ = RecordedConnections(served_.usable());
         pool_.close_idle();  // those that are left out would keep others waiting
     }

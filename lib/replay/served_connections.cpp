@@ -34,7 +34,7 @@ bool ServedConnections::closes_idle(Nanoseconds now) {
 }
 
 bool ServedConnections::leave_out() {
-    const int waiting = std::exchange(waiting_, 0);
+    const int waiting = std::min(std::exchange(waiting_, 0), usable_ / 2);  // of a connection, several requests may have waited
     const std::uint64_t answers = std::exchange(answers_, 0);
     closed_.reset();
     if (waiting == 0 || usable_ < 2 || answers < kMostAreAnswered * static_cast<std::uint64_t>(waiting)) return false;

@@ -271,21 +271,24 @@ TEST_CASE("fields of forms are found too, and what is no field stays") {
 }
 
 TEST_CASE("persons and sessions stay, unless each of many requests has another") {
-    const auto fields = [](int count, int persons) {
+    const auto fields = [](int count, int persons, int apart = 1000, const std::string& path = "/users/") {
         std::vector<Request> requests = posts(count);
         for (int i = 0; i < count; ++i) {
             const int person = i % persons;
+            const std::string device = hex_of(static_cast<std::uint64_t>(person), 12);
             Request& request = requests[static_cast<std::size_t>(i)];
-            request.target = "/users/" + std::to_string(person);
-            request.headers = {{"X-User", hex_of(static_cast<std::uint64_t>(person), 12)},
-                               {"X-Session-Token", hex_of(static_cast<std::uint64_t>(person) + 10'000, 16)}};
-            request.body = "{\"account\":\"user-" + std::to_string(person) + "\"}";
+            request.target = path + (path == "/users/" ? std::to_string(person) : device) +
+                             "?customer_id=" + hex_of(static_cast<std::uint64_t>(person), 20);
+            request.headers = {{"X-User", device}, {"X-Session-Token", hex_of(static_cast<std::uint64_t>(person) + 10'000, 16)}};
+            request.body = "{\"account\":\"user-" + std::to_string(person * apart) + "\"}";
         }
         return plan_of(requests).texts();
     };
     CHECK(fields(599, 599).empty());
     CHECK(fields(600, 599).empty());
     CHECK(fields(600, 600) == std::vector<std::string>{"header X-User", "field account"});
+    CHECK(fields(600, 600, 1) == std::vector<std::string>{"header X-User"});                  // all that there are
+    CHECK(fields(600, 600, 1000, "/devices/") == std::vector<std::string>{"field account"});  // also named by the path
 }
 
 TEST_CASE("the first round sends the log as it is, each other one identifiers of its own, users as they are") {

@@ -29,6 +29,8 @@ class IdentityLearner {
     bool increasing() const { return increasing_ && values_ > 1; }  // each number larger than the one before
     bool bare_number() const { return pattern_ == "#"; }
     const std::string& pattern() const { return pattern_; }
+    // From the smallest number to the largest; of tokens and times: the largest value.
+    std::uint64_t spread() const;
 
   private:
     friend class Identity;
