@@ -19,15 +19,18 @@ constexpr double kMinor = 0.1, kMainShare = 0.6;
 // Of the growth over time that a fit gives to the quiet times: what must have been there. Rounds whose requests come slower and cost more
 // otherwise look like growth over time.
 constexpr double kContinues = 0.25;
+// Of all time: a shorter quiet time may miss what a slow timer does.
+constexpr double kEnoughQuiet = 0.05;
 
 bool continues_while_quiet(std::span<const Increment> increments, double bytes_per_second) {
-    double seconds = 0, bytes = 0;
+    double all_seconds = 0, seconds = 0, bytes = 0;
     for (const Increment& increment : increments) {
+        all_seconds += increment.seconds;
         if (increment.requests > 0) continue;
         seconds += increment.seconds;
         bytes += increment.bytes;
     }
-    return bytes >= kContinues * bytes_per_second * seconds;
+    return seconds < kEnoughQuiet * all_seconds || bytes >= kContinues * bytes_per_second * seconds;
 }
 
 Interval scaled(const Interval& interval, double factor) {

@@ -590,7 +590,7 @@ TEST_CASE("one of several workers that grew much more than busier ones makes no 
     CHECK(uneven.verdict == Verdict::inconclusive);
     CHECK(
         uneven.reasons[0] ==
-        "worker (pid 11) grew by 3.5 MiB, others of that name that used as much CPU time by 256 KiB at most: it may leak and have got few "
+        "worker (pid 11) grew by 3.5 MiB, and processes of that name that were twice as busy by at most 256 KiB: it may leak and have got few "
         "requests since; rerun with more connections (--connections 32) or --connection-per-request, so that each process gets requests in "
         "each round");
     CHECK(verdict_of(with(0.9, 0.4)) == Verdict::no_leak);            // too little for a leak that matters

@@ -68,7 +68,7 @@ Memory memory_for(const Evidence& evidence, double times, const Policy& policy) 
 }
 
 // In a size that the options take, rounded up.
-std::string format_gib(double bytes) {
+std::string format_memory_option(double bytes) {
     const double gib = 1024 * kMiB;
     return bytes < gib ? fmt::format("{:.0f}MiB", std::ceil(bytes / kMiB)) : fmt::format("{:.0f}GiB", std::ceil(bytes / gib));
 }
@@ -254,9 +254,10 @@ std::string what_decides(const Evidence& evidence, double requests, const Policy
         command = fmt::format("--rounds {:.0f}, about {}", std::ceil(requests / per_round), time);
     }
     const Memory memory = memory_for(evidence, requests / completed, policy);
-    if (memory.option > 0) command += ", --max-memory " + format_gib(memory.option);
-    const std::string elsewhere =
-        memory.machine > 0 ? fmt::format(" on a machine with at least {} of free memory", format_gib(memory.machine)) : std::string();
+    if (memory.option > 0) command += ", --max-memory " + format_memory_option(memory.option);
+    const std::string elsewhere = memory.machine > 0
+                                      ? fmt::format(" on a machine with at least {} of free memory", format_memory_option(memory.machine))
+                                      : std::string();
     return fmt::format("to decide, run at least {} requests{} ({})", about(requests), elsewhere, command);
 }
 

@@ -31,12 +31,12 @@ std::string other_processes(const ProcessTree& tree) {
 
 double growth_of(const ProcessGrowth& process) { return process.last_bytes - process.first_bytes; }
 
-// The most that another process of that name grew by that used at least as much CPU time; nothing if there is none.
+// The most that another process of that name grew by that used at least twice the CPU time; nothing if there is none.
 std::optional<double> growth_of_busier(const ProcessTree& tree, const ProcessGrowth& process) {
-    constexpr double kKnown_s = 0.1;  // the kernel counts in ticks of 10 ms
+    constexpr double kBusier = 2, kKnown_s = 0.1;  // the kernel counts in ticks of 10 ms
     std::optional<double> most;
     for (const ProcessGrowth& other : tree.processes)
-        if (&other != &process && !other.ended && other.name == process.name && other.cpu_s >= std::max(process.cpu_s, kKnown_s))
+        if (&other != &process && !other.ended && other.name == process.name && other.cpu_s >= std::max(kBusier * process.cpu_s, kKnown_s))
             most = std::max(most.value_or(0), growth_of(other));
     return most;
 }
@@ -100,7 +100,7 @@ std::optional<Conclusion> one_process_grew(const Facts& facts, const Policy&) {
         return Conclusion{
             Verdict::inconclusive,
             {fmt::format(
-                "{} (pid {}) grew by {}, others of that name that used as much CPU time by {} at most: it may leak and have got few "
+                "{} (pid {}) grew by {}, and processes of that name that were twice as busy by at most {}: it may leak and have got few "
                 "requests since; rerun with more connections (--connections 32) or --connection-per-request, so that each process "
                 "gets requests in each round",
                 process.name, process.pid, format_bytes(growth_of(process)), format_bytes(*others))},
