@@ -250,10 +250,15 @@ void search_holders(const Search& asked) {
 }
 
 void search_holders_here(const Search& asked) {
-    if (const InUse here; !may_search(asked, here)) return;
-    const int state = interpreter.take_lock();
+    // The lock may be long in coming, and the interpreter does not wait for this thread: what a program unloads then is unloaded in use.
+    Interpreter now{};
+    if (const InUse here; may_search(asked, here))
+        now = interpreter;
+    else
+        return;
+    const int state = now.take_lock();
     copy_now();
-    interpreter.give_lock(state);
+    now.give_lock(state);
 }
 
 }  // namespace leakline::agent::python

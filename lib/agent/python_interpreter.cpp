@@ -111,11 +111,16 @@ bool is_still_loaded() {
            object.map->l_addr + symbol->st_value == found.evaluation_begin;
 }
 
-// False: a thread is in it for so long that it must have ended there.
+// False: a thread is in it for so long that it must have ended there. Less than what others wait for the agent's lock.
 bool wait_for_users() {
-    constexpr int kTries = 10'000;
     constexpr long kTry_ns = 100'000;
-    for (int i = 0; i < kTries; ++i) {
+    constexpr std::int64_t kLongest_ns = 1'000'000'000;
+    const auto now_ns = [] {
+        timespec time{};
+        unwind::system_call(SYS_clock_gettime, CLOCK_MONOTONIC, reinterpret_cast<long>(&time));
+        return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+    };
+    for (const std::int64_t begin = now_ns(); now_ns() - begin < kLongest_ns;) {
         const std::int32_t now = InUse::users.load();
         if (now <= 0) return true;
         const timespec time{0, kTry_ns};

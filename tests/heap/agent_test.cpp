@@ -435,7 +435,7 @@ TEST_CASE("programs that load and unload an interpreter again and again, and for
         Command command = loaded.command({std::string(LEAKLINE_BIN_DIR) + "/heap_late_python", "abuse", embedded.library});
         command.environment.emplace_back("PYTHONHOME", embedded.home);
         Child child = Child::start(command);
-        const auto status = child.wait_for(seconds(600));
+        const auto status = child.wait_for(seconds(240));
         REQUIRE_MESSAGE(status.has_value(), "it hangs");
         INFO(loaded.output());
         CHECK(status->code == 0);

@@ -192,7 +192,9 @@ constexpr const char* kReplacesItself =
     "    return ''.join(open(f'/proc/self/task/{thread}/children').read() for thread in os.listdir('/proc/self/task'))\n"
     "open(sys.argv[1], 'w').close()\n"
     "while os.path.exists(sys.argv[1]): time.sleep(0.02)\n"
-    "while not children(): more = [str(i) for i in range(1000)]\n"
+    "for _ in range(20_000):\n"  // the copy may have ended before
+    "    if children(): break\n"
+    "    more = [str(i) for i in range(1000)]\n"
     "os.execv('/bin/sleep', ['sleep', '600'])\n";
 
 // Whether the new program has no child after an exec during the search.

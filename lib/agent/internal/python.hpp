@@ -18,7 +18,7 @@ PythonState begin();
 // Takes the hooks away, if none were put before them since: those would call the hooks. They call the allocators, as before.
 void end();
 // Between the two, until an interpreter is known: whether the code that called an allocator (a return address) is one, as the program may have
-// loaded it since. If so, the same as begin(). Asks the loader for nothing. With the agent's lock held, as the next three.
+// loaded it since. If so, the same as begin(). Asks the loader for nothing. With the agent's lock held, as the next two.
 PythonState notice(std::uint64_t caller);
 // Around each unloading of code: meanwhile the interpreter is left alone, and forgotten if it was unloaded.
 void begin_unloading();
