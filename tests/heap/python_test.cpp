@@ -145,6 +145,7 @@ TEST_CASE("an interpreter that is loaded privately has its lines too") {
         Lines lines = lines_of(recorded(embedding(embedded, "local", script), folder), script);
         // A list of two: 40 bytes, 16 for the collector, 16 for its elements, 8 in the outer list: some 400 samples.
         CHECK(lines[4].bytes == doctest::Approx(20'000 * 80).epsilon(.3));
+        break;  // the versions differ in their objects only, which the case above compares
     }
     if (tried == 0) MESSAGE("skipped: no interpreter has a shared library");
 }
