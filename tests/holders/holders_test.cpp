@@ -284,8 +284,10 @@ TEST_CASE("a process goes on when the one that looks at its memory is killed, at
 }
 
 TEST_CASE("what only the stack of an ended thread leads to is lost") {
-    const Program program("gcc-O0", "stale");
-    CHECK(program.look().lost_blocks > kElements);
+    // A word left behind on another stack may lead to it, too: seen once in some hundred programs.
+    std::uint64_t lost = 0;
+    for (int programs = 0; programs < 3 && lost <= kElements; ++programs) lost = Program("gcc-O0", "stale").look().lost_blocks;
+    CHECK(lost > kElements);
 }
 
 TEST_CASE("without debug information a holder has its symbol, without symbols its address; bytes and blocks are the same") {
