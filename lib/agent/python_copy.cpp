@@ -163,7 +163,8 @@ void build_graph() {
 // be left to process 1, which in a container is the program itself.
 void make_copy() {
     constexpr unsigned kPatience_ms = 50;  // the interpreter stands still
-    if (!drop_copy(kPatience_ms)) return search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
+    // On a busy machine, the copy before takes longer to end: the request stays, and is looked at again.
+    if (!drop_copy(kPatience_ms)) return search.segment.header->search.store(SearchState::asked, std::memory_order_release);
     constexpr std::size_t kStack = std::size_t{256} << 10;
     void* const stack = ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int pid = -1;
