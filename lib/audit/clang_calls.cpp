@@ -94,7 +94,7 @@ void BodyReader::note_deferred(CXCursor expression) {
 }
 
 void BodyReader::note_creation(CXType type, CXCursor at) {
-    // What is made only while a global or member is not set is a singleton, not an object of a request.
+    // An object that is created only if a global or member is not set yet is a singleton, not one for each request.
     if (contexts_.empty() || here().first_time != 0) return;
     for (const Name held : tree_.type_facts(type).holds) facts_.creations.push_back({held, here().function, tree_.place(at), here().loop});
 }

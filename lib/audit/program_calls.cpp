@@ -109,7 +109,7 @@ void Program::join_unknown_classes() {
         const auto returning = index_.find(object);
         const bool result = returning != index_.end() && functions_.contains(returning->second);
         const std::vector<Name> types = known_object ? types_of(index_.at(object)) : std::vector<Name>{};
-        // A value of an enumeration ("Kind.solution") or a function of a library ("requests.post") is no method of an unrelated class.
+        // A value of an enumeration ("Kind.solution") or a function of a library ("requests.post") is not a method of an unrelated class.
         const auto is_foreign = [&](Name candidate) {
             if (cpp || object == "py:*" || result) return false;
             const Name owner = function(candidate)->owner;

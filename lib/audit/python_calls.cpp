@@ -111,7 +111,7 @@ void PythonModule::note_call(PythonNode call, const std::string& to, PythonNode 
     }
     noted.first_time = here().first_time != 0;
     facts_.calls.push_back(std::move(noted));
-    // What is made only while a global or member is not set is a singleton, not an object of a request.
+    // An object that is created only if a global or member is not set yet is a singleton, not one for each request.
     if (to.ends_with(".__init__") && here().first_time == 0)
         facts_.creations.push_back({name_(to.substr(0, to.size() - 9)), here().function, place(call), here().loop});
 }

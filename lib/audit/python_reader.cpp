@@ -66,14 +66,6 @@ bool names_wrapped(PythonNode parameters) {
     return all.size() >= 2 && one_of(name_of_parameter(all[1]).text(), {"get_response", "app", "application", "wsgi_app", "asgi_app"});
 }
 
-// "on_start", "on_" + event, f"on_{event}": what stands at the start of a text is seen.
-bool begins_in_source(PythonNode text) {
-    if (text.is("binary_operator")) return text.field("operator").text() == "+" && begins_in_source(text.field("left"));
-    const std::string_view source = text.text();
-    const std::size_t quote = source.find_first_of("\"'");
-    return text.is("string") && quote != source.npos && quote + 1 < source.size() && source[quote + 1] != '{';
-}
-
 // "do_GET" of http.server.
 bool is_http_method(std::string_view name) { return name.starts_with("do_") && name.size() > 3 && is_upper(name[3]); }
 
@@ -118,10 +110,7 @@ PythonModule::PythonModule(UnitFacts& facts, std::string path, std::string modul
 
 void PythonModule::read(PythonNode root) {
     collect(root);
-    std::set<std::string> words;
-    collect_mentions(root, words);
-    mention_methods_of_given(root, words);
-    for (const std::string& word : words) facts_.mentions.push_back(name_(word));
+    note_mentions(root);
     for (const auto& [name, full] : imports_)
         if (full.find('.') != full.npos && !globals_.contains(name) && !functions_.contains(name) && !classes_.contains(name))
             facts_.reexports.push_back({name_("py:" + module_ + "." + name), name_("py:" + full)});
@@ -175,102 +164,9 @@ void PythonModule::collect_import(PythonNode statement) {
     }
 }
 
-// The words of a module, but for the names that it defines. A decorated function is one that the decorator has; a method of a
-// class with a base that is not known may be called by that one.
-void PythonModule::collect_mentions(PythonNode node, std::set<std::string>& words, int depth) {
-    constexpr int kDeepestWord = 300;
-    if (depth > kDeepestWord) {
-        words.insert(kAnyWord);
-        return;
-    }
-    const auto mention = [&](std::string_view word) {
-        if (!word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return is_word_part(c); })) words.emplace(word);
-    };
-    const std::string_view kind = node.kind();
-    if (kind == "identifier") return mention(node.text());
-    if (kind == "string_content" || (kind == "string" && node.children().empty())) {
-        std::string_view text = trim(node.text());
-        while (!text.empty() && (text.front() == '"' || text.front() == '\'')) text.remove_prefix(1);
-        while (!text.empty() && (text.back() == '"' || text.back() == '\'')) text.remove_suffix(1);
-        text = text.substr(text.find_last_of(".:") + 1);  // "app.views.index"; npos + 1 is 0
-        return mention(text.substr(0, text.find('{')));
-    }
-    if (kind == "call") {
-        const PythonNode function = node.field("function");
-        const auto given = node.field("arguments").children();
-        if (function.text() == "getattr" && given.size() >= 2 && !begins_in_source(given[1])) words.insert(kAnyWord);
-        if (one_of(function.text(), {"globals", "locals", "vars"})) words.insert(kAnyWord);
-    }
-    if (kind == "decorated_definition") {
-        const auto parts = node.children();
-        const bool plain = std::all_of(parts.begin(), parts.end(), [](const PythonNode& child) {
-            return !child.is("decorator") || one_of(child.first().text(), {"staticmethod", "classmethod"});
-        });
-        if (!plain) mention(node.field("definition").field("name").text());
-    }
-    if (kind == "class_definition") {
-        const auto is_known = [&](PythonNode base) {
-            if (!base.is("identifier") && !base.is("attribute")) return base.is("keyword_argument");
-            return !resolved_name(base.text()).empty() ||
-                   one_of(base.text(), {"object", "dict", "list", "set", "Exception", "RuntimeError", "ValueError"});
-        };
-        const auto bases = node.field("superclasses").children();
-        if (!std::all_of(bases.begin(), bases.end(), is_known))
-            for (PythonNode statement : node.field("body").children()) {
-                if (statement.is("decorated_definition")) statement = statement.field("definition");
-                mention(statement.field("name").text());
-            }
-    }
-    const bool defines = kind == "function_definition" || kind == "class_definition";
-    const std::string_view defined = defines ? node.field("name").text() : std::string_view();
-    for (const PythonNode& child : node.children())
-        if (!defines || child.text().data() != defined.data()) collect_mentions(child, words, depth + 1);
-}
-
-// Classes of the module, what their objects are called, and what calls of other code are given.
-struct PythonModule::GivenObjects {
-    std::map<std::string, PythonNode> classes;
-    std::map<std::string, std::string> made;  // variable -> class
-    std::set<std::string> given;
-};
-
-void PythonModule::collect_given(PythonNode node, GivenObjects& objects, int depth) const {
-    constexpr int kDeepest = 300;
-    if (depth > kDeepest) return;
-    if (node.is("class_definition")) objects.classes.emplace(node.field("name").text(), node);
-    if (node.is("assignment") && node.field("right").is("call"))
-        objects.made[std::string(node.field("left").text())] = node.field("right").field("function").text();
-    if (node.is("call")) {
-        const std::string_view function = node.field("function").text();
-        const std::string_view name = function.substr(function.rfind('.') + 1);  // npos + 1 is 0
-        const bool is_read = functions_.contains(std::string(function)) || classes_.contains(std::string(function));
-        if (!is_read &&
-            !one_of(name, {"append", "add", "extend", "insert", "put", "print", "len", "str", "isinstance", "getattr", "hasattr"}))
-            for (const PythonNode& argument : node.field("arguments").children()) {
-                const PythonNode value = argument.is("keyword_argument") ? argument.field("value") : argument;
-                objects.given.emplace(value.is("call") ? value.field("function").text() : value.text());
-            }
-    }
-    for (const PythonNode& child : node.children()) collect_given(child, objects, depth + 1);
-}
-
-// A library calls methods of an object that it is given by names which this code need not say: SimpleXMLRPCServer.register_instance.
-void PythonModule::mention_methods_of_given(PythonNode root, std::set<std::string>& words) const {
-    GivenObjects objects;
-    collect_given(root, objects);
-    for (const auto& [variable, type] : objects.made)
-        if (objects.given.contains(variable)) objects.given.insert(type);
-    for (const auto& [name, definition] : objects.classes)
-        if (objects.given.contains(name))
-            for (PythonNode statement : definition.field("body").children()) {
-                if (statement.is("decorated_definition")) statement = statement.field("definition");
-                if (const std::string_view method = statement.field("name").text(); !method.empty()) words.emplace(method);
-            }
-}
-
 void PythonModule::collect(PythonNode block) {
-    for (PythonNode statement : block.children()) {
-        if (statement.is("decorated_definition")) statement = statement.field("definition");
+    for (const PythonNode& child : block.children()) {
+        const PythonNode statement = undecorated(child);
         if (statement.is("function_definition")) {
             const std::string name(statement.field("name").text());
             functions_[name] = "py:" + module_ + "." + name;
@@ -335,8 +231,8 @@ void PythonModule::collect_class(PythonNode definition, const std::string& prefi
         }
     }
     bool wraps = false;
-    for (PythonNode statement : body.children()) {
-        if (statement.is("decorated_definition")) statement = statement.field("definition");
+    for (const PythonNode& child : body.children()) {
+        const PythonNode statement = undecorated(child);
         if (statement.is("class_definition")) collect_class(statement, name + ".");
         if (!statement.is("function_definition")) continue;
         const std::string method(statement.field("name").text());

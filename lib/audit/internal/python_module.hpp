@@ -35,6 +35,11 @@ inline std::string_view last_part(std::string_view dotted) {
     return dot == dotted.npos ? dotted : dotted.substr(dot + 1);
 }
 
+// The function or class that a statement defines, with decorators or without; any other statement as it is.
+inline PythonNode undecorated(PythonNode statement) {
+    return statement.is("decorated_definition") ? statement.field("definition") : statement;
+}
+
 // What a value is, as far as the expression that makes it shows.
 struct PythonValue {
     enum class Kind : std::uint8_t { unknown, list, dict, default_dict, set, queue, text, bounded, plain, object };
@@ -81,10 +86,6 @@ class PythonModule {
     // What stands in the module (python_reader.cpp).
     void collect(PythonNode block);
     void collect_import(PythonNode statement);
-    void collect_mentions(PythonNode node, std::set<std::string>& words, int depth = 0);
-    struct GivenObjects;
-    void collect_given(PythonNode node, GivenObjects& objects, int depth = 0) const;
-    void mention_methods_of_given(PythonNode root, std::set<std::string>& words) const;
     void collect_class(PythonNode definition, const std::string& prefix);
     void collect_attributes(PythonNode body, ClassScope& scope, const std::string& self, const std::string& method);
     void collect_locals(PythonNode body, Scope& scope);
@@ -96,6 +97,12 @@ class PythonModule {
     std::string entry_reason(PythonNode definition, const std::vector<PythonNode>& decorators, const ClassScope* owner) const;
     bool is_outside_handler(const ClassScope* owner) const;
     bool is_log_handler(const ClassScope* owner) const;
+
+    // UnitFacts::mentions (python_mentions.cpp).
+    void note_mentions(PythonNode root);
+    void collect_mentions(PythonNode node, std::set<std::string>& words, int depth = 0) const;
+    struct GivenObjects;
+    void collect_given(PythonNode node, GivenObjects& objects, int depth = 0) const;
 
     // Bodies (python_body.cpp).
     void walk(PythonNode node);
