@@ -44,7 +44,7 @@ bool looks_like_alb(std::string_view line) {
            looks_like_iso_time(line);
 }
 
-// The status that follows a request: `" 200 15`, `" from 127.0.0.1:51234 - 200 15B` (chi); 0 if none does.
+// The status that follows a request: `" 200 15`, `" from 127.0.0.1:51234 - 200 15B` (chi); 0 if there is none.
 int take_status(std::string_view& rest) {
     std::string_view word = take_word(rest);
     if (word == "from") {

@@ -16,6 +16,7 @@
 #include "replay/internal/item_source.hpp"
 #include "replay/internal/reader.hpp"
 #include "replay/internal/recorded_connections.hpp"
+#include "replay/internal/run_reasons.hpp"
 #include "replay/internal/schedule.hpp"
 #include "replay/internal/served_connections.hpp"
 #include "replay/internal/session_values.hpp"
@@ -455,7 +456,8 @@ class Run : http::ClientPool::Listener {
             for (const std::string& warning : options_.fresh_plan->warnings) stats.warnings.push_back(warning);
         for (std::string& warning : reader_.value_warnings()) stats.warnings.push_back(std::move(warning));
         if (values_) stats.values = values_->result();
-        if (std::string changed = changed_version(stats); !changed.empty()) stats.warnings.push_back(std::move(changed));
+        const std::uint64_t changed = stats.http2 != 0 ? reader_.over_http1() : reader_.over_later();
+        if (changed > 0 && stats.completed > 0) stats.warnings.push_back(changed_version_text(stats, changed, options_.connect.version));
         if (stats.late > 0)
             stats.warnings.push_back(counted(stats.late, "record") + " came more than " + format_count(options_.reorder) +
                                      " records late and " + (stats.late == 1 ? "was" : "were") + " sent immediately");
@@ -470,7 +472,8 @@ class Run : http::ClientPool::Listener {
                                                  format_count(tally_.uncompared()), format_count(stats.completed)));
         if (options_.expect) stats.expected = options_.expect->text;
         stats.failure_cause = reasons_.cause();
-        judge(stats);
+        stats.reasons = reasons_against({stats, tally_, reasons_, options_, url_, source_.items(), stop_reason_});
+        stats.valid = stats.reasons.empty();
         if (options_.latency != nullptr) *options_.latency = tally_.latency();
         return stats;
     }
@@ -482,73 +485,6 @@ class Run : http::ClientPool::Listener {
             if (sent_damage.count() < bad) sent_damage.add(entry.location, entry.message);
         sent_damage.add_uncounted(bad - sent_damage.count());
         return sent_damage;
-    }
-
-    // Requests that were recorded over another version of HTTP than they were sent over.
-    std::string changed_version(const ReplayStats& stats) const {
-        const bool http2 = stats.http2 != 0;
-        const std::uint64_t changed = http2 ? reader_.over_http1() : reader_.over_later();
-        if (changed == 0 || stats.completed == 0) return {};
-        return fmt::format("{} of {} requests in the log {} recorded over {}, and sent over {}{}", format_count(changed),
-                           format_count(stats.log_requests), changed == 1 ? "was" : "were", http2 ? "HTTP/1" : "HTTP/2 or HTTP/3",
-                           http2 ? "HTTP/2" : "HTTP/1.1",
-                           !http2                                                     ? "; --http2 sends HTTP/2"
-                           : options_.connect.version == http::HttpVersion::automatic ? "; --http1 sends HTTP/1.1"
-                                                                                      : "");
-    }
-
-    std::string why_skipped(const ReplayValues& values) const {
-        const auto most = std::max_element(values.extracted.begin(), values.extracted.end(),
-                                           [](const auto& a, const auto& b) { return a.missing < b.missing; });
-        std::string reason = fmt::format("{} of {} requests were not sent: no response of their session gave {{{}}}",
-                                         format_count(values.skipped), format_count(source_.items()), most->name);
-        if (most->found > 0) return reason + "; --missing-value shared takes it from any session, --session says what identifies a session";
-        if (most->searched == 0) return reason + "; no request has the method and path of its --extract";
-        return reason + fmt::format(" (of {} that were searched)", format_count(most->searched)) +
-               (values.undecodable > 0 ? "; --header 'Accept-Encoding: identity' asks for uncompressed responses" : "");
-    }
-
-    // nginx takes a connection without a valid client certificate, and refuses each request.
-    std::string_view refusal_hint() const {
-        if (tally_.most_refused() == 400 && url_.scheme == http::Url::Scheme::https)
-            return options_.connect.certificate_file.empty() ? "if the service requires a client certificate: --cert FILE --key FILE"
-                                                             : "--cert takes a certificate of an authority that the service trusts";
-        return status_hint(tally_.most_refused());
-    }
-
-    static std::string advice(std::string_view text) { return text.empty() ? std::string() : "; " + std::string(text); }
-
-    static std::string why_nothing(const ReplayStats& stats) {
-        if (stats.read == 0) return "the log has no requests";
-        if (stats.unsent > 0) return "the replay ended before the first request";
-        if (stats.filtered == 0) return "no line of the log could be read";
-        return format_count(stats.filtered) + (stats.filtered == 1 ? " request was filtered out" : " requests were filtered out");
-    }
-
-    void judge(ReplayStats& stats) const {
-        std::vector<std::string>& reasons = stats.reasons;
-        const std::uint64_t failed = tally_.failed_count();
-        const std::string why = reasons_.most_frequent();
-        if (!stop_reason_.empty()) reasons.push_back("stopped: " + stop_reason_);
-        if (stats.sent == 0)
-            reasons.push_back("nothing was sent: " + why_nothing(stats));
-        else if (stats.completed == 0)
-            reasons.push_back("no request was answered by " + url_.origin() + why);
-        else if (static_cast<double>(failed) > options_.max_failures * static_cast<double>(stats.sent))
-            reasons.push_back(format_count(failed) + " of " + format_count(stats.sent) + " requests failed" + why);
-        // A service that refuses most requests does not do the work that was recorded. An error that is in the log too is that work.
-        else if (const std::uint64_t refused = tally_.refused_count(); refused > (stats.completed - refused))
-            reasons.push_back(format_count(refused) + " of " + format_count(stats.completed) + " responses were errors or redirections (" +
-                              tally_.refused_statuses() + "); if they are expected, accept them with --expect-status" +
-                              advice(refusal_hint()));
-        if (stats.values && static_cast<double>(stats.values->skipped) > options_.max_failures * static_cast<double>(source_.items()))
-            reasons.push_back(why_skipped(*stats.values));
-        const auto lag = std::chrono::duration_cast<Nanoseconds>(std::chrono::duration<double, std::micro>(stats.send_lag.p99));
-        if (options_.pace.kind != Pace::Kind::max && lag > options_.max_lag)
-            reasons.push_back("send lag p99 " + format_duration(lag) + " is above " + format_duration(options_.max_lag) +
-                              ": the target, or this machine, is too slow for the pace with " + std::to_string(options_.connections) +
-                              " connections");
-        stats.valid = reasons.empty();
     }
 
     struct Deferred {
