@@ -14,13 +14,19 @@ namespace leakline::agent {
 
 namespace {
 
+using Path = const char*;
 using Words = char* const*;
 
-constinit Behind<int (*)(const char*, Words, Words)> next_execve{"execve"};
-constinit Behind<int (*)(const char*, Words)> next_execv{"execv"};
-constinit Behind<int (*)(const char*, Words)> next_execvp{"execvp"};
-constinit Behind<int (*)(const char*, Words, Words)> next_execvpe{"execvpe"};
-constinit Behind<int (*)(int, Words, Words)> next_fexecve{"fexecve"};
+// X(name, parameters, arguments)
+#define LEAKLINE_EXECS(X)                                                                       \
+    X(execve, (Path path, Words arguments, Words environment), (path, arguments, environment))  \
+    X(execv, (Path path, Words arguments), (path, arguments))                                   \
+    X(execvp, (Path file, Words arguments), (file, arguments))                                  \
+    X(execvpe, (Path file, Words arguments, Words environment), (file, arguments, environment)) \
+    X(fexecve, (int file, Words arguments, Words environment), (file, arguments, environment))
+
+#define LEAKLINE_NEXT_EXEC(name, parameters, arguments) constinit Behind<int(*) parameters> next_##name{#name};
+LEAKLINE_EXECS(LEAKLINE_NEXT_EXEC)
 
 int missing() {
     errno = ENOSYS;
@@ -29,55 +35,27 @@ int missing() {
 
 }  // namespace
 
-LEAKLINE_HOOK(int, execve, (const char* path, Words arguments, Words environment)) {
-    const auto call = next_execve.get();
-    if (call == nullptr) return missing();
-    exec_begins();
-    LEAKLINE_TAIL_CALL return call(path, arguments, environment);
-}
-LEAKLINE_HOOK(int, execv, (const char* path, Words arguments)) {
-    const auto call = next_execv.get();
-    if (call == nullptr) return missing();
-    exec_begins();
-    LEAKLINE_TAIL_CALL return call(path, arguments);
-}
-LEAKLINE_HOOK(int, execvp, (const char* file, Words arguments)) {
-    const auto call = next_execvp.get();
-    if (call == nullptr) return missing();
-    exec_begins();
-    LEAKLINE_TAIL_CALL return call(file, arguments);
-}
-LEAKLINE_HOOK(int, execvpe, (const char* file, Words arguments, Words environment)) {
-    const auto call = next_execvpe.get();
-    if (call == nullptr) return missing();
-    exec_begins();
-    LEAKLINE_TAIL_CALL return call(file, arguments, environment);
-}
-LEAKLINE_HOOK(int, fexecve, (int file, Words arguments, Words environment)) {
-    const auto call = next_fexecve.get();
-    if (call == nullptr) return missing();
-    exec_begins();
-    LEAKLINE_TAIL_CALL return call(file, arguments, environment);
-}
+#define LEAKLINE_EXEC(name, given, passed)     \
+    LEAKLINE_HOOK(int, name, given) {          \
+        const auto call = next_##name.get();   \
+        if (call == nullptr) return missing(); \
+        exec_begins();                         \
+        LEAKLINE_TAIL_CALL return call passed; \
+    }
+LEAKLINE_EXECS(LEAKLINE_EXEC)
 
 #ifdef LEAKLINE_ATTACHED
 namespace {
 
-const Hook exec_table[] = {LEAKLINE_ROW_OF_LIBC(frees, execve, next_execve), LEAKLINE_ROW_OF_LIBC(frees, execv, next_execv),
-                           LEAKLINE_ROW_OF_LIBC(frees, execvp, next_execvp), LEAKLINE_ROW_OF_LIBC(frees, execvpe, next_execvpe),
-                           LEAKLINE_ROW_OF_LIBC(frees, fexecve, next_fexecve)};
+#define LEAKLINE_EXEC_ROW(name, parameters, arguments) LEAKLINE_ROW_OF_LIBC(frees, name, next_##name),
+const Hook exec_table[] = {LEAKLINE_EXECS(LEAKLINE_EXEC_ROW)};
 
 }  // namespace
 
 std::span<const Hook> exec_hooks() { return all_of(exec_table); }
 #else
-void find_exec_functions() {
-    next_execve.get();
-    next_execv.get();
-    next_execvp.get();
-    next_execvpe.get();
-    next_fexecve.get();
-}
+#define LEAKLINE_FIND_EXEC(name, parameters, arguments) next_##name.get();
+void find_exec_functions() { LEAKLINE_EXECS(LEAKLINE_FIND_EXEC) }
 #endif
 
 }  // namespace leakline::agent

@@ -111,8 +111,8 @@ struct SegmentHeader {
     std::atomic<OwnAllocator::State> own_allocator;                    // usable: it is recorded
     std::atomic<std::uint32_t> own_allocator_name, own_allocator_why;  // places in the names
     std::atomic<SearchState> search;
-    std::atomic<std::uint32_t>
-        ready;  // 1: readers may begin; the fields above but attachment, search and python, which may come later, are complete
+    // 1: readers may begin. The fields above are complete, but for attachment, search and python, which may change later.
+    std::atomic<std::uint32_t> ready;
     std::atomic<std::uint32_t> stopped;   // 1: the agent has stopped in this process (see lost_locks)
     std::atomic<std::uint64_t> sampling;  // SamplingState
     std::atomic<std::uint32_t> samples_used, stacks_used, frames_used, modules_used, names_used;

@@ -1,5 +1,5 @@
-// The lock of the agent's tables. Its owner never allocates or calls the program, waits for at most a second (while code is unloaded), and the owner's signal handlers never
-// request it (ThreadState::busy). A wait of 2 seconds means that the owner ended while it held the lock: the agent
+// The lock of the agent's tables. Its owner never allocates or calls the program, and waits for at most a second (while code is unloaded);
+// the owner's signal handlers never request it (ThreadState::busy). A wait of 2 seconds means that the owner ended while it held the lock: the agent
 // then stops in this process, and the program continues without it.
 #pragma once
 
