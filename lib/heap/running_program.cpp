@@ -36,12 +36,6 @@ LoadedObject::ReadMemory memory_of(int pid) {
     return [pid](std::uint64_t address, void* to, std::size_t size) { return read_memory(pid, address, to, size); };
 }
 
-// How many seccomp filters a thread has.
-unsigned count_filters(std::string_view status) {
-    if (!is_in_sandbox(status)) return 0;
-    return static_cast<unsigned>(parse_number(status_value(status, "Seccomp_filters").value_or("1")).value_or(1));  // not before Linux 5.9
-}
-
 std::string thread_status(int pid, int thread) { return read_small_file(fmt::format("/proc/{}/task/{}/status", pid, thread)).value_or(""); }
 
 // One look at a process, with what its refusals say.

@@ -128,18 +128,12 @@ std::optional<std::string> forbidden_in(int pid, const StoppedProcess& process) 
     if (process.running() > 0) return "runs in a seccomp sandbox, and some of its threads could not be stopped to read what it forbids";
     for (const StoppedThread& thread : process.threads()) {
         const auto status = read_small_file(fmt::format("/proc/{}/task/{}/status", pid, thread.id));
-        if (!status || !is_in_sandbox(*status)) continue;
+        if (!status || count_filters(*status) == 0) continue;
         const auto filters = seccomp_filters(thread.id);
         if (!filters) return fmt::format("{} (only root of the machine, outside of any sandbox, can read what it forbids)", kUnknown);
         if (auto reason = forbidden_by([&](const seccomp_data& call) { return answer_of(*filters, call); })) return reason;
     }
     return std::nullopt;
-}
-
-// 0: none, or the kernel does not tell (before Linux 5.9).
-unsigned filters_of(const std::string& status_file) {
-    const auto status = read_small_file(status_file);
-    return static_cast<unsigned>(parse_number(status ? status_value(*status, "Seccomp_filters").value_or("0") : "0").value_or(0));
 }
 
 bool same_namespace(const char* name, int pid) {
@@ -154,19 +148,24 @@ bool same_namespace(const char* name, int pid) {
 // Whether a process has the filters that this one has too: those with which a container was started. Each process in it inherits them, or gets
 // them from the runtime as we did (docker exec), and can only add more: all have as many as the container's first process.
 bool has_our_filters(int pid) {
-    const unsigned own = filters_of("/proc/thread-self/status");
-    if (own == 0 || filters_of("/proc/1/status") != own) return false;
+    const auto filters = [](const std::string& status_file) { return count_filters(read_small_file(status_file).value_or("")); };
+    const unsigned own = filters("/proc/thread-self/status");
+    if (own == 0 || own == kUncounted || filters("/proc/1/status") != own) return false;
     for (const char* const name : {"pid", "mnt", "user"})
         if (!same_namespace(name, pid)) return false;
     const std::vector<int> threads = thread_ids(pid);
     return std::all_of(threads.begin(), threads.end(),
-                       [&](int thread) { return filters_of(fmt::format("/proc/{}/task/{}/status", pid, thread)) == own; });
+                       [&](int thread) { return filters(fmt::format("/proc/{}/task/{}/status", pid, thread)) == own; });
 }
 #endif
 
 }  // namespace
 
-bool is_in_sandbox(std::string_view status) { return status_value(status, "Seccomp").value_or("0") != "0"; }
+unsigned count_filters(std::string_view status) {
+    if (status_value(status, "Seccomp").value_or("0") == "0") return 0;
+    const auto count = parse_number(status_value(status, "Seccomp_filters").value_or(""));
+    return count ? static_cast<unsigned>(*count) : kUncounted;
+}
 
 std::optional<std::string> sandbox_that_forbids_agent([[maybe_unused]] int pid) {
 #ifdef __x86_64__

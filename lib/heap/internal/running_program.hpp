@@ -19,7 +19,7 @@ struct RunningProgram {
     LoadedObject libc;
     std::vector<Mapping> mappings;
     ProgramMemory memory;
-    std::map<int, unsigned> sandboxes;  // how many seccomp filters each thread has
+    std::map<int, unsigned> sandboxes;  // how many seccomp filters each thread has (count_filters)
 };
 
 // Throws Error{input} or Error{system} if not, with the reason and what to do instead. If the process is in a seccomp sandbox, its threads

@@ -7,8 +7,9 @@
 
 namespace leakline::heap {
 
-// status: the text of a thread's file in /proc.
-bool is_in_sandbox(std::string_view status);
+// How many seccomp filters a thread has, by the text of its status file in /proc. kUncounted: it has some (Linux before 5.9).
+inline constexpr unsigned kUncounted = ~0u;
+unsigned count_filters(std::string_view status);
 // Why they do not let it work ("runs in a seccomp sandbox, ..."); nothing if they do. Stops all threads of the process for a moment. To be
 // called by a thread that ends soon (system/stopped_process.hpp). In a container, leakline has the same filters as the process, and tries
 // the calls itself. Throws Error{system} if the process may not be traced.
