@@ -360,9 +360,10 @@ void run_bare(RunContext& context, std::optional<double> requests) {
     if (const Bytes files = context.result.file_growth_bytes; files != 0)
         context.result.trend.reasons.push_back(files_left_out_text(files));
     if (const Bytes in_files = log.growth_in_files(); in_files != 0)
-        context.result.trend.reasons.push_back(fmt::format(
-            "open files in memory (memfd, /dev/shm, or deleted on a tmpfs) grew by {} that no process maps; they are counted as memory of the service",
-            format_bytes(static_cast<double>(in_files))));
+        context.result.trend.reasons.push_back(
+            fmt::format("open files in memory (memfd, /dev/shm, or deleted on a tmpfs) grew by {} that no process maps; they are counted "
+                        "as memory of the service",
+                        format_bytes(static_cast<double>(in_files))));
     const bool grows = context.result.trend.verdict == Trend::growing;
     if (context.options.idle && !rounds.stopped && !objects.begun() && (grows || lines)) {
         const std::optional<IdleTime> idle = idle_time(context, log, lines ? &*lines : nullptr);

@@ -174,7 +174,7 @@ Series TreeLog::copy() const {
     const std::lock_guard lock(mutex_);
     Series series = rss_;
     series.name = name_;
-    if (several_ || reads_files_ || fills_files_) series.value = level_;
+    if (counts_level()) series.value = level_;
     return series;
 }
 
@@ -182,7 +182,7 @@ std::string TreeLog::metric() const { return counts_files() ? "rss" : "anonymous
 
 bool TreeLog::counts_files() const {
     const std::lock_guard lock(mutex_);
-    return !several_ && !reads_files_ && !fills_files_;
+    return !counts_level();
 }
 
 Bytes TreeLog::file_growth() const {

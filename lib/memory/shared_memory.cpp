@@ -9,13 +9,6 @@
 
 namespace leakline::memory {
 
-namespace {
-
-constexpr Nanoseconds kBetweenWalks = std::chrono::seconds(1);
-constexpr int kRest = 49;  // times what a walk took
-
-}  // namespace
-
 void SharedMemory::remember(const std::vector<ProcessReading>& readings, Bytes total) {
     total_ = total_then_ = total;
     known_ = true;
@@ -46,12 +39,9 @@ void SharedMemory::add(const std::vector<ProcessReading>& readings, const System
         holders += reading.shared_memory > 0 ? 1 : 0;
     }
     if (holders < 2) return remember(readings, sum);
-    if (now >= next_walk_) {
-        const Nanoseconds begin = system_clock().monotonic();
-        const bool walked = walk(readings, roots);
-        next_walk_ = now + std::max(kBetweenWalks, (system_clock().monotonic() - begin) * kRest);
-        if (walked) return;
-    }
+    bool walked = false;
+    walks_.run(now, [&] { walked = walk(readings, roots); });
+    if (walked) return;
     if (!known_) return remember(readings, most);
     std::int64_t change = 0;
     bool begun = false;

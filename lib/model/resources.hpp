@@ -62,6 +62,7 @@ struct ProcessGrowth {
     bool ended = false;             // before the traffic began
     double begin_s = 0, end_s = 0;  // time when first and last seen
     double first_bytes = 0, last_bytes = 0;
+    double growth_bytes() const { return last_bytes - first_bytes; }
     double cpu_s = 0;  // used during the run
     Trend verdict = Trend::inconclusive;
     std::optional<Interval> bytes_per_request;  // over all requests, answered by any process

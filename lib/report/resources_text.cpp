@@ -108,7 +108,7 @@ std::vector<std::string> process_lines(const Diagnosis& diagnosis) {
                                     format_bytes(tree.ended_growth_bytes)));
     std::size_t shown = 0;
     for (const ProcessGrowth& process : tree.processes) {
-        const double grown = process.last_bytes - process.first_bytes;
+        const double grown = process.growth_bytes();
         if (grown < kSmall || shown == kMax) break;
         ++shown;
         std::string line = fmt::format("{} (pid {}{}): {} to {}, {}", process.name, process.pid, process.ended ? ", ended" : "",

@@ -3,13 +3,15 @@
 #include <charconv>
 
 #include "base/strings.hpp"
+#include "system/procfs.hpp"
 
 namespace leakline {
 
 namespace {
 
 // Takes a number and the character behind it off text.
-bool take(std::string_view& text, std::uint64_t& value, int base, char behind) {
+template <class Number>
+bool take(std::string_view& text, Number& value, int base, char behind) {
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value, base);
     const auto length = static_cast<std::size_t>(end - text.data());
     if (failed != std::errc{} || length >= text.size() || text[length] != behind) return false;
@@ -27,9 +29,11 @@ std::optional<Mapping> parse_mapping(std::string_view line) {
     mapping.executable = line[2] == 'x';
     mapping.shared = line[3] == 's';
     line.remove_prefix(5);
-    std::uint64_t device = 0;
-    if (!take(line, mapping.offset, 16, ' ') || !take(line, device, 16, ':') || !take(line, device, 16, ' ')) return std::nullopt;
-    line.remove_prefix(std::min(line.find_first_not_of("0123456789"), line.size()));
+    if (!take(line, mapping.offset, 16, ' ') || !take(line, mapping.major, 16, ':') || !take(line, mapping.minor, 16, ' '))
+        return std::nullopt;
+    const std::size_t digits = std::min(line.find_first_not_of("0123456789"), line.size());
+    mapping.inode = parse_number(line.substr(0, digits)).value_or(0);
+    line.remove_prefix(digits);
     mapping.path = trim(line);
     return mapping;
 }

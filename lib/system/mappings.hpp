@@ -14,8 +14,10 @@ namespace leakline {
 struct Mapping {
     std::uint64_t begin = 0, end = 0;
     bool readable = false, writable = false, executable = false, shared = false;
-    std::uint64_t offset = 0;  // in its file
-    std::string path;          // of its file; "[heap]" and others by the kernel's name; empty: anonymous
+    std::uint64_t offset = 0;       // in its file
+    unsigned major = 0, minor = 0;  // the device of its file
+    std::uint64_t inode = 0;        // 0: anonymous
+    std::string path;               // of its file; "[heap]" and others by the kernel's name; empty: anonymous
 
     std::uint64_t size() const { return end - begin; }
     bool is_file() const { return path.starts_with('/'); }

@@ -137,7 +137,7 @@ std::optional<double> retained_growth(const Facts& facts) {
     // Each process has an allocator of its own.
     const std::vector<ProcessGrowth>& processes = evidence.resources.tree.processes;
     const auto growing = std::count_if(processes.begin(), processes.end(), [](const ProcessGrowth& process) {
-        return !process.ended && process.last_bytes - process.first_bytes >= kIdleGrowth;
+        return !process.ended && process.growth_bytes() >= kIdleGrowth;
     });
     if (!collected_runtime(evidence)) held = std::min(kRetainedInAll, held * static_cast<double>(std::max<std::ptrdiff_t>(1, growing)));
     return late_growth(evidence) < held ? std::optional(held) : std::nullopt;

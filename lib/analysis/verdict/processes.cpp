@@ -20,7 +20,7 @@ constexpr double kMainShare = 0.5;
 bool grew_unrecorded(const ProcessTree& tree) {
     double recorded = 0;
     for (const ProcessGrowth& process : tree.processes)
-        if (process.recorded) recorded += std::max(0.0, process.last_bytes - process.first_bytes);
+        if (process.recorded) recorded += std::max(0.0, process.growth_bytes());
     return tree.unrecorded_growth_bytes > 0 && tree.unrecorded_growth_bytes >= kMainShare * (tree.unrecorded_growth_bytes + recorded);
 }
 
@@ -29,15 +29,13 @@ std::string other_processes(const ProcessTree& tree) {
     return tree.seen == 2 ? "another process" : fmt::format("{} processes", format_count(tree.seen - 1));
 }
 
-double growth_of(const ProcessGrowth& process) { return process.last_bytes - process.first_bytes; }
-
 // The most that another process of that name grew by that used at least twice the CPU time; nothing if there is none.
 std::optional<double> growth_of_busier(const ProcessTree& tree, const ProcessGrowth& process) {
     constexpr double kBusier = 2, kKnown_s = 0.1;  // the kernel counts in ticks of 10 ms
     std::optional<double> most;
     for (const ProcessGrowth& other : tree.processes)
         if (&other != &process && !other.ended && other.name == process.name && other.cpu_s >= std::max(kBusier * process.cpu_s, kKnown_s))
-            most = std::max(most.value_or(0), growth_of(other));
+            most = std::max(most.value_or(0), other.growth_bytes());
     return most;
 }
 
@@ -47,7 +45,7 @@ std::string growing_processes(const ProcessTree& tree) {
     std::map<std::string, int> names;
     int all = 0;
     for (const ProcessGrowth& process : tree.processes) {
-        if (process.recorded || process.ended || process.last_bytes - process.first_bytes < kShare * tree.unrecorded_growth_bytes) continue;
+        if (process.recorded || process.ended || process.growth_bytes() < kShare * tree.unrecorded_growth_bytes) continue;
         ++names[process.name];
         ++all;
     }
@@ -94,16 +92,16 @@ std::optional<Conclusion> one_process_grew(const Facts& facts, const Policy&) {
     const ProcessTree& tree = facts.evidence.resources.tree;
     if (!does_not_grow(facts.evidence.trend.verdict)) return std::nullopt;
     for (const ProcessGrowth& process : tree.processes) {
-        if (process.ended || growth_of(process) < kMuch) continue;
+        if (process.ended || process.growth_bytes() < kMuch) continue;
         const auto others = growth_of_busier(tree, process);
-        if (!others || growth_of(process) < kTimes * std::max(*others, kLittle)) continue;
+        if (!others || process.growth_bytes() < kTimes * std::max(*others, kLittle)) continue;
         return Conclusion{
             Verdict::inconclusive,
             {fmt::format(
                 "{} (pid {}) grew by {}, and processes of that name that were twice as busy by at most {}: it may leak and have got few "
                 "requests since; rerun with more connections (--connections 32) or --connection-per-request, so that each process "
                 "gets requests in each round",
-                process.name, process.pid, format_bytes(growth_of(process)), format_bytes(*others))},
+                process.name, process.pid, format_bytes(process.growth_bytes()), format_bytes(*others))},
             {}};
     }
     return std::nullopt;

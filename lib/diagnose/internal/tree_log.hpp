@@ -140,6 +140,7 @@ class TreeLog {
     double unseen_cpu_s_ = 0;  // that attached processes may have used from the last reading of their CPU time to their end
     std::uint64_t ended_count_ = 0, seen_ = 0, most_ = 0;
     bool several_ = false, reads_files_ = false, fills_files_ = false;
+    bool counts_level() const { return several_ || reads_files_ || fills_files_; }  // else the RSS of the one process
     Bytes first_file_backed_ = 0, first_in_files_ = 0, in_files_ = 0;
     std::optional<std::map<int, Bytes>> recorded_pids_;  // nothing: as the two above say
     std::optional<Exhausted> exhaustion_;

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "memory/internal/paced_work.hpp"
 #include "memory/internal/process_reading.hpp"
-#include "system/clock.hpp"
 #include "system/procfs.hpp"
 
 namespace leakline::memory {
@@ -22,7 +22,7 @@ class FilesInMemory {
 
   private:
     Bytes total_ = 0;
-    Nanoseconds next_look_{};
+    PacedWork looks_{std::chrono::milliseconds(200)};
 };
 
 }  // namespace leakline::memory

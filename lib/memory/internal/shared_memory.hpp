@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/quantities.hpp"
+#include "memory/internal/paced_work.hpp"
 #include "memory/internal/process_reading.hpp"
-#include "system/clock.hpp"
 #include "system/procfs.hpp"
 
 namespace leakline::memory {
@@ -31,7 +31,7 @@ class SharedMemory {
 
     Bytes total_ = 0, total_then_ = 0;
     std::map<Key, Bytes> then_;  // each process's RssShmem when total_then_ was known
-    Nanoseconds next_walk_{};
+    PacedWork walks_{std::chrono::seconds(1)};
     bool known_ = false;
 };
 
