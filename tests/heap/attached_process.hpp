@@ -1,4 +1,4 @@
-// What the attach tests know of a process from outside.
+// What the attach tests share: what is known of a process from outside, and how an agent is attached to it.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -11,7 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
+#include "heap/internal/attach.hpp"
 #include "heap/internal/running_program.hpp"
+#include "heap/recorder.hpp"
+#include "streams.hpp"
 #include "support/comes_true.hpp"
 #include "system/child_process.hpp"
 #include "system/copy_name.hpp"
@@ -104,5 +108,39 @@ class AskedProgram {
     std::optional<Child> child_;
     int input_ = -1, output_ = -1;
 };
+
+inline heap::RecordOptions attach_to(int pid, Bytes interval = 1) {
+    heap::RecordOptions options;
+    options.attach_to = pid;
+    options.sample_interval = interval;
+    return options;
+}
+
+// Live bytes at the end that were allocated through a function.
+inline std::int64_t live_through(const HeapProfile& profile, std::string_view function) {
+    return cost_through(profile, profile.marks.size() - 1, function).live_bytes;
+}
+
+inline std::string refusal(int pid, Nanoseconds patience = std::chrono::seconds(5)) {
+    try {
+        heap::attach_agent(pid, 1, {}, patience);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "attached";
+}
+
+inline int number(const std::string& answer) { return std::stoi(answer.substr(answer.find(' ') + 1)); }
+
+inline heap::RecordOptions attach_to_tree(int pid, Bytes interval = 1) {
+    heap::RecordOptions options = attach_to(pid, interval);
+    options.descendants = heap::Descendants::recorded;
+    return options;
+}
+
+inline bool is_attached(const heap::Recorder& recorder, int pid) {
+    const std::vector<int> pids = recorder.attached_to();
+    return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
 
 }  // namespace leakline::test

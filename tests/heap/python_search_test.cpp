@@ -27,26 +27,40 @@ void wait_for(const std::string& file, Child& program) {
     while (!std::filesystem::exists(file)) REQUIRE_FALSE(program.wait_for(std::chrono::milliseconds(10)).has_value());
 }
 
+// A program, recorded from its start or attached to, that has made the file `begin`.
+class Recorded {
+  public:
+    Recorded(const std::vector<std::string>& arguments, const std::string& begin, Bytes interval, With with) {
+        heap::RecordOptions options;
+        options.with = heap::RecordWith::agent;
+        options.sample_interval = interval;
+        Command command;
+        command.arguments = arguments;
+        if (with == With::attached) {
+            program_ = Child::start(command);
+            wait_for(begin, *program_);
+            options.attach_to = program_->pid();
+        } else {
+            options.command = command;
+        }
+        recorder_.emplace(heap::Recorder::start(options));
+        wait_for(begin, child());
+    }
+    heap::Recorder& recorder() { return *recorder_; }
+    Child& child() { return program_ ? *program_ : recorder_->child(); }
+
+  private:
+    std::optional<Child> program_;
+    std::optional<heap::Recorder> recorder_;
+};
+
 // Once the program has kept all.
 PythonHolders search(const std::string& interpreter, With with) {
     const TemporaryDirectory folder;
     const std::string begin = folder.path() + "/begin", done = folder.path() + "/done";
-    heap::RecordOptions options;
-    options.with = heap::RecordWith::agent;
-    options.sample_interval = 1024;
-    Command command;
-    command.arguments = {interpreter, kProgram, done, begin};
-    std::optional<Child> program;
-    if (with == With::attached) {
-        program = Child::start(command);
-        wait_for(begin, *program);
-        options.attach_to = program->pid();
-    } else {
-        options.command = command;
-    }
-    heap::Recorder recorder = heap::Recorder::start(options);
-    Child& child = program ? *program : recorder.child();
-    wait_for(begin, child);
+    Recorded recorded({interpreter, kProgram, done, begin}, begin, 1024, with);
+    heap::Recorder& recorder = recorded.recorder();
+    Child& child = recorded.child();
     std::filesystem::remove(begin);
     wait_for(done, child);
     // Objects that only keep each other alive are looked for where another thread may be changing them: not every copy shows them.
@@ -56,7 +70,7 @@ PythonHolders search(const std::string& interpreter, With with) {
         found = recorder.python_holders(std::chrono::seconds(30));
     }
     // The same from outside, as of any process that is recorded.
-    const auto report = program ? recorder.python_holder_report({}) : heap::find_python_holders(recorder.pid(), {});
+    const auto report = with == With::attached ? recorder.python_holder_report({}) : heap::find_python_holders(recorder.pid(), {});
     REQUIRE(report.has_value());
     CHECK(report->holders.size() >= 12);
     CHECK(report->bytes > report->holders.front().bytes);
@@ -71,8 +85,8 @@ PythonHolders search(const std::string& interpreter, With with) {
     CHECK(objects_of("dict") >= 6000);
     CHECK(report->types.front().bytes > report->types.back().bytes);
     // All objects by their own sizes: exact, and whatever the samples are.
-    const auto all =
-        program ? recorder.python_holder_report(heap::kAllObjects) : heap::find_python_holders(recorder.pid(), heap::kAllObjects);
+    const auto all = with == With::attached ? recorder.python_holder_report(heap::kAllObjects)
+                                            : heap::find_python_holders(recorder.pid(), heap::kAllObjects);
     REQUIRE(all.has_value());
     for (const std::string name : {"kept_list", "kept_names", "store.own", "compressors"}) {
         CAPTURE(name);
@@ -201,22 +215,9 @@ constexpr const char* kReplacesItself =
 void replace_during_search(With with) {
     const TemporaryDirectory folder;
     const std::string begin = folder.path() + "/begin";
-    Command command;
-    command.arguments = {"/usr/bin/python3", "-c", kReplacesItself, begin};
-    heap::RecordOptions options;
-    options.with = heap::RecordWith::agent;
-    options.sample_interval = 65536;
-    std::optional<Child> program;
-    if (with == With::attached) {
-        program = Child::start(command);
-        wait_for(begin, *program);
-        options.attach_to = program->pid();
-    } else {
-        options.command = command;
-    }
-    heap::Recorder recorder = heap::Recorder::start(options);
-    Child& child = program ? *program : recorder.child();
-    wait_for(begin, child);
+    Recorded recorded({"/usr/bin/python3", "-c", kReplacesItself, begin}, begin, 65536, with);
+    heap::Recorder& recorder = recorded.recorder();
+    Child& child = recorded.child();
     REQUIRE(recorder.search_python_holders({}));
     std::filesystem::remove(begin);
     const std::string folder_of_it = "/proc/" + std::to_string(child.pid());

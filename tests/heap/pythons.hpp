@@ -19,19 +19,24 @@ inline std::vector<std::string> pythons() {
     return found;
 }
 
-// The shared library of an interpreter, for programs that embed it, and what PYTHONHOME must be for it; empty: it has none.
+// The interpreters of these that have a shared library, for programs that embed them, and what PYTHONHOME must be for it.
 struct EmbeddedPython {
-    std::string library, home;
+    std::string python, library, home;
 };
-inline EmbeddedPython embedded_python(const std::string& python) {
-    const std::filesystem::path home = std::filesystem::path(python).parent_path().parent_path();
-    std::error_code none;
-    for (const std::filesystem::path& folder : {home / "lib", home / "lib/x86_64-linux-gnu", home / "lib/aarch64-linux-gnu"})
-        for (const auto& file : std::filesystem::directory_iterator(folder, none)) {
-            const std::string name = file.path().filename().string();
-            if (name.starts_with("libpython3.") && name.ends_with(".so.1.0")) return {file.path().string(), home.string()};
-        }
-    return {};
+inline std::vector<EmbeddedPython> embedded_pythons() {
+    std::vector<EmbeddedPython> found;
+    for (const std::string& python : pythons()) {
+        const std::filesystem::path home = std::filesystem::path(python).parent_path().parent_path();
+        std::error_code none;
+        std::string library;
+        for (const std::filesystem::path& folder : {home / "lib", home / "lib/x86_64-linux-gnu", home / "lib/aarch64-linux-gnu"})
+            for (const auto& file : std::filesystem::directory_iterator(folder, none)) {
+                const std::string name = file.path().filename().string();
+                if (library.empty() && name.starts_with("libpython3.") && name.ends_with(".so.1.0")) library = file.path().string();
+            }
+        if (!library.empty()) found.push_back({python, library, home.string()});
+    }
+    return found;
 }
 
 }  // namespace leakline::test
