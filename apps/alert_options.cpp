@@ -1,8 +1,8 @@
 #include "alert_options.hpp"
 
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/error.hpp"

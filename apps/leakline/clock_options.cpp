@@ -1,8 +1,8 @@
 #include "clock_options.hpp"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 #include <string_view>
 

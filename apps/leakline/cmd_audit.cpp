@@ -1,7 +1,7 @@
 // leakline audit: containers that grow and are never cleaned, in source code.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 #include <stop_token>

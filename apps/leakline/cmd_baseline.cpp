@@ -1,7 +1,7 @@
 // leakline baseline: accepts what a diagnosis shows, in a file to be committed.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 

@@ -1,7 +1,7 @@
 // leakline capture: records requests as a reverse proxy, or from a network interface.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <memory>
 #include <mutex>

@@ -1,7 +1,7 @@
 // leakline comment: a diagnosis as the one comment on a pull request that later runs write anew.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>

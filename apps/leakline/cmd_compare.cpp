@@ -1,8 +1,8 @@
 // leakline compare: two recordings or reports, line by line; a gate.
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <set>

@@ -1,7 +1,7 @@
 // leakline convert: request logs of any format, as one log in the native format.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "base/error.hpp"

@@ -1,7 +1,7 @@
 // leakline diagnose: the whole job, from a traffic log to the leaking line.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cmath>

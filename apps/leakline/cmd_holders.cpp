@@ -1,7 +1,7 @@
 // leakline holders: which variables hold the heap of a running process, or of a core file.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fstream>
 #include <memory>

@@ -1,7 +1,7 @@
 // leakline lines: growth of live heap bytes by source line, from a recording.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <set>
 

@@ -1,7 +1,7 @@
 // leakline mcp: a server of the Model Context Protocol over standard input and output.
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <memory>
 

@@ -1,7 +1,7 @@
 // leakline minimize: the smallest part of a log that still makes a service leak.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <filesystem>
 #include <memory>

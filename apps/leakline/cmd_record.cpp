@@ -1,7 +1,7 @@
 // leakline record: runs a program under heaptrack's tracker or leakline's agent, or attaches the agent to a process, and saves the recording.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <memory>

@@ -1,7 +1,7 @@
 // leakline replay: sends a recorded log to an HTTP service and accounts for every request.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <thread>
 

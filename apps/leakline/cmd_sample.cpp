@@ -1,8 +1,8 @@
 // leakline sample: memory over time, of processes, process trees and cgroups, or of a command that it starts.
 #include <fmt/format.h>
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>

@@ -3,8 +3,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 

@@ -1,7 +1,7 @@
 // leakline stub: answers with the recorded responses of a log, in place of what a service calls.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "base/quantities.hpp"

@@ -3,8 +3,8 @@
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 

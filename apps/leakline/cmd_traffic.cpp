@@ -1,7 +1,7 @@
 // leakline traffic: writes sample traffic as a log. The generator is in replay/traffic_generator.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <cmath>
 #include <memory>
 

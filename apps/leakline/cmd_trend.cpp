@@ -1,7 +1,7 @@
 // leakline trend: does memory grow without end, in files of samples.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>

@@ -12,8 +12,8 @@
 #include "tls_options.hpp"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 
 namespace leakline::cli {

@@ -1,8 +1,8 @@
 #include "manual.hpp"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include <cctype>
 
 #include "base/strings.hpp"
