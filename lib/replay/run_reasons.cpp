@@ -74,7 +74,7 @@ std::string changed_version_text(const ReplayStats& stats, std::uint64_t changed
     return fmt::format("{} of {} requests in the log {} recorded over {}, and sent over {}{}", format_count(changed),
                        format_count(stats.log_requests), changed == 1 ? "was" : "were", http2 ? "HTTP/1" : "HTTP/2 or HTTP/3",
                        http2 ? "HTTP/2" : "HTTP/1.1",
-                       !http2                                     ? "; --http2 sends HTTP/2"
+                       !http2                                      ? "; --http2 sends HTTP/2"
                        : asked_for == http::HttpVersion::automatic ? "; --http1 sends HTTP/1.1"
                                                                    : "");
 }

