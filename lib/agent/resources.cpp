@@ -14,7 +14,7 @@ namespace leakline::agent {
 
 namespace {
 
-// Written as the tables of agent.cpp are.
+// Written as ProcessState is.
 SegmentHeader* header;
 constinit DescriptorTable descriptors;
 constinit ThreadTable threads;
