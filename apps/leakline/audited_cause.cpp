@@ -12,7 +12,7 @@ namespace leakline::cli {
 void add_audited_cause(Diagnosis& diagnosis, const std::vector<std::string>& paths, report::SourceText& sources, Output& output,
                        const std::stop_token& stop) {
     const LineGrowth* line = reported_line(diagnosis);
-    if (diagnosis.verdict != Verdict::leak || line == nullptr) return;
+    if ((diagnosis.verdict != Verdict::leak && !diagnosis.still_filling) || line == nullptr) return;
     audit::AuditOptions options;
     options.paths = paths;
     const bool asked = !paths.empty();
