@@ -3,13 +3,11 @@
 #include "base/strings.hpp"
 #include "memory/cgroup.hpp"
 #include "output.hpp"
-#include "system/executables.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <string_view>
 
 namespace leakline::cli {
 
@@ -25,13 +23,7 @@ LiveDisplay::LiveDisplay(std::vector<Metric> metrics, std::optional<Bytes> limit
       limit_(limit),
       terminal_(detect_terminal(STDOUT_FILENO)),
       draw_(now, terminal_.interactive ? std::chrono::milliseconds(500) : std::chrono::seconds(1)),
-      judge_(now + std::chrono::seconds(2), std::chrono::seconds(2)) {
-    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-        const std::string_view locale = environment_variable(name);
-        utf8_ = locale.find("UTF-8") != std::string_view::npos || locale.find("utf8") != std::string_view::npos;
-        if (!locale.empty()) break;
-    }
-}
+      judge_(now + std::chrono::seconds(2), std::chrono::seconds(2)) {}
 
 void LiveDisplay::add(const Subject& subject, const MemorySample& sample) {
     const Key key{subject.pid, subject.name};
@@ -83,7 +75,7 @@ void LiveDisplay::draw() {
     std::vector<std::string> lines;
     std::size_t shown = 0;
     for (const auto& [key, view] : views_) {
-        const std::vector<std::string> block = view.block(redrawn_width(now), utf8_);
+        const std::vector<std::string> block = view.block(redrawn_width(now), now.utf8);
         if (shown > 0 && lines.size() + block.size() > room) break;
         lines.insert(lines.end(), block.begin(), block.end());
         ++shown;

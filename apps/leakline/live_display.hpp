@@ -41,7 +41,6 @@ class LiveDisplay {
     std::vector<Metric> metrics_;
     std::optional<Bytes> limit_;
     Terminal terminal_;
-    bool utf8_ = false;
     memory::TickSchedule draw_, judge_;
     using Key = std::pair<int, std::string>;
     std::map<Key, SampleView> views_;

@@ -83,6 +83,7 @@ void Output::open(const std::vector<std::string>& inputs, report::Form form) {
     const Terminal results = detect_terminal(STDOUT_FILENO);
     options_.width = results.width;
     options_.fold = results.interactive || !environment_variable("COLUMNS").empty();
+    options_.characters = results.interactive && !results.utf8 ? report::Characters::ascii : report::Characters::unicode;
     options_.color = color_ == "always" || (color_ == "auto" && results.color);
 
     const report::Format& shown = report::format_named(format_name_, form);
@@ -116,6 +117,7 @@ void Output::write(const report::Document& document) {
 report::RenderOptions Output::for_files() const {
     report::RenderOptions plain = options_;
     plain.color = false;
+    plain.characters = report::Characters::unicode;
     plain.width = 100;
     plain.full = true;
     plain.fold = false;

@@ -35,14 +35,14 @@ std::string share_text(std::int64_t part, std::int64_t whole) {
     return fmt::format(" ({:.1f} % of the growth)", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
-// Memory over time in braille dots, its range at the left and its time below.
+// Memory over time in dots, its range at the left and its time below.
 void add_plot(TerminalText& text, const Series& series, const TrendVerdict& trend, std::string_view metric) {
     constexpr int kRows = 8, kLabel = 12;
     const MemoryPlot plot = memory_plot(series, trend, 2000);
     if (plot.points.size() < 3) return;
     const int columns = std::clamp(text.options().width - kLabel - 3, 20, 100);
     text.heading(fmt::format("Memory over time ({}{})", metric, plot.cropped ? "; the axis does not begin at 0" : ""));
-    const std::vector<std::string> rows = braille(plot.points, plot.low, plot.high, columns, kRows);
+    const std::vector<std::string> rows = dots(plot.points, plot.low, plot.high, columns, kRows, text.options().characters);
     for (int row = 0; row < kRows; ++row) {
         const double share = static_cast<double>(kRows - 1 - row) / (kRows - 1);
         const bool labeled = row == 0 || row == kRows / 2 || row == kRows - 1;

@@ -29,7 +29,8 @@ void add_caller_trees(TerminalText& text, const std::vector<LineGrowth>& lines) 
         if ((!line.leaking && !first) || line.callers.empty()) continue;
         if (++shown > kMaxTrees) break;
         text.heading("Callers of " + place_text(line.at));
-        for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width))) text.line(row);
+        for (const std::string& row : caller_tree(line, static_cast<std::size_t>(text.options().width), text.options().characters))
+            text.line(row);
     }
 }
 

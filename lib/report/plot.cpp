@@ -176,15 +176,30 @@ MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::siz
     return plot;
 }
 
-std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns, int rows) {
-    const int width = columns * 2, height = rows * 4;
+namespace {
+
+// What one character can show, and the character with these dots: dot (x, y) is bit bits[y][x].
+struct DotFont {
+    int across, down;
+    unsigned char bits[4][2];
+    std::string (*character)(unsigned char dots);
+};
+
+// Dot numbers of a braille cell, by row and column (Unicode 15, chapter 21.1): 1 2 3 7 on the left, 4 5 6 8.
+constexpr DotFont kBraille = {2, 4, {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}}, [](unsigned char dots) {
+                                  return std::string{'\xe2', static_cast<char>(0xa0 | dots >> 6), static_cast<char>(0x80 | (dots & 0x3f))};
+                              }};
+constexpr DotFont kAscii = {1, 2, {{1, 0}, {2, 0}, {0, 0}, {0, 0}}, [](unsigned char dots) { return std::string(1, " '.:"[dots & 3]); }};
+
+}  // namespace
+
+std::vector<std::string> dots(const std::vector<Point>& points, double low, double high, int columns, int rows, Characters characters) {
+    const DotFont& font = characters == Characters::unicode ? kBraille : kAscii;
+    const int width = columns * font.across, height = rows * font.down;
     std::vector<unsigned char> cells(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows), 0);
-    // Dot numbers of a braille cell, by row and column (Unicode 15, chapter 21.1): 1 2 3 7 on the left, 4 5
-    // 6 8.
-    constexpr unsigned char kDots[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
     const auto set = [&](int x, int y) {
         if (x < 0 || x >= width || y < 0 || y >= height) return;
-        cells[static_cast<std::size_t>(y / 4 * columns + x / 2)] |= kDots[y % 4][x % 2];
+        cells[static_cast<std::size_t>(y / font.down * columns + x / font.across)] |= font.bits[y % font.down][x % font.across];
     };
     if (!points.empty()) {
         const double begin = points.front().x, span = std::max(points.back().x - begin, 1e-300);
@@ -208,10 +223,7 @@ std::vector<std::string> braille(const std::vector<Point>& points, double low, d
     std::vector<std::string> out;
     for (int r = 0; r < rows; ++r) {
         std::string line;
-        for (int c = 0; c < columns; ++c) {
-            const unsigned char dots = cells[static_cast<std::size_t>(r * columns + c)];
-            line += {'\xe2', static_cast<char>(0xa0 | dots >> 6), static_cast<char>(0x80 | (dots & 0x3f))};
-        }
+        for (int c = 0; c < columns; ++c) line += font.character(cells[static_cast<std::size_t>(r * columns + c)]);
         out.push_back(line);
     }
     return out;

@@ -47,17 +47,21 @@ inline unsigned form_of(const Document& document) { return 1u << document.index(
 // The diagnosis that document is or holds; else null. Formats without a form of a Minimized show its diagnosis.
 const Diagnosis* diagnosis_in(const Document& document);
 
+// What text may draw with: a terminal whose locale is not UTF-8 shows other characters than ASCII as several wrong ones.
+enum class Characters { unicode, ascii };
+
 struct RenderOptions {
     enum class Unit { bytes, kib, mib };
     Unit unit = Unit::mib;
     int precision = 1;    // decimals in the line table
     bool strict = false;  // the line table exactly as memory_profiler prints it, nothing else
     bool color = false;
-    bool full = true;      // of a diagnosis, text: all evidence; else what fits on a screen
-    bool fold = false;     // text: keep to the width, as a terminal would break lines in the middle of words
-    bool brief = false;    // --quiet: only what needs attention
-    bool notes = false;    // of an audit: its notes, too
-    int width = 100;       // columns, for text
+    bool full = true;    // of a diagnosis, text: all evidence; else what fits on a screen
+    bool fold = false;   // text: keep to the width, as a terminal would break lines in the middle of words
+    bool brief = false;  // --quiet: only what needs attention
+    bool notes = false;  // of an audit: its notes, too
+    int width = 100;     // columns, for text
+    Characters characters = Characters::unicode;
     std::size_t top = 20;  // rows of a ranking
     bool lost = false;     // of holders: also what nothing leads to
     // What an inconclusive run is to a CI system (--inconclusive): an error, a skipped test, or none of its

@@ -96,12 +96,15 @@ TEST_CASE("the line of growth that accelerates begins at zero, not below it") {
     CHECK(plot.fit->to.x == 100);
 }
 
-TEST_CASE("braille draws the dots where the values are") {
+TEST_CASE("dots are where the values are") {
+    constexpr auto kUnicode = Characters::unicode, kAscii = Characters::ascii;
     // A rising line over 2 x 4 dots in one character, and a falling one.
-    CHECK(braille({{0, 0}, {1, 3}}, 0, 3, 1, 1) == std::vector<std::string>{"⡜"});
-    CHECK(braille({{0, 3}, {1, 0}}, 0, 3, 1, 1) == std::vector<std::string>{"⢣"});
-    CHECK(braille({}, 0, 1, 2, 1) == std::vector<std::string>{"⠀⠀"});
-    CHECK(braille({{0, 5}, {1, 5}}, 5, 5, 1, 1).size() == 1);  // a flat series is no division by zero
+    CHECK(dots({{0, 0}, {1, 3}}, 0, 3, 1, 1, kUnicode) == std::vector<std::string>{"⡜"});
+    CHECK(dots({{0, 3}, {1, 0}}, 0, 3, 1, 1, kUnicode) == std::vector<std::string>{"⢣"});
+    CHECK(dots({}, 0, 1, 2, 1, kUnicode) == std::vector<std::string>{"⠀⠀"});
+    CHECK(dots({{0, 5}, {1, 5}}, 5, 5, 1, 1, kUnicode).size() == 1);  // a flat series is no division by zero
+    CHECK(dots({{0, 0}, {3, 3}}, 0, 3, 4, 2, kAscii) == std::vector<std::string>{"  .'", ".'  "});
+    CHECK(dots({{0, 3}, {1, 0}}, 0, 3, 1, 1, kAscii) == std::vector<std::string>{":"});
 }
 
 TEST_CASE("a few pages on top of megabytes are drawn as a ripple in the middle, a leak over the whole height") {

@@ -193,10 +193,11 @@ TEST_CASE("stacks are refused for documents that have none") {
 TEST_CASE("callers are drawn as a tree that indents where it branches") {
     LineGrowth line = two_lines().lines[0];
     line.callers[0].callers.push_back({{"replay()", "/src/app.cpp", 70}, 50, {}, 0, 0, 0});
-    CHECK(caller_tree(line, 80) == std::vector<std::string>{
-                                       "       +700 B  ├─ /src/app.cpp:12 handle(int)",
-                                       "       +650 B  │  ├─ /src/main; 1.cpp:3 main",
-                                       "        +50 B  │  └─ /src/app.cpp:70 replay()",
-                                       "       +300 B  └─ /src/app.cpp:44 load()",
-                                   });
+    CHECK(caller_tree(line, 80, Characters::ascii)[2] == "        +50 B  |  `- /src/app.cpp:70 replay()");
+    CHECK(caller_tree(line, 80, Characters::unicode) == std::vector<std::string>{
+                                                            "       +700 B  ├─ /src/app.cpp:12 handle(int)",
+                                                            "       +650 B  │  ├─ /src/main; 1.cpp:3 main",
+                                                            "        +50 B  │  └─ /src/app.cpp:70 replay()",
+                                                            "       +300 B  └─ /src/app.cpp:44 load()",
+                                                        });
 }

@@ -8,6 +8,7 @@
 
 #include "base/quantities.hpp"
 #include "model/diagnosis.hpp"
+#include "report/report.hpp"
 
 namespace leakline::report {
 
@@ -46,8 +47,8 @@ struct MemoryPlot {
 MemoryPlot memory_plot(const Series& series, const TrendVerdict& trend, std::size_t points, std::optional<Bytes> limit = {},
                        std::vector<Round> rounds = {});
 
-// points as rows of braille characters (2 x 4 dots each, U+2800 to U+28FF), joined by lines. columns, rows
-// >= 1.
-std::vector<std::string> braille(const std::vector<Point>& points, double low, double high, int columns, int rows);
+// points as rows of braille characters (2 x 4 dots each, U+2800 to U+28FF) or of ' . and : (1 x 2 dots each), joined by lines. columns,
+// rows >= 1.
+std::vector<std::string> dots(const std::vector<Point>& points, double low, double high, int columns, int rows, Characters characters);
 
 }  // namespace leakline::report
