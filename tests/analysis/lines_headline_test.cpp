@@ -342,6 +342,24 @@ TEST_CASE("the statement that starts a Python program is not named for all that 
     }
 }
 
+TEST_CASE("what a server in Python keeps is put down to the handler, not to the line that runs its event loop") {
+    for (const test::At& loop : {test::At{"BaseEventLoop.run_forever", "/usr/lib/python3.11/asyncio/base_events.py", 607},
+                                 test::At{"serve_forever", "/usr/lib/python3.9/socketserver.py", 232}}) {
+        for (const test::At& start : {test::At{"<module>", "/srv/app.py", 40}, test::At{"main", "/srv/app.py", 36}}) {
+            // The headers are made by the library before it calls the handler, which keeps them.
+            const test::At parse{"data_received", "/usr/lib/python3/dist-packages/aiohttp/web_protocol.py", 300};
+            test::ProfileBuilder builder;
+            const TraceId parsed = builder.trace({parse, loop, start}, "");
+            const TraceId made = builder.trace({{"audit", "/srv/app.py", 9}, parse, loop, start}, "");
+            const TraceId kept = builder.trace({{"audit", "/srv/app.py", 11}, parse, loop, start}, "");
+            CHECK(headline_of(report_of(builder, {{parsed, 380, 1010, 0}, {made, 242, 1000, 0}, {kept, 8, 1003, 0}})) == "/srv/app.py:9");
+            test::ProfileBuilder alone;
+            const TraceId only = alone.trace({parse, loop, start}, "");
+            CHECK(headline_of(report_of(alone, {{only, 380, 1000, 0}})) == start.file + (":" + std::to_string(start.line)));
+        }
+    }
+}
+
 TEST_CASE("a native service that is called like an interpreter stays native") {
     test::ProfileBuilder builder;
     builder.profile().command = "./node --port 80";

@@ -63,7 +63,7 @@ bool is_callable_holder(std::string_view function, std::string_view file) {
     return std::any_of(kScopes.begin(), kScopes.end(), [&](std::string_view scope) { return function.starts_with(scope); });
 }
 
-bool is_event_loop(std::string_view function) {
+bool is_event_loop(std::string_view function, std::string_view file) {
     static constexpr std::array<std::string_view, 12> kLoops{"boost::asio::io_context::run",
                                                              "boost::asio::detail::scheduler::run",
                                                              "asio::io_context::run",
@@ -76,6 +76,24 @@ bool is_event_loop(std::string_view function) {
                                                              "g_main_context_iteration",
                                                              "QCoreApplication::exec",
                                                              "QEventLoop::exec"};
+    // Of Python, by the end of the file: the function is "run_forever", since 3.11 "BaseEventLoop.run_forever".
+    struct PythonLoop {
+        std::string_view file, function;
+    };
+    static constexpr std::array<PythonLoop, 10> kPythonLoops{{{"/asyncio/base_events.py", "run_forever"},
+                                                              {"/socketserver.py", "serve_forever"},
+                                                              {"/asyncore.py", "loop"},
+                                                              {"/twisted/internet/base.py", "mainLoop"},
+                                                              {"/cheroot/server.py", "serve"},
+                                                              {"/cherrypy/process/wspbus.py", "block"},
+                                                              {"/waitress/wasyncore.py", "loop"},
+                                                              {"/eventlet/wsgi.py", "server"},
+                                                              {"/gevent/baseserver.py", "serve_forever"},
+                                                              {"/trio/_core/_run.py", "unrolled_run"}}};
+    if (file.ends_with(".py"))
+        return std::any_of(kPythonLoops.begin(), kPythonLoops.end(), [&](const PythonLoop& loop) {
+            return file.ends_with(loop.file) && function.substr(function.rfind('.') + 1) == loop.function;
+        });
     return std::find(kLoops.begin(), kLoops.end(), qualified_name(function)) != kLoops.end();
 }
 
@@ -113,9 +131,8 @@ bool UserLines::calls_back(std::uint32_t frame) {
     std::uint8_t& known = calls_back_[frame];
     if (known == kUnknown) {
         const std::string& function = profile_.string(profile_.frames[frame].function);
-        known = is_event_loop(function)                                                      ? kAlways
-                : is_callable_holder(function, profile_.string(profile_.frames[frame].file)) ? kBelowUser
-                                                                                             : kNever;
+        const std::string& file = profile_.string(profile_.frames[frame].file);
+        known = is_event_loop(function, file) ? kAlways : is_callable_holder(function, file) ? kBelowUser : kNever;
     }
     return known == kAlways || (known == kBelowUser && !path_.empty());
 }

@@ -22,7 +22,7 @@ Insertion insertion_of(std::string_view function, std::string_view file = {});
 // Whether a frame is of an object that holds a callable (std::function and its like), or of a library's event loop: what calls through it
 // does not know what it calls.
 bool is_callable_holder(std::string_view function, std::string_view file);
-bool is_event_loop(std::string_view function);
+bool is_event_loop(std::string_view function, std::string_view file);
 
 // Lines of user code by what they show. Two frames of one file and line are one, whatever function they name.
 class UserLines {
