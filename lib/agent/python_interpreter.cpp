@@ -179,7 +179,12 @@ void end() {
 }
 
 PythonState notice(std::uint64_t caller) {
-    if (!begun || found.layout != nullptr || unloading > 0) return PythonState::none;
+    if (!begun || unloading > 0) return PythonState::none;
+    if (found.layout != nullptr) {
+        if (is_interpreter(reinterpret_cast<const void*>(caller - 1)))
+            keep_hooks(interpreter.is_initialized != nullptr && interpreter.is_initialized() != 0);
+        return PythonState::none;
+    }
     const LoadedObject object(reinterpret_cast<const void*>(caller - 1));
     std::uint64_t& known = known_objects[(object.begin >> 12 ^ object.begin >> 20) % kKnownObjects];
     if (object.begin == 0 || object.begin == known) return PythonState::none;

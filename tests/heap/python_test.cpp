@@ -112,6 +112,23 @@ TEST_CASE("the largest lines of a Python program have the bytes that tracemalloc
     }
 }
 
+TEST_CASE("so have those of an interpreter that chooses its allocators anew when it starts") {
+    std::vector<std::string> some = test::pythons();
+    some.resize(std::min<std::size_t>(some.size(), 2));  // what is set is the same in all
+    for (const std::string& python : some) {
+        const TemporaryDirectory folder;
+        const Lines truth = traced(python, folder);
+        for (const auto& [name, value] : {std::pair("PYTHONMALLOC", "pymalloc"), std::pair("PYTHONDEVMODE", "1")}) {
+            CAPTURE(python);
+            CAPTURE(name);
+            Command command;
+            command.arguments = {python, kProgram};
+            command.environment = {{name, value}};
+            check_largest(truth, lines_of(recorded(std::move(command), folder)));
+        }
+    }
+}
+
 TEST_CASE("so have those of an interpreter that a program loads long after its start") {
     const std::vector<test::EmbeddedPython> all = test::embedded_pythons();
     for (const test::EmbeddedPython& embedded : all) {

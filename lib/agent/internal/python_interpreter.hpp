@@ -48,6 +48,8 @@ void forget_names();
 
 // The hooks before pymalloc (python_allocators.cpp). False: the interpreter lacks a function for that.
 bool put_hooks();
+// While the interpreter starts: puts them in place again where it has replaced them. With the agent's lock held.
+void keep_hooks(bool started);
 // Takes them away, if none were put before them since: those would call the hooks.
 void take_hooks();
 // The interpreter is gone, with the hooks.
