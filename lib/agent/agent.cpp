@@ -160,13 +160,15 @@ void exec_begins() {
     if (may_wait_for_copy()) python::drop_copy(kPatience_ms);
 }
 
-void begin_asked_search() {
+void begin_asked_search(bool by_python) {
     if (may_wait_for_copy()) python::reap_copy();
     SearchState asked = SearchState::asked;
     if (process.segment.header->search.load(kRelaxed) == asked &&
         process.segment.header->search.compare_exchange_strong(asked, SearchState::waiting, std::memory_order_acq_rel))
         (process.attached ? python::search_holders_here
                           : python::search_holders)({process.segment, !process.attached, &begin_copying, &end_copying, &begin_copy});
+    else if (by_python && process.segment.header->search.load(kRelaxed) == SearchState::waiting)
+        python::search_holders_in_call();
 }
 
 bool is_sandboxed() { return process.sandboxed; }

@@ -32,6 +32,9 @@ constexpr unsigned kMostWork_s = 30, kLongest_s = 120;
 
 // Written by the one search at a time, which the state of the segment allows.
 Search search;
+std::atomic<std::uint64_t> waits_since_ns;  // for the main thread
+std::atomic<unsigned> copies_in_call;       // of this search
+bool made_in_call;                          // the copy that is being made, or this one
 void* threads[kMaxThreads];
 const void* sys_modules[kMaxInterpreters];
 std::atomic<int> copy_pid;  // of the copy until it has been waited for; 0: none
@@ -129,7 +132,13 @@ void build_graph() {
     const bool others = interpreter.next_interpreter(interpreter.first_interpreter()) != nullptr;
     if (others && survives([&] { built = build_from(Interpreters::all); }) && built) return;
     graph = {};
-    if (!build_from(Interpreters::main_only)) end_copy();
+    built = false;
+    // Within a call, the caller may have replaced memory that an object still leads to: another moment will do.
+    if (made_in_call && !survives([&] { built = build_from(Interpreters::main_only); }))
+        search.segment.header->search.store(SearchState::waiting);
+    else if (!made_in_call)
+        built = build_from(Interpreters::main_only);
+    if (!built) end_copy();
 }
 
 [[noreturn]] int search_in_copy(void*) {
@@ -212,6 +221,8 @@ int copy_between_instructions(void*) {
 
 bool may_search(const Search& asked, const InUse& here) {
     search = asked;
+    waits_since_ns.store(now_ns(CLOCK_MONOTONIC), kRelaxed);
+    copies_in_call.store(0, kRelaxed);
     SegmentHeader& header = *search.segment.header;
     if (interpreter.add_pending_call == nullptr || known_layout() == nullptr) header.search.store(SearchState::impossible, kRelaxed);
     // Its lock exists while the interpreter does.
@@ -248,6 +259,18 @@ void search_holders(const Search& asked) {
     // The queue may be full: then it is tried again.
     if (may_search(asked, here) && interpreter.add_pending_call(&copy_between_instructions, nullptr) != 0)
         search.segment.header->search.store(SearchState::asked, kRelaxed);
+}
+
+void search_holders_in_call() {
+    constexpr std::uint64_t kPatience_ns = 300'000'000;
+    constexpr unsigned kMostCopies = 3;
+    const InUse here;
+    if (now_ns(CLOCK_MONOTONIC) - waits_since_ns.load(kRelaxed) < kPatience_ns || !here || interpreter.has_lock == nullptr ||
+        interpreter.has_lock() == 0 || interpreter.is_finalizing() != 0 || copies_in_call.fetch_add(1, kRelaxed) >= kMostCopies)
+        return;
+    made_in_call = true;
+    copy_now();
+    made_in_call = false;
 }
 
 void search_holders_here(const Search& asked) {

@@ -59,6 +59,7 @@ void give_back(void* memory, std::uint64_t bytes) { ::munmap(memory, bytes); }
 
 bool Interpreter::find() {
     look_up(disable_collector, "PyGC_Disable");
+    look_up(has_lock, "PyGILState_Check");
     return look_up(is_initialized, "Py_IsInitialized") &&
            (look_up(is_finalizing, "Py_IsFinalizing") || look_up(is_finalizing, "_Py_IsFinalizing")) &&
            look_up(add_pending_call, "Py_AddPendingCall") && look_up(take_lock, "PyGILState_Ensure") &&

@@ -106,6 +106,8 @@ void record(void* block, std::size_t size, const void* frame) {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
         CapturedStack captured = capture(thread, frame);
+        const bool by_python =
+            captured.python_frame != nullptr && python::is_interpreter(reinterpret_cast<const void*>(thread.frames[0] - 1));
         const std::uint64_t address = reinterpret_cast<std::uint64_t>(block), at = now_ns(CLOCK_MONOTONIC_COARSE);
         if (const LockedTables locked; locked) {
             SegmentHeader& header = *process.segment.header;
@@ -124,7 +126,7 @@ void record(void* block, std::size_t size, const void* frame) {
                 add_to_stack(stack, size, interval);
         }
         // The segment of an attached agent may be gone by now: there its own thread looks.
-        if (!process.attached) begin_asked_search();
+        if (!process.attached) begin_asked_search(by_python);
     }
     errno = error;
 }

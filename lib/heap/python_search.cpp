@@ -32,7 +32,7 @@ std::string reason_of(SearchState state, int pid) {
     switch (state) {
         case SearchState::none:
         case SearchState::asked: return fmt::format("process {} has not allocated memory since it was asked", pid);
-        case SearchState::waiting: return fmt::format("the main thread of process {} has executed no Python code since it was asked", pid);
+        case SearchState::waiting: return fmt::format("process {} has executed no Python code since it was asked", pid);
         case SearchState::searching:
         case SearchState::done: return fmt::format("the search in a copy of process {} did not end", pid);
         case SearchState::impossible: break;

@@ -197,6 +197,38 @@ TEST_CASE("a Python process that does nothing is not copied, and the reason is s
     recorder.finish();
 }
 
+// As a server whose requests run in threads, or one that embeds the interpreter (mod_wsgi).
+TEST_CASE("if the main thread of a Python program waits for the others, one of them makes the copy") {
+    std::vector<std::string> some = test::pythons();
+    some.resize(std::min<std::size_t>(some.size(), 2));
+    for (const std::string& python : some) {
+        CAPTURE(python);
+        const TemporaryDirectory folder;
+        const std::string program = folder.path() + "/service.py", begun = folder.path() + "/begun";
+        std::ofstream(program) << "import sys, threading, time\n"
+                                  "kept = []\n"
+                                  "def work():\n"
+                                  "    for i in range(20000): kept.append({'user': i, 'name': str(i) * 5})\n"
+                                  "    open(sys.argv[1], 'w').close()\n"
+                                  "    while True:\n"
+                                  "        time.sleep(.001)\n"
+                                  "        passing = [str(i) * 9 for i in range(1000)]\n"
+                                  "thread = threading.Thread(target=work)\n"
+                                  "thread.start()\n"
+                                  "thread.join()\n";
+        Recorded recorded({python, program, begun}, begun, 4096, With::preloaded);
+        REQUIRE(recorded.recorder().search_python_holders({}));
+        const PythonHolders found = recorded.recorder().python_holders(std::chrono::seconds(30));
+        CHECK(found.reason == "");
+        CHECK(std::any_of(found.holders.begin(), found.holders.end(), [](const PythonHolder& one) {
+            return one.holder.path == "service.kept" && one.holder.elements == 20'000u && one.holder.element_type == "dict";
+        }));
+        CHECK(recorded.child().running());
+        recorded.child().terminate(std::chrono::seconds(1));
+        recorded.recorder().finish();
+    }
+}
+
 namespace {
 
 constexpr const char* kReplacesItself =

@@ -58,7 +58,7 @@ void thread_detached(pthread_t thread);
 
 // Begins the search for Python's variables, if a reader has asked for it (SearchState). The segment must stay meanwhile. Attached: by the agent's
 // thread, which waits for the interpreter's lock.
-void begin_asked_search();
+void begin_asked_search(bool by_python = false);
 
 // Of a library that was loaded with the program. argument_count, arguments: as main gets them.
 void start(int argument_count, char** arguments);

@@ -17,6 +17,7 @@ struct Interpreter {
     int (*add_pending_call)(int (*)(void*), void*);
     int (*take_lock)();  // of the interpreter, by any thread
     void (*give_lock)(int state);
+    int (*has_lock)();   // whether this thread has it
     void* (*modules)();  // sys.modules of the calling thread's interpreter
     void* (*main_interpreter)();
     void* (*first_interpreter)();

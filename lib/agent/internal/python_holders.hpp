@@ -1,7 +1,8 @@
 // Searches for the Python variables that hold the live samples, without disturbing the process: a copy of it (as after fork) does the work and
 // ends. There no Python code runs, no reference is counted and no lock is taken: objects are only visited by their types' tp_traverse.
 //
-// The copy is made by the interpreter's main thread between two instructions, or with the interpreter's lock, so that no object is half changed.
+// The copy is made by the interpreter's main thread between two instructions, or with the interpreter's lock, so that no object is half changed. If
+// the main thread waits for others (a server whose requests run in threads), another one makes it while it allocates memory.
 #pragma once
 
 #include "agent/internal/segment_view.hpp"
@@ -22,6 +23,9 @@ struct Search {
 
 // Asks the interpreter's main thread to make the copy, which sets the segment's SearchState when it is done. Any thread; does not wait.
 void search_holders(const Search& search);
+// After search_holders, by a thread that is within a call of the interpreter's allocator: makes the copy if the main thread has not done so for a
+// while, and this thread has the interpreter's lock.
+void search_holders_in_call();
 // The same, but makes the copy itself, in a thread of the agent's own: waits for the interpreter's lock, with which no thread is within an
 // instruction. The interpreter may do nothing meanwhile.
 void search_holders_here(const Search& search);
