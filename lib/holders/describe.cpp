@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <string_view>
 
 #include "debuginfo/type_name.hpp"
 #include "holders/internal/main_element.hpp"
@@ -23,6 +25,7 @@ constexpr double kEnoughToGoOn = 0.5;  // if the members together hold less, the
 constexpr double kWorthAPart = 0.1;    // of what a container holds
 constexpr int kPartsDeep = 3;
 constexpr std::size_t kMaxParts = 8, kMaxKinds = 4;
+constexpr std::string_view kFirstWord = "+0x0";
 
 class Description {
   public:
@@ -148,11 +151,12 @@ class Description {
         if (!word) return main.place ? fmt::format("[{}]", *main.place) : "[]";
         const std::uint64_t begin = group.objects.front();
         const BlockId block = index_.find(main.group.objects.front());
-        std::string step;
+        std::optional<std::uint64_t> offset;
         heap_.image.for_each_word(begin, begin + group.size, [&](std::uint64_t address, std::uint64_t value) {
-            if (step.empty() && index_.find(value) == block) step = fmt::format("+{:#x}->", address - begin);
+            if (!offset && index_.find(value) == block) offset = address - begin;
         });
-        return step.empty() ? "[]" : step;
+        if (!offset) return "[]";
+        return fmt::format("+{:#x}->", *offset);
     }
 
     void put_back(Domain from, Domain to) {
@@ -162,6 +166,11 @@ class Description {
 
     static std::string joined(const std::string& path, const std::string& member) {
         if (member.empty()) return path;
+        // p[0] is the first word of what p points to, whatever the type.
+        if (!path.empty() && (member == kFirstWord || member == std::string(kFirstWord) + "->")) {
+            const std::size_t arrow = path.ends_with("->") ? 2 : 0;
+            return path.substr(0, path.size() - arrow) + "[0]" + member.substr(kFirstWord.size());
+        }
         const bool glued = path.empty() || path.ends_with("->") || member.starts_with('[') || member.starts_with('+');
         return path + (glued ? "" : ".") + member;
     }

@@ -304,6 +304,15 @@ TEST_CASE("without debug information a holder has its symbol, without symbols it
     }
 }
 
+TEST_CASE("without types, the path goes through the first word of a block by [0], and through others by their offset") {
+    for (const auto& [how, path] : {std::pair("derived", "app::session[0]->+0x10"), std::pair("shared", "app::session->+0x8->+0x20")}) {
+        CAPTURE(how);
+        const HolderReport report = Program("no-debug", how).look();
+        REQUIRE_FALSE(report.holders.empty());
+        CHECK(report.holders[0].path == path);
+    }
+}
+
 TEST_CASE("two looks show what has grown") {
     HolderReport before, after;
     Holder cache, table;
