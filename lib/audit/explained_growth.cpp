@@ -56,6 +56,11 @@ std::optional<AuditFinding> explain_growth(const Program& program, const CodeLin
         }
     }
     if (finding.growth.empty()) return std::nullopt;
+    // `kept[user] = record` in Python adds to a dict or replaces what the key has: one statement.
+    std::erase_if(finding.removals, [&](const AuditFinding::Removal& removal) {
+        return std::any_of(finding.growth.begin(), finding.growth.end(),
+                           [&](const AuditFinding::Site& site) { return site.at == removal.site.at && site.what == removal.site.what; });
+    });
     // The place itself first.
     std::stable_partition(finding.growth.begin(), finding.growth.end(), [&](const AuditFinding::Site& site) {
         return site.at.line == place.line && same_file(site.at.file, place.file);

@@ -27,6 +27,19 @@ TEST_CASE("in Python an object that is made while a global or a class attribute 
     CHECK(of_module("if True:").empty());
 }
 
+TEST_CASE("in Python an assignment to a key that adds to a dict is not listed as a removal from it" NEEDS_PYTHON) {
+    Project project;
+    project.add(
+        "app.py",
+        "class Index:\n    documents = {}\n\n    @classmethod\n    def add(cls, path):\n"
+        "        cls.documents[path, len(cls.documents)] = [part for part in path]\n        if not path:\n            cls.documents.popitem()\n");
+    const auto cause = project.audit(false, {{"Index.add", "app.py", 6}}).explained;
+    REQUIRE(cause);
+    CHECK(cause->growth.size() == 1);
+    REQUIRE(cause->removals.size() == 1);
+    CHECK(cause->removals[0].site.what == "popitem");
+}
+
 TEST_CASE("in Python a server without a name lasts as long as it serves" NEEDS_PYTHON) {
     const auto found = [](const std::string& call) {
         return warnings_in(
