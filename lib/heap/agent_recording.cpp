@@ -16,6 +16,17 @@ namespace leakline::heap {
 
 namespace {
 
+// "Index.add" of "Index.add.<locals>.<listcomp>" (CPython 3.11 and later): the code of a comprehension is a part of the function around it.
+std::string_view function_around(std::string_view name) {
+    constexpr std::string_view kBetween = ".<locals>.";
+    for (;;) {
+        const std::size_t end = name.rfind(kBetween);
+        const std::string_view last = end == name.npos ? std::string_view() : name.substr(end + kBetween.size());
+        if (last != "<listcomp>" && last != "<dictcomp>" && last != "<setcomp>" && last != "<genexpr>") return name;
+        name = name.substr(0, end);
+    }
+}
+
 constexpr double kLargest = 9e15;  // bounds sums of a damaged segment
 
 std::int64_t whole(double value) { return std::llround(std::clamp(value, -kLargest, kLargest)); }
@@ -98,7 +109,7 @@ IpId AgentRecording::python_ip_of(Process& process, std::uint64_t frame) {
     if (known) return known;
     const auto [file, function, line] = agent::PythonFrame::unpacked(frame);
     const auto [place, inserted] =
-        python_ips_.try_emplace({process.segment_.name_at(file), printable(process.segment_.name_at(function)), line});
+        python_ips_.try_emplace({process.segment_.name_at(file), printable(function_around(process.segment_.name_at(function))), line});
     if (inserted) place->second = add_named(std::get<1>(place->first), std::get<0>(place->first), line);
     return known = place->second;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <iterator>
@@ -86,14 +87,23 @@ struct Sources {
     std::map<std::string, std::string> files;
 };
 
+// By its name (of a server's configuration as well), or by the interpreter that its first line names.
+bool is_python_source(std::string_view file, std::string_view text) {
+    constexpr std::array<std::string_view, 4> kEndings = {".py", ".pyw", ".wsgi", ".tac"};
+    const std::string_view first = text.substr(0, text.find('\n'));
+    return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) { return file.ends_with(ending); }) ||
+           (first.starts_with("#!") && first.find("python") != first.npos);
+}
+
 const std::string& source_of(const std::string& file, Sources& sources) {
     const auto [found, added] = sources.files.try_emplace(file);
     if (sources.may_read == ReadSources::no) return found->second;
     // The program says what its files are: nothing is read that could block or is none of its source.
     std::error_code ignored;
-    if (!added || !file.ends_with(".py") || !std::filesystem::is_regular_file(file, ignored)) return found->second;
+    if (!added || !std::filesystem::is_regular_file(file, ignored)) return found->second;
     try {
-        found->second = read_file(file, kLargestSource);
+        std::string text = read_file(file, kLargestSource);
+        if (is_python_source(file, text)) found->second = std::move(text);
     } catch (const Error&) {
     }
     return found->second;
@@ -131,11 +141,19 @@ Place place_of(const Variable& variable, std::string_view path, Sources& sources
     });
 }
 
-// The module __main__ is named after its file.
+// The program's module is named after its file, also where multiprocessing has imported it into a worker (spawn, forkserver).
+constexpr std::array<std::string_view, 2> kProgramModules = {"__main__", "__mp_main__"};
+bool is_program(std::string_view module) {
+    return std::find(kProgramModules.begin(), kProgramModules.end(), module) != kProgramModules.end();
+}
 std::string module_name(const std::string& name, std::string_view file) {
-    if (name != "__main__" || file.empty()) return name;
-    file = file_name(file);
-    return std::string(file.substr(0, file.rfind('.')));
+    if (!is_program(name) || file.empty()) return name;
+    const auto without_ending = [](std::string_view path) { return std::string(path.substr(0, path.rfind('.'))); };
+    std::string own = without_ending(file_name(file));
+    // `python -m package`, and archives of zipapp.
+    const std::string_view folder = file.substr(0, file.size() - file_name(file).size());
+    if (own != "__main__" || folder.size() < 2) return own;
+    return fmt::format("{}.{}", file_name(folder.substr(0, folder.size() - 1)), own);
 }
 
 // Of the names of one object, the one that is made where it says so.
@@ -223,9 +241,9 @@ class AnswerReader {
         }
     }
     std::string type_name(std::string_view text) const {
-        constexpr std::string_view kMain = "__main__.";
-        if (!text.starts_with(kMain)) return name_of(text);
-        return fmt::format("{}.{}", module_name("__main__", program_), name_of(text.substr(kMain.size())));
+        const std::size_t end = std::min(text.find('.'), text.size());
+        if (end == text.size() || !is_program(text.substr(0, end))) return name_of(text);
+        return fmt::format("{}.{}", module_name(name_of(text.substr(0, end)), program_), name_of(text.substr(end + 1)));
     }
     void add_lost_kind(const std::vector<std::string_view>& fields) {
         const std::string name = type_name(fields[1]);

@@ -45,6 +45,21 @@ TEST_CASE("a holder is named after its module's file, and has the line where it 
     }
 }
 
+TEST_CASE("the line is found in scripts without an ending, too, and in no file that is not Python's") {
+    const TemporaryDirectory folder;
+    const auto line_in = [&](const std::string& name, const char* text) {
+        const std::string file = folder.path() + "/" + name;
+        std::ofstream(file) << text;
+        PythonHolders found;
+        REQUIRE(heap::add_answer(answer(file, ""), found));
+        return found.holders.at(0).holder.line;
+    };
+    CHECK(line_in("service", "#!/usr/bin/env python3\ncache = []\n") == 2);
+    CHECK(line_in("site.wsgi", "cache = []\n") == 1);
+    CHECK(line_in("service.conf", "cache = []\n") == 0);
+    CHECK(line_in("service.sh", "#!/bin/sh\ncache = []\n") == 0);
+}
+
 TEST_CASE("a variable that several modules have is named where it is made") {
     const TemporaryDirectory folder;
     const std::string user = folder.path() + "/main.py", maker = folder.path() + "/store.py";
@@ -56,6 +71,24 @@ TEST_CASE("a variable that several modules have is named where it is made") {
                              found));
     CHECK(found.holders.at(0).holder.path == "store.cache");
     CHECK(found.holders.at(0).holder.file == maker);
+}
+
+TEST_CASE("the program's module is named after its file in workers of multiprocessing, and after its package where that was started") {
+    const auto named = [](const char* module, const std::string& file) {
+        PythonHolders found;
+        REQUIRE(heap::add_answer("program\t" + file + "\nholder\t9\t9\tlist\t3\tdict\nvariable\tglobal\t" + module + "\t" + file +
+                                     "\tcache\t0\npath\t\nothers\ntype\t" + module + ".Event\t3\t2\t3\t3\t2\t3\nend\n",
+                                 found));
+        CHECK(found.types.at(0).name == found.holders.at(0).holder.path.substr(0, found.holders[0].holder.path.rfind('.')) + ".Event");
+        return found.holders[0].holder.path;
+    };
+    CHECK(named("__main__", "/none/app.py") == "app.cache");
+    CHECK(named("__mp_main__", "/none/app.py") == "app.cache");
+    CHECK(named("__main__", "/none/ledger/__main__.py") == "ledger.__main__.cache");
+    CHECK(named("__main__", "/none/app.pyz/__main__.py") == "app.pyz.__main__.cache");
+    CHECK(named("__main__", "__main__.py") == "__main__.cache");
+    CHECK(named("__main__", "") == "__main__.cache");
+    CHECK(named("ledger.store", "/none/ledger/store.py") == "ledger.store.cache");
 }
 
 TEST_CASE("only the last complete part of an answer counts, and damage is passed over") {

@@ -129,6 +129,26 @@ TEST_CASE("so have those of an interpreter that chooses its allocators anew when
     }
 }
 
+TEST_CASE("what a comprehension makes belongs to the function around it, whose name is known since 3.11") {
+    const TemporaryDirectory folder;
+    const std::string script = folder.path() + "/keep.py";
+    std::ofstream(script)
+        << "import os, sys, time\n"
+           "kept = {}\n"
+           "class Index:\n"
+           "    def add(self):\n"
+           "        kept[self] = [[n, n] for n in range(20000)] + list(x for y in [[str(n)] for n in range(2000)] for x in y)\n"
+           "Index().add()\n"
+           "open(sys.argv[1], 'w').close()\n"
+           "while os.path.exists(sys.argv[1]): time.sleep(.01)\n";
+    Command command;
+    command.arguments = {"/usr/bin/python3", script};
+    const HeapProfile profile = recorded(std::move(command), folder);
+    CHECK(lines_of(profile, script)[5].bytes > 1'000'000);
+    for (const Frame& frame : profile.frames)
+        if (profile.string(frame.file) == script && frame.line == 5) CHECK(profile.string(frame.function) == "Index.add");
+}
+
 TEST_CASE("so have those of an interpreter that a program loads long after its start") {
     const std::vector<test::EmbeddedPython> all = test::embedded_pythons();
     for (const test::EmbeddedPython& embedded : all) {
