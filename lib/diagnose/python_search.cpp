@@ -32,9 +32,9 @@ void PythonSearch::end() {
 }
 
 std::optional<HeldBy> PythonSearch::held_by(const LineReport& lines) const {
-    const LineGrowth* const line = leaking_line(lines);
-    if (!asked_ || line == nullptr || lines.runtime != Runtime::python) return std::nullopt;
-    return analysis::what_holds(found_, line->at);
+    if (!asked_ || lines.runtime != Runtime::python) return std::nullopt;
+    if (const LineGrowth* const line = leaking_line(lines)) return analysis::what_holds(found_, line->at);
+    return analysis::what_holds_most(found_, static_cast<double>(lines.accounting.live_delta_bytes));
 }
 
 std::vector<ObjectType> PythonSearch::types() const { return analysis::grown_types(found_.types); }

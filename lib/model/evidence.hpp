@@ -78,7 +78,8 @@ struct Evidence {
     std::vector<EndpointGrowth> endpoints;  // largest first; empty if the traffic is of one kind
     std::optional<std::string> followed;    // the executable that was recorded, if the command started another program; not in reports
     std::optional<ConnectionGrowth> connections;  // nothing if the blocks of traffic could not determine it
-    std::optional<HeldBy> held_by;        // of what the lines leak, in the recorded run; nothing if no holder accounts for most of it
+    // Of what the lines leak, in the recorded run; of all that grew, if no line leaks (Python). Nothing if no holder accounts for most of it.
+    std::optional<HeldBy> held_by;
     std::vector<ObjectType> types;        // of Python, that grew in the recorded run, largest growth first; empty if they were not counted
     std::optional<AuditFinding> audited;  // the container that grows at the leaking line, and its removals, by the source; see --audit
     std::optional<CollectedHeap> collected;  // nothing if the runtime of the service does not count its objects

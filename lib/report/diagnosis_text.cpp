@@ -79,6 +79,8 @@ std::string render_short(const Diagnosis& diagnosis, const RenderOptions& option
         if (!summary.held_by.empty()) text.field("held by", summary.held_by);
         if (!summary.types.empty()) text.field("by type", summary.types);
         if (!summary.audited.empty()) text.field("source", summary.audited);
+    } else if (!summary.held_by.empty()) {
+        text.field("held by", summary.held_by);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     if (diagnosis.verdict != Verdict::no_leak) {
@@ -127,6 +129,8 @@ std::string render_full(const Diagnosis& diagnosis, const RenderOptions& options
         if (!summary.top_note.empty()) text.field("", summary.top_note);
         if (!summary.held_by.empty()) text.field("held by", summary.held_by);
         if (!summary.audited.empty()) text.field("source", summary.audited);
+    } else if (!summary.held_by.empty()) {
+        text.field("held by", summary.held_by);
     }
     if (!diagnosis.lines.unavailable.empty()) text.field("lines", diagnosis.lines.unavailable);
     add_fields(text, "by request", endpoint_words(diagnosis));

@@ -185,6 +185,8 @@ std::vector<std::string> diagnosis_parts(const Diagnosis& diagnosis, const Rende
         if (!summary.held_by.empty()) row("held by", plain(summary.held_by));
         if (!summary.types.empty()) row("by type", plain(summary.types));
         if (!summary.audited.empty()) row("source", plain(summary.audited));
+    } else if (!summary.held_by.empty()) {
+        row("held by", plain(summary.held_by));
     }
     const std::vector<std::string> endpoints = endpoint_words(diagnosis);
     for (const std::string& words : endpoints) row(&words == &endpoints.front() ? "by endpoint" : "", plain(words));

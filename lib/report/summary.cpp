@@ -203,7 +203,7 @@ Summary summarize(const Diagnosis& diagnosis) {
     if (diagnosis.verdict == Verdict::invalid) return summary;
     const LineReport& lines = diagnosis.lines;
     summary.top = reported_line(diagnosis);
-    if (summary.top != nullptr && diagnosis.held_by) summary.held_by = held_by_text(*diagnosis.held_by);
+    if (diagnosis.held_by && (summary.top != nullptr || leaking_line(lines) == nullptr)) summary.held_by = held_by_text(*diagnosis.held_by);
     if (summary.top != nullptr) summary.types = type_growth_words(diagnosis.types);
     if (summary.top != nullptr && diagnosis.audited) {
         summary.audited = cause_message(*diagnosis.audited);

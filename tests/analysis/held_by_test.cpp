@@ -108,6 +108,35 @@ TEST_CASE("a leak that nothing holds is lost blocks, or cycles") {
     CHECK(what_holds(growth, {10'000, 100})->lost_in_cycles);
 }
 
+TEST_CASE("a line of a script that was started by a relative path has its holder") {
+    PythonHolders found;
+    found.holders.push_back({growth_of({900}).holders[0], {{"/srv/./service", 12, 900}}});
+    const auto held = what_holds(found, {"handle", "/srv/service", 12});
+    REQUIRE(held.has_value());
+    CHECK(held->holder->path == "holder 1");
+    CHECK_FALSE(what_holds(found, {"handle", "/srv/service", 13}).has_value());
+}
+
+TEST_CASE("without a leaking line, the Python variable that holds at least half of the growth is named, or cycles") {
+    const auto found = [](std::initializer_list<std::int64_t> holders, Bytes lost = 0) {
+        PythonHolders all;
+        for (Holder& holder : growth_of(holders).holders) all.holders.push_back({std::move(holder), {}});
+        all.lost_bytes = lost;
+        all.lost_kinds.push_back({false, "app.Node", {}, 0, 9, 9, lost});
+        return all;
+    };
+    CHECK(what_holds_most(found({900, 5'000, 2'000}), 9'000)->holder->path == "holder 2");
+    CHECK_FALSE(what_holds_most(found({900, 5'000, 2'000}), 11'000).has_value());  // the rest is in no variable
+    CHECK_FALSE(what_holds_most(found({5'000, 5'000, 900}), 9'000).has_value());
+    CHECK_FALSE(what_holds_most(found({}), 9'000).has_value());
+    CHECK_FALSE(what_holds_most(found({-900}), 0).has_value());
+    const auto cycles = what_holds_most(found({900}, 8'000), 9'000);
+    REQUIRE(cycles.has_value());
+    CHECK_FALSE(cycles->holder.has_value());
+    CHECK(cycles->lost_type == "app.Node");
+    CHECK(cycles->lost_bytes == 8'000);
+}
+
 TEST_CASE("types grow if that is more than chance and a hundredth of all") {
     const auto type = [](const char* name, std::int64_t growth, double error) { return ObjectType{name, 1, 0, 1, growth, {}, error}; };
     const auto grown = analysis::grown_types({type("str", 5000, 100), type("by chance", 5000, 3000), type("little", 90, 1),

@@ -20,6 +20,19 @@ TEST_CASE("the two measurements are weighed as the header says") {
     CHECK(verdict_of(measured(Trend::inconclusive, false)) == Verdict::inconclusive);
 }
 
+TEST_CASE("what holds the growth is kept without a leaking line only where memory grows and may leak") {
+    const auto keeps_holder = [](Diagnosis diagnosis) {
+        diagnosis.held_by.emplace().holder.emplace().path = "app.cache";
+        analysis::judge(diagnosis);
+        return diagnosis.held_by.has_value();
+    };
+    CHECK(keeps_holder(measured(Trend::growing, true)));
+    CHECK(keeps_holder(outside(40)));
+    CHECK(keeps_holder(outside(8)));
+    CHECK_FALSE(keeps_holder(measured(Trend::stable, false)));
+    CHECK_FALSE(keeps_holder(measured(Trend::inconclusive, false)));
+}
+
 TEST_CASE("a few growing kilobytes in a service whose memory is stable are bookkeeping, or too little to decide") {
     Diagnosis crumbs = measured(Trend::stable, true, 4096);
     crumbs.lines.lines[0].bytes_per_request = Interval{0.04, 0.03, 0.05};

@@ -116,6 +116,25 @@ TEST_CASE("text says under the top line what holds the leak") {
     CHECK_FALSE(contains(render("text", diagnosis, options), "held by"));
 }
 
+TEST_CASE("where memory grows and no line leaks, reports say what holds the growth") {
+    Diagnosis diagnosis = test::sample_diagnosis();
+    diagnosis.verdict = Verdict::inconclusive;
+    diagnosis.lines.headline.reset();
+    for (LineGrowth& line : diagnosis.lines.lines) line.leaking = false;
+    Holder& holder = diagnosis.held_by.emplace().holder.emplace();
+    holder.runtime = Runtime::python;
+    holder.path = "app.cache";
+    holder.type = "list";
+    holder.elements = 12'001;
+    RenderOptions options;
+    options.width = 200;
+    for (options.full = false;; options.full = true) {
+        CHECK(contains(render("text", diagnosis, options), "\n  held by          app.cache (list, 12,001 items)\n"));
+        if (options.full) break;
+    }
+    CHECK(contains(render("md", diagnosis, options), "| held by | app.cache (list, 12,001 items) |"));
+}
+
 TEST_CASE("reports say which types of Python grow: three in a line, all in tables") {
     Diagnosis diagnosis = test::sample_diagnosis();
     diagnosis.types = {{"dict", 12'345, 3'000'000, 12'001, 2'900'000, {}, 50'000.0},

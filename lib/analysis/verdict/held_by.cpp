@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/lines/internal/attribution.hpp"
+
 namespace leakline::analysis {
 
 namespace {
@@ -28,6 +30,8 @@ std::string type_in_cycles(const std::vector<LostKind>& kinds) {
         std::max_element(kinds.begin(), kinds.end(), [&](const LostKind& a, const LostKind& b) { return rank(a) < rank(b); });
     return first != kinds.end() ? first->type : "";
 }
+
+HeldBy in_cycles(const PythonHolders& found) { return {{}, found.lost_blocks, found.lost_bytes, true, type_in_cycles(found.lost_kinds)}; }
 
 }  // namespace
 
@@ -67,10 +71,11 @@ std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory&
 }
 
 std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& line) {
+    const std::string file = normal_path(line.file);  // the interpreter has "/srv/./service" for `./service`
     const auto through = [&](const std::vector<LineBytes>& lines) {
         double bytes = 0;
         for (const LineBytes& at : lines)
-            if (at.line == line.line && at.file == line.file) bytes += at.bytes;
+            if (at.line == line.line && normal_path(at.file) == file) bytes += at.bytes;
         return bytes;
     };
     const double lost = through(found.lost);
@@ -83,7 +88,20 @@ std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& lin
     }
     if (result.holder && most >= kLeastShare * all) return result;
     if (lost <= 0 || lost < kLeastShare * all) return std::nullopt;
-    return HeldBy{{}, found.lost_blocks, found.lost_bytes, true, type_in_cycles(found.lost_kinds)};
+    return in_cycles(found);
+}
+
+std::optional<HeldBy> what_holds_most(const PythonHolders& found, double grown_bytes) {
+    const auto growth_of = [](const PythonHolder& one) { return static_cast<double>(one.holder.growth_bytes.value_or(0)); };
+    const auto most = std::max_element(found.holders.begin(), found.holders.end(),
+                                       [&](const PythonHolder& a, const PythonHolder& b) { return growth_of(a) < growth_of(b); });
+    const auto lost = static_cast<double>(found.lost_bytes);
+    double all = lost;
+    for (const PythonHolder& one : found.holders) all += growth_of(one);
+    const double least = kLeastShare * std::max(all, grown_bytes);
+    if (most != found.holders.end() && growth_of(*most) > 0 && growth_of(*most) >= least) return HeldBy{most->holder, 0, 0, false, {}};
+    if (lost <= 0 || lost < least) return std::nullopt;
+    return in_cycles(found);
 }
 
 std::vector<ObjectType> grown_types(std::vector<ObjectType> types) {

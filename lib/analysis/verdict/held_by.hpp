@@ -28,6 +28,9 @@ std::optional<HeldBy> what_holds(const HolderReport& growth, const LeakedMemory&
 // that is as much.
 std::optional<HeldBy> what_holds(const PythonHolders& found, const CodeLine& line);
 
+// The same where no line is known to leak: of all that was allocated since then, and of the growth of the live heap.
+std::optional<HeldBy> what_holds_most(const PythonHolders& found, double grown_bytes);
+
 // Those whose growth is more than chance (95 %) and a hundredth of all at least, largest first.
 std::vector<ObjectType> grown_types(std::vector<ObjectType> types);
 

@@ -138,6 +138,12 @@ void withdraw_figures(Evidence& evidence) {
     evidence.endpoints.clear();
 }
 
+// Without a leaking line, what holds most of the new blocks may be any cache, unless memory grows and may leak.
+void withdraw_holder(Diagnosis& diagnosis) {
+    const bool may_leak = diagnosis.verdict != Verdict::no_leak && diagnosis.trend.verdict == Trend::growing;
+    if (leaking_line(diagnosis.lines) == nullptr && !may_leak) diagnosis.held_by.reset();
+}
+
 }  // namespace
 
 Evidence restate(Evidence measured) {
@@ -160,6 +166,7 @@ void judge(Diagnosis& diagnosis, const Policy& policy) {
     static_cast<Evidence&>(diagnosis) = restate(std::move(static_cast<Evidence&>(diagnosis)));
     static_cast<Conclusion&>(diagnosis) = conclude(diagnosis, policy);
     if (diagnosis.verdict == Verdict::invalid) withdraw_figures(diagnosis);
+    withdraw_holder(diagnosis);
 }
 
 std::optional<std::string> memory_undecided(Evidence evidence) {
