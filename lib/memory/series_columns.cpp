@@ -300,12 +300,25 @@ std::optional<std::vector<std::string_view>> header_by_cells(const CellSample& s
     return header;
 }
 
+namespace {
+
+// "servers.api.rss,2024-06-07 12:30:00,201061411", or "1717763400 4242 195404 api" in one cell: no title is a number or a time.
+bool begins_with_values(const std::vector<std::string_view>& header) {
+    const std::vector<std::string_view> words = header.size() == 1 ? words_of(header[0]) : header;
+    const auto values = std::count_if(words.begin(), words.end(), [](std::string_view word) { return is_row_of_values({word}); });
+    return words.size() > 1 && 2 * static_cast<std::size_t>(values) >= words.size();
+}
+
+}  // namespace
+
 Columns columns_of(const std::vector<std::string_view>& header, const CellSample& sample, const SeriesReadOptions& options,
                    const std::string& place) {
-    if (is_row_of_values(header)) {
+    if (is_row_of_values(header) || begins_with_values(header)) {
         throw Error(ErrorKind::input, place,
                     fmt::format("no header: the first line is '{}'", printable(fmt::format("{}", fmt::join(header, ",")).substr(0, 60))),
-                    "put a line such as t_s,rss_bytes before it");
+                    header.size() == 1 && header[0].find(' ') != std::string_view::npos
+                        ? "name its columns, and separate them by commas: (echo t_s,pid,rss_kib; tr -s ' ' , <FILE) | leakline trend -"
+                        : "put a line such as t_s,rss_bytes before it");
     }
     std::vector<std::string> names;
     for (const std::string_view cell : header) names.push_back(column_name(cell));

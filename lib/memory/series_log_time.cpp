@@ -41,6 +41,14 @@ std::string_view bare(std::string_view word) {
     return word;
 }
 
+// Scripts mark their times: "=== 12:30:00 ===", "# 2024-06-07T12:30:00Z", "--- Fri Jun  7 12:30:00 UTC 2024".
+std::string_view undecorated(std::string_view line) {
+    constexpr std::string_view kMarks = "#=-*> ";
+    const std::size_t begin = line.find_first_not_of(kMarks);
+    if (begin == 0 || begin == line.npos) return line;
+    return line.substr(begin, line.find_last_not_of(kMarks) + 1 - begin);
+}
+
 }  // namespace
 
 std::vector<std::string_view> words_of(std::string_view line) {
@@ -98,7 +106,7 @@ void LogClock::set_clock_time(double since_midnight) {
 }
 
 bool LogClock::take_time_line(std::string_view line) {
-    line = trim(line);
+    line = undecorated(trim(line));
     if (const auto epoch = parse_epoch(line)) {
         time_ = *epoch;
     } else if (const auto iso = parse_table_time(line)) {

@@ -145,8 +145,7 @@ void read_openmetrics(std::unique_ptr<ByteSource> source, const std::string& nam
     LogClock clock(options.interval_s);
     std::set<std::string> seen;  // since the last time
     while (const auto line = lines.next_line()) {
-        if (line->starts_with('#') || trim(*line).empty()) continue;
-        if (clock.take_time_line(*line)) continue;
+        if (trim(*line).empty() || clock.take_time_line(*line) || line->starts_with('#')) continue;
         const auto metric = metric_line(*line);
         if (!metric || metric->name != *wanted) continue;
         const std::string labels(metric->labels);

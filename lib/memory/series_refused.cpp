@@ -50,6 +50,8 @@ bool is_json_lines(std::string_view head) {
                         [&](const SeriesFormat& format) { return format.name != "csv" && format.detect(head); });
 }
 
+bool is_json(std::string_view head) { return trim(head).starts_with('{') || trim(head).starts_with('['); }
+
 constexpr std::string_view kSample = "leakline sample --pid PID -o samples.csv";
 constexpr std::string_view kPs = "leakline sample --pid PID -o samples.csv, or log `date +%s; ps -o pid,rss,comm -p PID`";
 
@@ -108,6 +110,21 @@ constexpr std::array kOthers = {
                                                            "ELF");
                 },
                 "looks like a PDF or a program", "expected memory over time, as CSV with a header"},
+    OtherFormat{[](std::string_view head) { return has(head, "[gc") && has(head, "Pause Young"); },
+                "looks like a garbage collection log of a JVM, which is its heap before and after collections and not the process's memory",
+                kSample},
+    OtherFormat{[](std::string_view head) { return has(head, "\nSEP\n") && has(head, "PRM "); }, "looks like the output of atop -P",
+                "choose the columns: (echo time,rss_kib; atop -r FILE -P PRM | awk '$7 == PID {print $3 \",\" $12}') | leakline trend -"},
+    OtherFormat{
+        [](std::string_view head) { return is_json(head) && has(head, "\"Datapoints\"") && has(head, "\"Timestamp\""); },
+        "looks like the answer of aws cloudwatch get-metric-statistics",
+        "choose the members: (echo time,memory_bytes; jq -r '.Datapoints | sort_by(.Timestamp)[] | [.Timestamp, .Average] | @csv' FILE) "
+        "| leakline trend -"},
+    OtherFormat{[](std::string_view head) { return is_json(head) && has(head, "\"working_set\""); }, "looks like JSON of cAdvisor",
+                "choose the members: (echo time,memory_bytes; jq -r '.stats[] | [.timestamp, .memory.working_set] | @csv' FILE) "
+                "| leakline trend -"},
+    OtherFormat{[](std::string_view head) { return is_json(head) && has(head, "\"datapoints\""); }, "looks like JSON of Graphite",
+                "choose the members: (echo time,memory_bytes; jq -r '.[0].datapoints[] | [.[1], .[0]] | @csv' FILE) | leakline trend -"},
     OtherFormat{is_json_lines, "looks like lines of JSON, which are not read as memory over time",
                 "choose the members: (echo time,rss_bytes; jq -r '[.time, .rss] | @csv' FILE) | leakline trend -"},
 };

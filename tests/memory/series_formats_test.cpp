@@ -209,6 +209,25 @@ TEST_CASE("psrecord: elapsed seconds, or the times that were put before its rows
           {0, 6}, {1.5 * kMiB, 2.5 * kMiB});
 }
 
+TEST_CASE("the times that a script prints before each table may be marked") {
+    const char* titles = "  PID   RSS    VSZ COMMAND\n";
+    for (const auto& [first, second] :
+         {std::pair("# 2026-11-30T10:53:20Z", "# 2026-11-30T10:54:20Z"), std::pair("=== 10:53:20 ===", "=== 10:54:20 ==="),
+          std::pair("--- Mon Nov 30 10:53:20 UTC 2026", "--- Mon Nov 30 10:54:20 UTC 2026")}) {
+        INFO(first);
+        const SeriesFile file = read(fmt::format("{0}\n{2} 4242 100 90000 api\n{1}\n{2} 4242 120 90000 api\n", first, second, titles));
+        REQUIRE(file.series.size() == 1);
+        CHECK(file.series[0].value == Values{100 * kKiB, 120 * kKiB});
+        CHECK(file.series[0].seconds.back() - file.series[0].seconds.front() == 60);
+    }
+    const SeriesFile metrics = read(
+        "# 2026-11-30T10:53:20Z\n# HELP process_resident_memory_bytes x\nprocess_resident_memory_bytes 100\n"
+        "# 2026-11-30T10:54:20Z\n# HELP process_resident_memory_bytes x\nprocess_resident_memory_bytes 120\n");
+    REQUIRE(metrics.series.size() == 1);
+    CHECK(metrics.series[0].value == Values{100, 120});
+    CHECK(metrics.series[0].seconds.back() - metrics.series[0].seconds.front() == 60);
+}
+
 TEST_CASE("what holds no memory over time is refused by the name of what it looks like, with what to do") {
     CHECK(error_of(" S0C    S1C    S0U    S1U      EC       EU\n 0.0   1024.0  0.0   1024.0 6144.0   0.0\n") ==
           "x: looks like the output of jstat, which is the spaces of a Java heap and not the process's memory\n"
@@ -228,6 +247,24 @@ TEST_CASE("what holds no memory over time is refused by the name of what it look
               .starts_with("x: looks like the output of docker ps"));
     CHECK(error_of("procstat,host=a memory_rss=201061411i,cpu_usage=1.2 1732089600000000000\n")
               .starts_with("x: looks like InfluxDB's line protocol\n"));
+    CHECK(error_of("[2026-11-30T10:53:20.000+0000][info][gc] GC(0) Pause Young (Normal) (G1 Evacuation Pause) 370M->190M(1024M) 8.123ms\n")
+              .starts_with("x: looks like a garbage collection log of a JVM"));
+    CHECK(error_of("PRM web-1 1764500000 2026/11/30 10:53:20 60 4242 (api) S 4096 1200000 195404 4000 10 0 5\nSEP\n")
+              .starts_with("x: looks like the output of atop -P\n"));
+    CHECK(
+        error_of(
+            "{\"Label\": \"mem\", \"Datapoints\": [{\"Timestamp\": \"2026-11-30T11:26:20+00:00\", \"Average\": 234.5, \"Unit\": \"Bytes\"}]}")
+            .starts_with("x: looks like the answer of aws cloudwatch get-metric-statistics\n"));
+    CHECK(error_of("{\"id\":\"abc\",\"stats\":[{\"timestamp\":\"2026-11-30T10:53:20Z\",\"memory\":{\"usage\":220,\"working_set\":200}}]}")
+              .starts_with("x: looks like JSON of cAdvisor\n"));
+    CHECK(error_of("[{\"target\": \"api.rss\", \"datapoints\": [[200094708.0, 1764500000], [202250024.0, 1764500060]]}]")
+              .starts_with("x: looks like JSON of Graphite\n"));
+    CHECK(error_of("1764500000 4242 195404 285404 api\n1764500060 4242 195504 285404 api\n") ==
+          "x:1: no header: the first line is '1764500000 4242 195404 285404 api'\n"
+          "  hint: name its columns, and separate them by commas: (echo t_s,pid,rss_kib; tr -s ' ' , <FILE) | leakline trend -");
+    CHECK(error_of("servers.api.rss,2026-11-30 10:53:20,200094708.0\nservers.api.rss,2026-11-30 10:54:20,202250024.0\n") ==
+          "x:1: no header: the first line is 'servers.api.rss,2026-11-30 10:53:20,200094708.0'\n"
+          "  hint: put a line such as t_s,rss_bytes before it");
     CHECK(error_of("Fri Nov 20 08:00:00 UTC 2026 194030\nFri Nov 20 08:01:00 UTC 2026 194100\n") ==
           "x:1: a number without a unit on each line, which looks like the output of `ps -o rss=`\n"
           "  hint: ps prints KiB: leakline trend --unit kib x");

@@ -17,7 +17,8 @@ class LogClock {
     explicit LogClock(std::optional<double> interval_s) : interval_s_(interval_s) {}
 
     // If the line is only a time: sets the clock and returns true.
-    // "1717763400", "1717763400.5", "2024-06-07T12:30:00Z", "12:30:00", "Fri Jun  7 12:30:00 UTC 2024".
+    // "1717763400", "1717763400.5", "2024-06-07T12:30:00Z", "12:30:00", "Fri Jun  7 12:30:00 UTC 2024", also as "# TIME" or
+    // "=== TIME ===".
     bool take_time_line(std::string_view line);
     // A time at the start of the line (seconds since the epoch or finer, ISO 8601, a clock time with or without AM or PM,
     // syslog's, date's, 06/07/2024 12:30:00), in brackets or not, sets the clock and is removed.
