@@ -35,6 +35,12 @@ std::string too_few_marks_reason(const ResourceGrowth& growth, std::string_view 
         growth.detectable_per_request ? fmt::format(" (only one above {})", per_request_words(*growth.detectable_per_request)) : "", more);
 }
 
+std::string of_others_reason(const ResourceGrowth& growth) {
+    return fmt::format(
+        "{} grew by {}, also without requests: {}; the service or another program of its user makes them: stop other programs and rerun",
+        resource_words(growth.resource), number_words(growth.growth), growing_kinds_words(growth));
+}
+
 std::string resource_reason(const ResourceGrowth& growth, std::string_view more) {
     const std::string_view what = resource_words(growth.resource);
     const std::string kinds = growing_kinds_words(growth);

@@ -111,6 +111,13 @@ void set_rates(ResourceGrowth& growth, std::span<const double> seconds, std::spa
     for (double* rate : {&growth.per_hour->estimate, &growth.per_hour->low, &growth.per_hour->high}) *rate /= time_scale;
 }
 
+// The kernel does not keep which program made an IPC object. That they grow with the requests, and not without, shows that it was the
+// service; of a run without a pause before the end nothing is known against it.
+bool may_be_of_others(const ResourceGrowth& growth, double idle_s) {
+    return growth.resource == Resource::ipc_objects && idle_s > 0 && growth.idle_growth >= 1 && growth.per_hour &&
+           growth.idle_growth >= growth.per_hour->estimate / kSecondsPerHour * idle_s / 2;
+}
+
 // Too few marks for the test. A count that did not rise, in a run that would have shown a leak that matters, does not leak.
 Trend verdict_of_few_marks(const ResourceGrowth& growth, double least) {
     const bool seen = growth.detectable_per_request && *growth.detectable_per_request <= kTooCoarse;
@@ -171,9 +178,14 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
         const double rate = growth.growth / static_cast<double>(growth.exhausted->requests);
         growth.per_request = Interval{rate, rate, rate};
     }
+    const bool of_others = growth.verdict == Trend::growing && may_be_of_others(growth, resources.idle_s);
+    if (of_others) growth.verdict = Trend::inconclusive;
     set_time_to_limit(growth, options.requests_per_second);
-    growth.reasons.push_back(few && growth.verdict == Trend::inconclusive ? too_few_marks_reason(growth, options.more)
-                                                                          : resource_reason(growth, options.more));
+    if (of_others)
+        growth.reasons.push_back(of_others_reason(growth));
+    else
+        growth.reasons.push_back(few && growth.verdict == Trend::inconclusive ? too_few_marks_reason(growth, options.more)
+                                                                              : resource_reason(growth, options.more));
 }
 
 }  // namespace

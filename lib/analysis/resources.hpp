@@ -1,4 +1,4 @@
-// Judges whether descriptors, threads, mappings or processes leak. Pure, safe from any thread.
+// Judges whether descriptors, threads, mappings, processes or IPC objects leak. Pure, safe from any thread.
 #pragma once
 
 #include <span>

@@ -95,7 +95,8 @@ bool LeakSignature::take_lines(const Diagnosis& whole) {
 
 bool LeakSignature::take_counts(const Resources& resources) {
     // A thread has a stack, which is a mapping, and may hold descriptors: the cause comes first.
-    for (const Resource resource : {Resource::processes, Resource::threads, Resource::descriptors, Resource::mappings})
+    for (const Resource resource :
+         {Resource::processes, Resource::threads, Resource::descriptors, Resource::ipc_objects, Resource::mappings})
         for (const ResourceGrowth& growth : resources.counts) {
             if (growth.resource != resource || growth.verdict != Trend::growing) continue;
             if (!growth.per_request && !growth.follows_time) continue;

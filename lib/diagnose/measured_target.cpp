@@ -129,7 +129,8 @@ void MeasuredTarget::mark() {
     read_now();  // processes come and go
     const std::vector<memory::ProcessId> processes = log_.processes();
     marks_.add(to_seconds(system_clock().monotonic() - origin_), progress_.completed, memory::probe_resources(processes));
-    mappings_exhausted_ = marks_.mappings_near_limit();
+    for (const Resource resource : {Resource::mappings, Resource::ipc_objects})
+        if (!near_limit_.load().has_value() && marks_.near_limit(resource)) near_limit_ = resource;
 }
 
 void MeasuredTarget::watch_idle(double seconds) {
@@ -144,8 +145,9 @@ Resources MeasuredTarget::resources() const {
     Resources resources = marks_.resources();
     resources.tree = log_.tree();
     const auto exhausted = log_.exhaustion();
+    const std::optional<Resource> near_limit = near_limit_;
     for (ResourceGrowth& growth : resources.counts) {
-        if (growth.resource == Resource::mappings && mappings_exhausted_)
+        if (growth.resource == near_limit)
             growth.exhausted =
                 ResourceExhaustion{static_cast<std::uint64_t>(growth.used), progress_.completed, resources.mark_seconds.back()};
         if (growth.resource != Resource::descriptors || !exhausted) continue;

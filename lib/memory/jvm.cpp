@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "base/strings.hpp"
+#include "memory/internal/series_log_time.hpp"
 #include "system/clock.hpp"
 #include "system/descriptor.hpp"
 #include "system/proc_file.hpp"
@@ -21,14 +22,6 @@
 namespace leakline::memory {
 
 namespace {
-
-// The words of a line, without the blanks between them.
-std::vector<std::string_view> words_of(std::string_view line) {
-    std::vector<std::string_view> words;
-    for (const std::string_view word : split(line, ' '))
-        if (!trim(word).empty()) words.push_back(trim(word));
-    return words;
-}
 
 // Of the JVM's notation (JVM specification, 4.3.2): "[[B" -> "byte[][]", "[Ljava.lang.String;" -> "java.lang.String[]".
 std::string class_name(std::string_view name) {

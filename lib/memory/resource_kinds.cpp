@@ -7,6 +7,7 @@
 
 #include "base/ascii.hpp"
 #include "base/strings.hpp"
+#include "memory/internal/series_log_time.hpp"
 
 namespace leakline::memory {
 
@@ -38,13 +39,6 @@ void append_folded(std::string& out, std::string_view word, bool temporary) {
         else if (out.empty() || out.back() != '*')
             out += '*';
     }
-}
-
-std::vector<std::string_view> columns_of(std::string_view line) {
-    std::vector<std::string_view> columns;
-    for (const std::string_view column : split(line, ' '))
-        if (!column.empty()) columns.push_back(column);
-    return columns;
 }
 
 template <typename Number>
@@ -84,7 +78,7 @@ std::vector<SocketRow> parse_socket_table(std::string_view text) {
     // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode (proc(5))
     std::vector<SocketRow> rows;
     for (const std::string_view line : split(text, '\n')) {
-        const std::vector<std::string_view> columns = columns_of(line);
+        const std::vector<std::string_view> columns = words_of(line);
         if (columns.size() < 10 || !columns[0].ends_with(':')) continue;
         const auto state = number<unsigned>(columns[3], 16);
         const auto inode = number<std::uint64_t>(columns[9]);
@@ -134,7 +128,7 @@ void SocketTable::add_tcp(std::string_view text) {
 void SocketTable::add_unix(std::string_view text) {
     // Num RefCount Protocol Flags Type St Inode Path; the path is optional.
     for (const std::string_view line : split(text, '\n')) {
-        const std::vector<std::string_view> columns = columns_of(line);
+        const std::vector<std::string_view> columns = words_of(line);
         if (columns.size() < 7) continue;
         const auto inode = number<std::uint64_t>(columns[6]);
         if (!inode || *inode == 0) continue;
@@ -196,7 +190,7 @@ std::string descriptor_kind(std::string_view link, const SocketTable& sockets) {
 
 std::optional<std::string> mapping_kind(std::string_view line) {
     // begin-end perms offset dev inode [path]; the path may hold spaces
-    const std::vector<std::string_view> columns = columns_of(line);
+    const std::vector<std::string_view> columns = words_of(line);
     if (columns.size() < 5 || columns[0].find('-') == std::string_view::npos || columns[1].size() != 4) return std::nullopt;
     if (columns.size() == 5) return "anonymous memory " + std::string(columns[1]);
     const std::string_view path = line.substr(static_cast<std::size_t>(columns[5].data() - line.data()));
@@ -210,7 +204,7 @@ ProcessLimits parse_limits(std::string_view text) {
     for (const std::string_view line : split(text, '\n')) {
         const auto soft = [&](std::string_view name) -> std::optional<std::uint64_t> {
             if (!line.starts_with(name)) return std::nullopt;
-            const std::vector<std::string_view> columns = columns_of(line.substr(name.size()));
+            const std::vector<std::string_view> columns = words_of(line.substr(name.size()));
             return columns.empty() ? std::nullopt : number<std::uint64_t>(columns[0]);
         };
         if (const auto value = soft("Max open files")) limits.open_files = value;

@@ -92,6 +92,27 @@ void ResourceMarks::add(double at_s, std::uint64_t requests, const ResourceSnaps
     add_limits(snapshot);
 }
 
+// The kernel limits each kind of System V object; files in /dev/shm take memory instead. That of the kind that grew most matters.
+void ResourceMarks::add_ipc_limit(ResourceGrowth& growth, const ResourceSnapshot& snapshot) {
+    growth.limit.reset();
+    double most = 0;
+    const double all = growth.at_marks.back() - growth.at_marks.front();
+    for (const IpcLimit& limit : snapshot.ipc_limits) {
+        double grown = 0, used = 0;
+        for (const ResourceKind& kind : growth.kinds) {
+            if (!kind.name.starts_with(limit.kind)) continue;
+            grown += kind.at_marks.back() - kind.at_marks.front();
+            used += kind.at_marks.back();
+        }
+        if (grown <= most) continue;
+        most = grown;
+        growth.limit = limit.most;
+        growth.limit_name = limit.name;
+        growth.used = used;
+        growth.limited_share = all > 0 ? std::clamp(grown / all, 0.0, 1.0) : 1;
+    }
+}
+
 void ResourceMarks::add_limits(const ResourceSnapshot& snapshot) {
     for (ResourceGrowth& growth : resources_.counts) {
         const auto r = static_cast<std::size_t>(growth.resource);
@@ -100,6 +121,10 @@ void ResourceMarks::add_limits(const ResourceSnapshot& snapshot) {
             growth.limit_name = snapshot.most_threads_name;
             growth.used = 0;
             for (const ProcessResources& process : snapshot.processes) growth.used += static_cast<double>(process.count[r].value_or(0));
+            continue;
+        }
+        if (growth.resource == Resource::ipc_objects) {
+            add_ipc_limit(growth, snapshot);
             continue;
         }
         // The process that grew most reaches its limit first.
@@ -145,9 +170,9 @@ std::vector<std::string> ResourceMarks::warnings() const {
     return out;
 }
 
-bool ResourceMarks::mappings_near_limit() const {
-    return std::any_of(resources_.counts.begin(), resources_.counts.end(), [](const ResourceGrowth& growth) {
-        if (growth.resource != Resource::mappings || !growth.limit || growth.at_marks.size() < 2) return false;
+bool ResourceMarks::near_limit(Resource resource) const {
+    return std::any_of(resources_.counts.begin(), resources_.counts.end(), [resource](const ResourceGrowth& growth) {
+        if (growth.resource != resource || !growth.limit || growth.at_marks.size() < 2) return false;
         const auto limit = static_cast<double>(*growth.limit);
         return growth.used >= kNearLimit * limit &&
                (growth.at_marks.back() - growth.at_marks.front()) * growth.limited_share >= kMadeInRun * limit;

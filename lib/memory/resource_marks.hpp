@@ -12,7 +12,7 @@
 
 namespace leakline::memory {
 
-// Counts and kinds of descriptors, threads, mappings and processes at the quiet marks of a run, from snapshots of its processes.
+// Counts and kinds of descriptors, threads, mappings, processes and IPC objects at the quiet marks of a run, from snapshots of its processes.
 // Thread-safety: one thread.
 class ResourceMarks {
   public:
@@ -25,8 +25,8 @@ class ResourceMarks {
     const Resources& resources() const { return resources_; }
     // Warnings about what could not be read.
     std::vector<std::string> warnings() const;
-    // A process has most of the mappings that the kernel allows, and has created half of them during the run.
-    bool mappings_near_limit() const;
+    // Most of what the kernel allows is in use, and half of that was made during the run: mappings of a process, or IPC objects.
+    bool near_limit(Resource resource) const;
 
   private:
     using Key = std::pair<int, std::uint64_t>;
@@ -41,6 +41,7 @@ class ResourceMarks {
         std::map<std::string, double> kinds;
     };
     std::array<Level, kResourceCount> levels_of(const ResourceSnapshot& snapshot);
+    static void add_ipc_limit(ResourceGrowth& growth, const ResourceSnapshot& snapshot);
     void add_limits(const ResourceSnapshot& snapshot);
     ResourceGrowth& growth_of(Resource resource);
 

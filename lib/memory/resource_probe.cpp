@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/strings.hpp"
+#include "memory/internal/ipc_objects.hpp"
 #include "system/proc_file.hpp"
 
 namespace leakline::memory {
@@ -157,6 +158,26 @@ struct Probe {
         }
         snapshot.processes.push_back(std::move(process));
     }
+
+    // They belong to no process: the root, which lasts as long as the service, has all.
+    void read_ipc_objects(std::span<const ProcessId> processes) {
+        if (snapshot.processes.empty() || snapshot.processes.front().pid != processes.front().pid) return;
+        std::vector<int> pids;
+        for (const ProcessId& id : processes) pids.push_back(id.pid);
+        const auto objects = ipc_objects_of(pids, roots);
+        if (!objects) return;
+        constexpr auto kIpc = static_cast<std::size_t>(Resource::ipc_objects);
+        ProcessResources& root = snapshot.processes.front();
+        root.count[kIpc] = objects->count;
+        for (const auto& [kind, number] : objects->kinds) count_of(root.kinds[kIpc], kind, number);
+        const std::string kernel = roots.proc + "/sys/kernel/";
+        if (const auto most = number_in(kernel + "shmmni")) snapshot.ipc_limits.push_back({kSysvMemory, "kernel.shmmni", *most});
+        if (const auto most = number_in(kernel + "msgmni")) snapshot.ipc_limits.push_back({kSysvQueue, "kernel.msgmni", *most});
+        const auto sem = read_small_file(kernel + "sem");  // "SEMMSL SEMMNS SEMOPM SEMMNI"
+        const std::string_view last = sem ? trim(*sem) : std::string_view();
+        if (const auto most = leakline::parse_number(last.substr(std::min(last.size(), last.find_last_of(" \t") + 1))))
+            snapshot.ipc_limits.push_back({kSysvSemaphores, "SEMMNI of kernel.sem", *most});
+    }
 };
 
 }  // namespace
@@ -191,6 +212,7 @@ ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const Sys
     probe.not_counted = probe.sockets.peers_of(own_sockets());
     const auto alive = std::count_if(processes.begin(), processes.end(), [](const ProcessId& id) { return !id.zombie; });
     for (const ProcessId& id : processes) probe.read(id, static_cast<std::size_t>(std::max<std::ptrdiff_t>(alive, 1)));
+    probe.read_ipc_objects(processes);
     const CountLimits limits = read_count_limits(processes.front().pid, roots);
     probe.snapshot.most_mappings = limits.mappings;
     probe.snapshot.most_threads = limits.threads;

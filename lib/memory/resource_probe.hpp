@@ -1,4 +1,4 @@
-// The descriptors, threads and mappings of processes at one moment, by number and kind.
+// The descriptors, threads, mappings and IPC objects of processes at one moment, by number and kind.
 //
 // Thread-safety: functions without state.
 #pragma once
@@ -6,6 +6,8 @@
 #include <array>
 #include <map>
 #include <span>
+#include <string_view>
+#include <vector>
 
 #include "memory/resource_kinds.hpp"
 #include "model/resources.hpp"
@@ -32,6 +34,12 @@ struct CountLimits {
 };
 CountLimits read_count_limits(int pid, const SystemRoots& roots = {});
 
+// How many objects of a kind the kernel allows in all.
+struct IpcLimit {
+    std::string_view kind, name;
+    std::uint64_t most = 0;
+};
+
 struct ResourceSnapshot {
     std::vector<ProcessResources> processes;
     bool kinds_cut = false;                      // there were too many to examine all: the counts are exact, kinds come from every n-th
@@ -39,6 +47,7 @@ struct ResourceSnapshot {
     std::optional<std::uint64_t> most_mappings;  // vm.max_map_count, of each process
     std::optional<std::uint64_t> most_threads;   // of the whole service: the smallest of threads-max, pids.max and RLIMIT_NPROC
     std::string most_threads_name;
+    std::vector<IpcLimit> ipc_limits;
 };
 
 struct ProcessId {

@@ -18,7 +18,7 @@ std::vector<std::string> all_warnings(const Diagnosis& diagnosis);
 const LineGrowth* reported_line(const Diagnosis& diagnosis);
 // It passed because the growth is within the budget, not because nothing grows.
 bool grows_within_budget(const Diagnosis& diagnosis);
-// The verdict is a leak of descriptors, threads, mappings or processes, and memory does not leak.
+// The verdict is a leak of descriptors, threads, mappings, processes or IPC objects, and memory does not leak.
 bool only_resources_leak(const Diagnosis& diagnosis);
 
 // Growth per request as the verdict states it; nothing if it was not measured or there is none.

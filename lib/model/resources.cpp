@@ -8,6 +8,7 @@ std::string_view resource_name(Resource resource) {
         case Resource::threads: return "threads";
         case Resource::mappings: return "mappings";
         case Resource::processes: return "processes";
+        case Resource::ipc_objects: return "ipc_objects";
     }
     return "descriptors";
 }
@@ -18,6 +19,7 @@ std::string_view resource_words(Resource resource) {
         case Resource::threads: return "threads";
         case Resource::mappings: return "memory mappings";
         case Resource::processes: return "processes";
+        case Resource::ipc_objects: return "IPC objects";
     }
     return "file descriptors";
 }

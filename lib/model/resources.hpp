@@ -1,4 +1,4 @@
-// Resources of a service besides memory (descriptors, threads, mappings, processes), and the share of each process. Plain data.
+// Resources of a service besides memory (descriptors, threads, mappings, processes, IPC objects), and the share of each process. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,9 @@
 
 namespace leakline {
 
-enum class Resource { descriptors, threads, mappings, processes };
-inline constexpr std::size_t kResourceCount = 4;
+// IPC objects: System V and POSIX shared memory, semaphores and message queues, which outlive their process.
+enum class Resource { descriptors, threads, mappings, processes, ipc_objects };
+inline constexpr std::size_t kResourceCount = 5;
 std::string_view resource_name(Resource resource);   // "descriptors": for JSON and labels
 std::string_view resource_words(Resource resource);  // "file descriptors": for texts
 

@@ -71,7 +71,7 @@ std::string render(const Diagnosis& diagnosis) {
     if (diagnosis.growth.source != StatedGrowth::Source::memory && diagnosis.growth.split.bytes_per_request)
         trend.bytes_per_request = diagnosis.growth.split.bytes_per_request;
     if (diagnosis.verdict != Verdict::invalid) add_trends(metrics, {{"", &trend}});
-    metrics.family("resource_growing", "", "1 if descriptors, threads, mappings or processes leak, else 0.");
+    metrics.family("resource_growing", "", "1 if descriptors, threads, mappings, processes or IPC objects leak, else 0.");
     for (const ResourceGrowth& growth : diagnosis.resources.counts)
         metrics.sample(fmt::format("resource=\"{}\"", resource_name(growth.resource)), growth.verdict == Trend::growing ? 1 : 0);
     metrics.family("resource_growth_per_request", "",
@@ -125,7 +125,7 @@ std::string render(const TrendReport& report) {
     Metrics metrics;
     add_trends(metrics, trends);
     if (!report.counts.empty())
-        metrics.family("count_growing", "", "1 if descriptors, threads, mappings or processes keep growing, else 0.");
+        metrics.family("count_growing", "", "1 if descriptors, threads, mappings, processes or IPC objects keep growing, else 0.");
     for (const TrendReport::Count& count : report.counts)
         metrics.sample(fmt::format("{},resource=\"{}\"", label("series", count.file), resource_name(count.growth.resource)),
                        count.growth.verdict == Trend::growing ? 1 : 0);

@@ -71,6 +71,26 @@ TEST_CASE("one descriptor in 20 requests is a leak, with its kind, its rate and 
     CHECK(*growth.time_to_limit_h == doctest::Approx(1014.0 / 1800));
 }
 
+TEST_CASE("IPC objects that grow with the requests leak; if they also grow without, another program may make them") {
+    const auto after_idle = [](double grown) {
+        Resources resources = counted(
+            8, [](int round) { return 400.0 * round; }, Resource::ipc_objects);
+        resources.idle_s = 1;
+        resources.counts[0].idle_growth = grown;
+        resources.counts[0].kinds[1].name = "System V shared memory segment";
+        return resources;
+    };
+    Resources of_service = after_idle(0);
+    CHECK(judged(of_service, true).verdict == Trend::growing);
+    CHECK(of_service.counts[0].reasons[0].starts_with("IPC objects leak, 200 per 1,000 requests (+2,800 after warm-up)"));
+    Resources of_others = after_idle(380);
+    CHECK(judged(of_others, true).verdict == Trend::inconclusive);
+    CHECK(
+        of_others.counts[0].reasons[0] ==
+        "IPC objects grew by 2,800, also without requests: System V shared memory segment (+2,800); the service or another program of its "
+        "user makes them: stop other programs and rerun");
+}
+
 TEST_CASE("mappings of threads are no leak as long as the threads may be a pool that is still filling") {
     const auto with_threads = [](double threads_per_round, bool extended) {
         Resources resources = counted(

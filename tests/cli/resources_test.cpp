@@ -96,12 +96,25 @@ TEST_CASE("threads that end and are never joined leak the mappings of their stac
     CHECK(run.outcome.out.find("not joined       " + line["file"].get<std::string>()) != std::string::npos);
 }
 
+TEST_CASE("shared memory that no process has attached is a leak, with the kernel's limit") {
+    const Run run = diagnose("sysv_memory");
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.outcome.code == 1);
+    CHECK(run.outcome.out.starts_with("LEAK: IPC objects leak, 10 per 1,000 requests"));
+    const json objects = resource(run, "ipc_objects");
+    CHECK(objects["verdict"] == "growing");
+    CHECK(objects["kinds"][0]["name"] == "System V shared memory segment");
+    CHECK(objects["limit_name"] == "kernel.shmmni");
+    CHECK(objects["time_to_limit_h"].get<double>() > 0);
+}
+
 TEST_CASE("pools of descriptors, threads and mappings that fill up are no leak") {
     const Run run = diagnose("pools");
     INFO(run.outcome.out << run.outcome.err);
     CHECK(run.outcome.code == 0);
     CHECK(run.outcome.out.find("opened at") == std::string::npos);
-    for (const char* name : {"descriptors", "threads", "mappings", "processes"}) CHECK(resource(run, name)["verdict"] == "stable");
+    for (const char* name : {"descriptors", "threads", "mappings", "processes", "ipc_objects"})
+        CHECK(resource(run, name)["verdict"] == "stable");
 }
 
 TEST_CASE("workers that leak 1,024 B per request are a leak by memory, with the processes that grow") {

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 
 #include "fake_system.hpp"
 #include "memory/count_series.hpp"
+#include "memory/internal/ipc_objects.hpp"
 #include "memory/process_tree.hpp"
 #include "memory/resource_probe.hpp"
 
@@ -181,4 +185,50 @@ TEST_CASE("counts are read from the samples that leakline writes") {
     CHECK(count_series("unix_ms,pid,fds\n1,2,3\n").empty());
     CHECK(count_series("unix_ms,rss_bytes\n1,2\n").empty());
     CHECK(count_series("").empty());
+}
+
+TEST_CASE("System V objects are read by the columns of the kernel's tables") {
+    const auto memory = parse_sysv_objects(
+        "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime\n"
+        "         0          1   600                 65536    42    42      0  1000  1000  1000  1000          0          0          0\n"
+        "         0          2   600                 65536    43    43      2     0     0     0     0          0          0          0\n"
+        "torn\n");
+    REQUIRE(memory.size() == 2);
+    CHECK(memory[0].owner == 1000);
+    CHECK(memory[0].maker == 42);
+    CHECK(memory[1].attached == 2);
+    const auto semaphores = parse_sysv_objects(
+        "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"
+        "         0          0   600          1  1000  1000  1000  1000          0          0\n");
+    REQUIRE(semaphores.size() == 1);
+    CHECK_FALSE(semaphores[0].maker.has_value());
+    CHECK(parse_sysv_objects("").empty());
+    CHECK(parse_sysv_objects("no table\n1 2\n").empty());
+}
+
+TEST_CASE("a process's shared memory is counted after it was unmapped and closed, until it is removed") {
+    const auto number = [](const std::string& kind) {
+        const auto objects = ipc_objects_of({::getpid()}, {});
+        REQUIRE(objects.has_value());
+        const auto found = objects->kinds.find(kind);
+        return found == objects->kinds.end() ? 0 : found->second;
+    };
+    // Letters, so that other copies of this test have another pattern.
+    std::string name = "/leakline_test_";
+    for (const char digit : std::to_string(::getpid())) name += static_cast<char>('a' + digit - '0');
+    const auto before = number("file /dev/shm" + name + "-*");
+    for (const char* which : {"-1", "-2", "-3"}) {
+        const int file = ::shm_open((name + which).c_str(), O_CREAT | O_RDWR, 0600);
+        REQUIRE(file >= 0);
+        ::close(file);
+    }
+    CHECK(number("file /dev/shm" + name + "-*") == before + 3);
+    for (const char* which : {"-1", "-2", "-3"}) ::shm_unlink((name + which).c_str());
+    CHECK(number("file /dev/shm" + name + "-*") == before);
+
+    const int segment = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+    REQUIRE(segment >= 0);
+    CHECK(number(kSysvMemory) > 0);
+    ::shmctl(segment, IPC_RMID, nullptr);
+    CHECK_FALSE(ipc_objects_of({1 << 30}, {}).has_value());
 }

@@ -1,7 +1,7 @@
 // A service that uses up what its mode says, in a known number of requests. `resource_service PORT MODE`.
 //
 // Leaks: files (one in 20 requests), close_wait, threads, unjoined (a thread that ends and is not joined, one in 5), mappings (one in 20), zombies (one in 50), every_file (one a request),
-// uploads (one for each GET /upload), clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers), shared (a page of shared
+// uploads (one for each GET /upload), sysv_memory (a segment of System V shared memory, one in 100 requests; all are removed at SIGTERM), clock (a descriptor every 10 ms, whatever comes), prefork (1,024 B a request in each of two workers), shared (a page of shared
 // memory a request, and a child of short life every 50), prefork_shared (the same page in each of two workers).
 // Healthy: none, pools (64 of each kind, then no more), slow_pool (40 files, one in 50 requests), prefork_healthy, prefork_recycled
 // (a worker leaks 1,024 B a request and is replaced after 2,000 requests), daemon (answered by a process that left the tree).
@@ -10,7 +10,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +71,22 @@ void start_unjoined() {
     ::pthread_create(&thread, nullptr, [](void* argument) { return argument; }, nullptr);
 }
 
+// Segments that are detached at once, and so in no process.
+struct Segments {
+    static constexpr int kMax = 8192;
+    static inline std::atomic<int> made{0};
+    static inline int ids[kMax];
+
+    static void make_one() {
+        const int id = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+        if (id >= 0 && made < kMax) ids[made++] = id;
+    }
+    [[noreturn]] static void remove_all(int) {
+        for (int i = 0; i < made; ++i) ::shmctl(ids[i], IPC_RMID, nullptr);
+        ::_exit(0);
+    }
+};
+
 void start_zombie() {
     if (::fork() == 0) ::_exit(0);
 }
@@ -100,6 +118,7 @@ void serve_one() {
     if (mode == "threads" && twentieth) start_thread();
     if (mode == "unjoined" && number % 5 == 0) start_unjoined();
     if (mode == "mappings" && twentieth) map_page();
+    if (mode == "sysv_memory" && number % 100 == 0) Segments::make_one();
     if (mode == "zombies" && number % 50 == 0) start_zombie();
     if (mode == "shared" || mode == "prefork_shared") shared_pages.take_one();
     if (mode == "shared" && number % 50 == 0) {
@@ -179,6 +198,7 @@ int main(int argc, char** argv) {
     if (argc < 3) return 2;
     mode = argv[2];
     ::signal(SIGPIPE, SIG_IGN);
+    if (mode == "sysv_memory") ::signal(SIGTERM, Segments::remove_all);
     const int listener = tcp(true, std::atoi(argv[1]));
     if (mode == "close_wait") {
         const int closing = tcp(true, 0);

@@ -1,4 +1,4 @@
-// Rules about what else runs out: descriptors, threads, mappings, processes.
+// Rules about what else runs out: descriptors, threads, mappings, processes, IPC objects.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -38,7 +38,7 @@ struct Facts {
 enum class Subject {
     validity,   // was anything measured? concludes invalid
     memory,     // memory and its lines
-    resources,  // descriptors, threads, mappings, processes
+    resources,  // descriptors, threads, mappings, processes, IPC objects
     coverage,   // what the run did not exercise or record, so that "no leak" would say too much
 };
 

@@ -41,8 +41,8 @@ class MeasuredTarget {
     void record_all() { log_.record_all(); }
     void record(int pid) { log_.record(pid); }  // the process that the recorder will see, where it is not the first
     bool gone() const { return sampler_.process_gone(); }
-    // Descriptors or mappings are nearly exhausted: with more traffic the service would fail.
-    bool exhausted() const { return log_.exhausted() || mappings_exhausted_; }
+    // Descriptors, mappings or IPC objects are nearly exhausted: with more traffic the service would fail.
+    bool exhausted() const { return log_.exhausted() || near_limit_.load().has_value(); }
 
     // Reads its memory now: the sampling may be pausing.
     void read_now() { read_tree(Depth::detailed); }
@@ -86,7 +86,7 @@ class MeasuredTarget {
     Nanoseconds not_before_{};  // of the sampling thread: it takes at most a twentieth of a processor
     bool detail_due_ = false;
     const bool sampled_;  // once, so that the log knows the processes before anything is asked of it
-    std::atomic<bool> mappings_exhausted_{false};
+    std::atomic<std::optional<Resource>> near_limit_{std::nullopt};
     memory::Sampler sampler_;  // last: its thread writes into the log
 };
 

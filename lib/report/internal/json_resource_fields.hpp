@@ -1,4 +1,4 @@
-// The members of descriptors, threads, mappings and processes as JSON.
+// The members of descriptors, threads, mappings, processes and IPC objects as JSON.
 #pragma once
 
 #include "model/resources.hpp"
@@ -6,7 +6,7 @@
 
 namespace leakline::report {
 
-constexpr Words<Resource> words(Resource) { return {Resource::processes, resource_name}; }
+constexpr Words<Resource> words(Resource) { return {Resource::ipc_objects, resource_name}; }
 
 template <class A>
 void fields(A& a, In<A, ResourceKind>& kind) {

@@ -1,4 +1,4 @@
-// Texts about descriptors, threads, mappings and processes, shared by all formats. Pure.
+// Texts about descriptors, threads, mappings, processes and IPC objects, shared by all formats. Pure.
 #pragma once
 
 #include <string>
