@@ -31,7 +31,8 @@ std::string_view failure_text(Failure failure) {
 std::string_view status_hint(int status) {
     switch (status) {
         case 401:
-        case 407: return "--header 'Authorization: Bearer TOKEN' sets credentials";
+        case 407:
+            return "--header 'Authorization: Bearer TOKEN' sets credentials; --extract and --substitute send those that the service issues";
         case 403: return "--header 'Authorization: Bearer TOKEN' sets credentials, and --host or --keep-host the Host header";
         case 404:
         case 405:

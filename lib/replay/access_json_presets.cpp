@@ -76,7 +76,7 @@ constexpr std::string_view kUrlNames =
     "requesturi|uri|originalurl|url|requesturl|requestpath|httpurl|httptarget|httpuri|httppath|urloriginal|urlpath|urlfull|requrl|requri|reqpath|"
     "path|fullpath|endpoint|resourcepath|resource";
 constexpr std::string_view kTimeNames =
-    "ts|time|timestamp|datetime|date|starttime|startedat|msec|timeiso8601|timelocal|t|requesttime|requesttimestamp|eventtime|logtime|asctime|createdat|starteddatetime";
+    "ts|time|timestamp|datetime|date|starttime|startedat|msec|timeiso8601|timelocal|t|requesttime|requesttimestamp|eventtime|logtime|asctime|createdat|starteddatetime|starttimeunixnano|timeunixnano";
 constexpr std::string_view kStatusNames =
     "status|statuscode|responsestatus|responsecode|responsestatuscode|httpstatus|httpstatuscode|httpresponsestatuscode|resstatus|resstatuscode|code";
 constexpr std::string_view kQueryNames = "query|querystring|args|requestquery|urlquery|querystr";

@@ -34,6 +34,22 @@ std::string_view first_object(std::string_view prefix) {
     return object.empty() ? trim(take_line(prefix)) : object;
 }
 
+// "method=.verb,url=.path" of a guessed map.
+std::string_view request_members(std::string_view guess) { return guess.substr(0, guess.find(',', guess.find(',') + 1)); }
+
+// A request may lack what others have: a query, a user agent. Members that are empty or missing are taken from the other requests.
+MemberPaths with_members_of_others(MemberPaths members, std::string_view prefix) {
+    const std::string guess = guess_access_json_map(members);
+    for (const std::string_view line : split(prefix, '\n')) {
+        if (!looks_like_json_object(trim(line))) continue;
+        const MemberPaths others = member_paths(trim(line));
+        if (request_members(guess_access_json_map(others)) != request_members(guess)) continue;
+        for (const auto& [path, value] : others)
+            if (std::string& own = members[path]; own.empty()) own = value;
+    }
+    return members;
+}
+
 // Top-level members, in their order.
 std::string member_names(std::string_view line) {
     Scratch scratch;
@@ -125,6 +141,7 @@ AccessJsonStream::AccessJsonStream(ChunkBuffer chunks, const std::string& path_f
                 fields_of_path_[std::string(preset->only.substr(0, equals))] = {AccessField::Kind::only,
                                                                                 std::string(preset->only.substr(equals + 1))};
         } else if (guess_ = guess_access_json_map(members); !guess_.empty()) {
+            guess_ = guess_access_json_map(with_members_of_others(members, prefix));
             map = parse_field_map(guess_);
             mixed_ = true;
             wants_status_ = map.find("status") != map.end();

@@ -42,6 +42,8 @@ constexpr KnownFile kKnownFiles[] = {
     {"<"sv, "", "XML, which no supported log format uses", "export the requests as HAR, JSON lines or CSV with a header line"},
     {"RUN\t"sv, "", "a log of Gatling, which has names of requests and no URLs", "record the traffic with 'leakline capture'"},
     {"Type,Name,Request Count"sv, "", "statistics of Locust, which have no single requests", "record the traffic with 'leakline capture'"},
+    {"#!"sv, "curl ", "a script of curl commands, not a log of requests",
+     "run it through 'leakline capture', or write 'METHOD URL' lines for --log-format vegeta-http"},
     {"curl "sv, "", "commands of curl, not a log of requests",
      "write 'METHOD URL' lines for --log-format vegeta-http, or record the traffic with 'leakline capture'"},
     {"{"sv, "\"openapi\"", "an OpenAPI description, not a log of requests", "record traffic with 'leakline capture'"},

@@ -308,3 +308,25 @@ TEST_CASE("a HAR may have its request line, HTTP/2's pseudo headers, or other th
     CHECK(body(R"("a=b")") == "a=b");
     CHECK(body("null").empty());
 }
+
+TEST_CASE("a query or a time that the first request does not have is found in the others") {
+    const auto second = [](const std::string& first_line, const std::string& second_line) {
+        const TemporaryDirectory directory;
+        std::ofstream(directory.path() + "/log") << first_line << "\n" << second_line << "\n";
+        Log log({directory.path() + "/log"}, {});
+        Record record;
+        REQUIRE(log.next(record));
+        REQUIRE(log.next(record));
+        return std::string(record.target);
+    };
+    // zap's middleware for gin, with an empty query; a logger that leaves it out; attributes of OpenTelemetry.
+    CHECK(second(R"({"level":"info","ts":1764500000.5,"method":"GET","path":"/a","query":"","status":200})",
+                 R"({"level":"info","ts":1764500001.5,"method":"GET","path":"/a","query":"q=1&page=2","status":200})") == "/a?q=1&page=2");
+    CHECK(second(R"({"ts":1764500000.5,"method":"GET","path":"/a","status":200})",
+                 R"({"ts":1764500001.5,"method":"GET","path":"/a","query":"q=1","status":200})") == "/a?q=1");
+    CHECK(
+        second(
+            R"({"startTimeUnixNano":"1764500000000000000","attributes":{"http.request.method":"GET","url.path":"/a","url.query":"","http.response.status_code":200}})",
+            R"({"startTimeUnixNano":"1764500001000000000","attributes":{"http.request.method":"GET","url.path":"/a","url.query":"q=1","http.response.status_code":200}})") ==
+        "/a?q=1");
+}
