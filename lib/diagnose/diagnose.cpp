@@ -353,6 +353,7 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     check_lines(context);
     if (context.no_lines.empty() && context.tracker == heap::RecordWith::heaptrack) heap::find_tracker();
     const std::size_t warnings_before = result.warnings.size();
+    options.policy.scaled_clock = options.target.time_scale != 1;
     const bool with_agent = context.tracker == heap::RecordWith::agent;
     context.one_run = options.runs.value_or(with_agent ? Runs::one : Runs::two) == Runs::one && !options.soak && context.no_lines.empty();
     if (options.soak)

@@ -56,6 +56,12 @@ struct LineGrowth {
     // Growth in blocks of the call path below the line that kept most of them: the entries that a container gained. (An entry
     // is often several blocks of one line with different paths: a node, a key, a value.)
     std::int64_t kept_entries = 0;
+    // The same at the window's start: live blocks of the path that had most of them then, with the standard error of a sampled
+    // recording. Not in reports.
+    std::int64_t first_entries = 0;
+    double first_entries_error = 0;
+    // Of live bytes, during the time without requests at the end of the recording. Not in reports.
+    std::int64_t idle_growth_bytes = 0;
     std::uint64_t allocations = 0;              // calls within the window
     std::uint64_t allocated_bytes = 0;          // their sizes, summed
     std::optional<Interval> bytes_per_request;  // nothing if growth follows only time
@@ -163,6 +169,7 @@ struct LineReport {
     static constexpr std::size_t kDetailed = 200;  // lines with callers and with levels at marks
 
     Nanoseconds window_begin{}, window_end{};  // since the start of the recording
+    double idle_seconds = 0;                   // of the time without requests at its end; 0: there was none. Not in reports
     std::vector<double> mark_seconds;          // times of the marks in the window
     std::vector<std::optional<std::uint64_t>> mark_requests;
     GroupBy by = GroupBy::line;

@@ -55,6 +55,13 @@ TEST_CASE("a leak by a timer follows time, has no price per request, and is not 
     CHECK(run.report["trend"]["time_to_limit_h"]["estimate"].get<double>() < 1);
 }
 
+TEST_CASE("the queue of a worker that is slower than the requests of the run is no leak") {
+    const Diagnosed run = diagnose("queue", "25", kOnlyLeaks);
+    INFO(run.outcome.out << run.outcome.err);
+    CHECK(run.report["verdict"] == "inconclusive");
+    CHECK(run.outcome.out.find("without requests after the last round: the queue of a worker") != std::string::npos);
+}
+
 TEST_CASE("the variable that holds a leak is named, and blocks that nothing holds are lost") {
     for (const char* tracker : {"heaptrack", "agent"}) {
         CAPTURE(tracker);

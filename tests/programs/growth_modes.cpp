@@ -10,10 +10,12 @@
 //   dies      leaks, and aborts at block N under heaptrack's tracker, as a service that its recorder brings over its limit
 //   churn     blocks of many sizes per request, freed some requests later by any thread
 //   swings    one block, reallocated on every 100th request to a random size of up to N bytes
+//   queue     a block of 256 bytes per request; a worker frees them more slowly than they come, at N % of that rate
 //   none      nothing
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +25,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "get_server.hpp"
 
@@ -106,6 +109,17 @@ int main(int argc, char** argv) {
             for (;;) {
                 std::this_thread::sleep_for(std::chrono::milliseconds(20));
                 on_tick();
+            }
+        }).detach();
+    if (mode == "queue")
+        std::thread([] {
+            std::size_t before = 0;
+            for (double per_tick = 0;;) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
+                const std::lock_guard guard(lock);
+                const std::size_t came = requests - std::exchange(before, requests);
+                if (came > 0) per_tick = std::max(0.99 * per_tick, 0.01 * static_cast<double>(bound * came));
+                for (double i = 1; i <= per_tick && !kept.empty(); ++i) drop_oldest();
             }
         }).detach();
     for (;;) {

@@ -56,6 +56,7 @@ void take_history(const SiteHistory& site, bool sampled, LineGrowth& line) {
     line.live_first_blocks = site.first_blocks;
     line.live_last_blocks = site.blocks;
     line.growth_bytes = site.bytes - site.first_bytes;
+    line.idle_growth_bytes = site.idle_growth;
     line.allocations = site.allocations;
     line.allocated_bytes = site.allocated_bytes;
 }
@@ -133,6 +134,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
         if (in_window)
             for (std::uint32_t site : touched) all.sites[site].peak_bytes = std::max(all.sites[site].peak_bytes, all.sites[site].bytes);
         if (m == window.first && !window.from_empty) {
+            for (const TraceCost& cost : now) all.before.push_back({cost.live_bytes, cost.live_blocks, 0, 0});
             all.variance.window_begins();
             for (SiteHistory& site : all.sites) {
                 site.first_bytes = site.peak_bytes = site.bytes;

@@ -209,6 +209,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     report.completeness = completeness_name(profile.completeness);
     report.window_begin = window.begin;
     report.window_end = window.end;
+    report.idle_seconds = axes.idle_seconds;
     report.warnings = profile.warnings;
     report.warnings.insert(report.warnings.end(), window.warnings.begin(), window.warnings.end());
     const std::vector<TraceCost> at_marks = totals_at_marks(profile);
@@ -227,6 +228,7 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
     const Judge judge(window, axes, profile.sampling ? static_cast<double>(profile.sampling->interval) : 0);
     const double requests = axes.requests.empty() ? 0 : axes.requests[window.last] - axes.requests[window.first];
     const std::vector<std::int64_t> entries = kept_entries(profile, attribution, histories.traces, requests);
+    const std::vector<std::int64_t> first_entries = kept_entries(profile, attribution, histories.before, 0);
     std::vector<std::uint32_t> site_of_line;
     std::vector<Tested> tested;
     for (std::uint32_t s = 0; s < histories.sites.size(); ++s) {
@@ -237,6 +239,10 @@ LineReport grow_lines(const HeapProfile& profile, const LineOptions& options) {
         line.user_code = attribution.sites[s].user_code;
         take_history(site, profile.sampling.has_value(), line);
         line.kept_entries = entries[s];
+        line.first_entries = first_entries[s];
+        if (site.first_bytes > 0)
+            line.first_entries_error = std::sqrt(std::max(site.variance.first, 0.0)) / static_cast<double>(site.first_bytes) *
+                                       static_cast<double>(line.first_entries);
         if (const auto chance = judge.judge(site, line); chance && site.active) {
             tested.push_back({report.lines.size(), std::max(*chance, chance_of_sampling(line))});
         }

@@ -176,6 +176,7 @@ std::optional<Conclusion> live_objects_grow(const Facts&, const Policy&);
 std::optional<Conclusion> live_objects_do_not_grow(const Facts&, const Policy&);
 std::optional<Conclusion> soak_grows_with_time(const Facts&, const Policy&);
 std::optional<Conclusion> killed_before_growth(const Facts&, const Policy&);
+std::optional<Conclusion> queue_is_behind(const Facts&, const Policy&);
 std::optional<Conclusion> cache_still_filling(const Facts&, const Policy&);
 std::optional<Conclusion> memory_may_be_a_cache(const Facts&, const Policy&);
 std::optional<Conclusion> lines_grow(const Facts&, const Policy&);
@@ -197,6 +198,7 @@ std::optional<Conclusion> lines_grow_per_connection(const Facts&, const Policy&)
 std::optional<Conclusion> attached_memory_grows(const Facts&, const Policy&);
 std::optional<Conclusion> attached_lines_unconfirmed(const Facts&, const Policy&);
 std::optional<Conclusion> requests_not_served(const Facts&, const Policy&);
+std::optional<Conclusion> filled_by_first_pass(const Facts&, const Policy&);
 std::optional<Conclusion> lines_explain_too_little(const Facts&, const Policy&);
 std::optional<Conclusion> lines_not_recordable(const Facts&, const Policy&);
 

@@ -16,6 +16,7 @@ struct Policy {
     bool filling_is_leak = false;         // growth that may also be a cache which is still filling is a leak, not inconclusive
     bool extends = true;                  // runs are made longer by themselves, for as long as --max-time allows
     std::optional<MemoryRoom> room = {};  // nothing if the kernel does not say what is free
+    bool scaled_clock = false;            // the service's clock runs faster than ours, so that timers free much within a second
 };
 
 // The evidence as the verdict reads it: lines of caches that filled up do not leak, growth that an allocator may hold back is

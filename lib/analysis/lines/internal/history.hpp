@@ -51,6 +51,7 @@ struct SiteHistory {
 struct Histories {
     std::vector<SiteHistory> sites;   // as TraceAttribution::sites
     std::vector<TraceGrowth> traces;  // within the window; index trace - 1
+    std::vector<TraceGrowth> before;  // from the recording's start to the window's; index trace - 1
     std::int64_t live_delta = 0, unattributed = 0;
     SampledVariance variance;  // of the sum of all traces
 };
@@ -58,7 +59,8 @@ struct Histories {
 // Fills in live bytes, peak, calls and growth of the line, and their errors if the recording was sampled.
 void take_history(const SiteHistory& site, bool sampled, LineGrowth& line);
 
-// LineGrowth::kept_entries of each site of the attribution. requests: in the window, 0 if that is not known.
+// LineGrowth::kept_entries of each site of the attribution, or, of the growth before the window, first_entries. requests: during that
+// growth, 0 if that is not known.
 std::vector<std::int64_t> kept_entries(const HeapProfile& profile, const TraceAttribution& attribution, std::span<const TraceGrowth> growth,
                                        double requests);
 
