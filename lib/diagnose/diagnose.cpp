@@ -80,6 +80,11 @@ void explain_clock(const Options& options, Diagnosis& result) {
         fmt::format("the service's clock ran {:.6g} times as fast as the machine's: all times and rates per hour in this report are of the "
                     "machine's clock",
                     options.target.time_scale));
+    if (takes_time_scale(options.target) || !options.target.clock) return;
+    result.warnings.push_back(fmt::format(
+        "waits of less than {} kept their length (--clock-threshold): what the service frees after a number of its own shorter timer ticks, "
+        "instead of by the clock, was freed at the machine's pace, and may look like a leak",
+        format_duration(options.target.clock->shortest_wait)));
 }
 
 // What a round under the recorder lasts at most, where the log is longer than that.
@@ -348,12 +353,12 @@ Diagnosis diagnose(const Options& given, const Observer& observer) {
     // Checked before the bare run, which would otherwise be wasted.
     if (!options.recording.empty()) const OutputFile probe(options.recording);
     options.policy.extends = options.retries != 0;
+    options.policy.scaled_clock = options.target.time_scale != 1;
     RunContext context(options, observer, result);
     options.policy.room = context.room;
     check_lines(context);
     if (context.no_lines.empty() && context.tracker == heap::RecordWith::heaptrack) heap::find_tracker();
     const std::size_t warnings_before = result.warnings.size();
-    options.policy.scaled_clock = options.target.time_scale != 1;
     const bool with_agent = context.tracker == heap::RecordWith::agent;
     context.one_run = options.runs.value_or(with_agent ? Runs::one : Runs::two) == Runs::one && !options.soak && context.no_lines.empty();
     if (options.soak)

@@ -71,6 +71,7 @@ TEST_CASE("a cache that is cleaned after half an hour is no leak by a clock that
         CHECK(diagnosed.report["verdict"] == "no_leak");
         CHECK(diagnosed.swept);
         CHECK(has(diagnosed.report["warnings"], "the service's clock ran 18000 times as fast as the machine's"));
+        CHECK(has(diagnosed.report["warnings"], "kept their length (--clock-threshold)"));
     }
 }
 
