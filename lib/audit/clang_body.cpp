@@ -240,23 +240,26 @@ void BodyReader::walk_if(CXCursor statement) {
     walk(children[condition]);
     std::set<Name> names;
     mentioned(children[condition], names);
-    std::vector<Access> sizes = sizes_in(children[condition]), leaving = sizes;
+    const std::vector<Access> sizes = sizes_in(children[condition]);
     // What is filled only while it is empty is filled once.
-    if (const auto empty = emptiness_in(children[condition])) (empty->second ? sizes : leaving).push_back(empty->first);
+    const auto empty = emptiness_in(children[condition]);
     bool leaves = false;
     const bool first_time = sets_first_time(children[condition]), otherwise = !first_time && is_set(children[condition]);
-    here().guards.push_back(sizes);
     for (std::size_t i = condition + 1; i < children.size(); ++i) {
-        const bool unset = i == condition + 1 ? first_time : otherwise;
+        const bool then = i == condition + 1, unset = then ? first_time : otherwise;
         here().first_time += unset ? 1 : 0;
+        here().guards.push_back(sizes);
+        if (empty && empty->second == then) here().guards.back().push_back(empty->first);
         here().paths.enter(names);
         walk(children[i]);
         here().paths.leave();
+        here().guards.pop_back();
         here().first_time -= unset ? 1 : 0;
         leaves = leaves || exits(children[i]);
     }
-    here().guards.pop_back();
-    if (leaves) here().function_guards.insert(here().function_guards.end(), leaving.begin(), leaving.end());
+    if (!leaves) return;
+    here().function_guards.insert(here().function_guards.end(), sizes.begin(), sizes.end());
+    if (empty && !empty->second) here().function_guards.push_back(empty->first);
 }
 
 // Whether nothing but the program's end stops a loop: "while (true)", "while (running)", "while (accept(...) >= 0)".

@@ -212,8 +212,10 @@ void BodyReader::walk_unary(CXCursor expression) {
     if (inner.size() == 1 && !contexts_.empty()) {
         const std::string op = tree_.unary_operator(expression);
         if (op == "++" || op == "--")
-            if (const auto on = access(inner[0]); on && tree_.type_facts(tree_.clang.getCursorType(inner[0])).integer)
+            if (const auto on = access(inner[0]); on && tree_.type_facts(tree_.clang.getCursorType(inner[0])).integer) {
                 add(op == "++" ? Operation::Kind::count_up : Operation::Kind::count_down, *on, expression, op);
+                if (op == "++" && here().loop != 0 && is_local(on->variable)) here().indices[on->variable] = here().loop;
+            }
         // Who has the address of a handle may close it: pthread_cleanup_push(close_it, &fd).
         if (tree_.is_address(expression))
             if (const auto on = access(inner[0]); on && is_local(on->variable))

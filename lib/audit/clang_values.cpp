@@ -34,7 +34,7 @@ std::vector<Access> BodyReader::sizes_in(CXCursor condition, bool compared, int 
             // "size() > 0" is no bound.
             for (const CXCursor side : tree_.children(condition)) {
                 const std::string text = tree_.source(tree_.plain(side));
-                if (text == "0" || text == "NULL" || text == "nullptr") return found;
+                if (text == "0" || text == "NULL" || text == "nullptr" || is_search_index(side)) return found;
             }
             compared = true;
         }
@@ -72,6 +72,17 @@ std::vector<Access> BodyReader::sizes_in(CXCursor condition, bool compared, int 
         found.insert(found.end(), inner.begin(), inner.end());
     }
     return found;
+}
+
+// A local index that a loop before has counted up: "if (i == count)" says that the loop found nothing.
+bool BodyReader::is_search_index(CXCursor expression) {
+    const CXCursor cursor = tree_.plain(expression);
+    if (contexts_.empty() || tree_.kind(cursor) != CXCursor_DeclRefExpr) return false;
+    const auto counted = here().indices.find(tree_.id(tree_.referenced(cursor)));
+    if (counted == here().indices.end()) return false;
+    for (std::uint32_t loop = here().loop; loop != 0; loop = facts_.loops[loop - 1].outer)
+        if (loop == counted->second) return false;  // still in that loop
+    return true;
 }
 
 // "x.empty()", "x.size() == 0": x and true; "!x.empty()", "x.size() > 0": x and false.

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMagic = "LKAU";
 // Goes up whenever the facts or what they mean change.
-constexpr std::uint64_t kVersion = 28;
+constexpr std::uint64_t kVersion = 29;
 
 class Writer {
   public:

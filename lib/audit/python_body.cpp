@@ -63,7 +63,7 @@ void PythonModule::walk(PythonNode node) {
         walk_class(node);
     } else if (kind == "lambda") {
         walk_lambda(node);
-    } else if (kind == "if_statement") {
+    } else if (kind == "if_statement" || kind == "elif_clause") {
         walk_if(node);
     } else if (kind == "while_statement" || kind == "for_statement") {
         walk_loop(node);
@@ -129,14 +129,13 @@ void PythonModule::walk_if(PythonNode statement) {
     const PythonNode condition = statement.field("condition");
     walk(condition);
     if (at_module_level() && condition.text().starts_with("__name__")) facts_.has_main = true;
-    std::vector<Access> sizes = sizes_in(condition), leaving = sizes;
+    const std::vector<Access> sizes = sizes_in(condition);
     // What is filled only while it is empty is filled once.
-    if (const auto empty = emptiness_in(condition)) (empty->second ? sizes : leaving).push_back(empty->first);
+    const auto empty = emptiness_in(condition);
     std::set<Name> names;
     if (const auto of = access(condition)) names.insert(of->variable);
     bool left = false;
     const bool first_time = sets_first_time(condition);
-    here().guards.push_back(sizes);
     for (const PythonNode& child : statement.children()) {
         if (child.text() == condition.text() && child.line() == condition.line()) continue;
         const bool unset = first_time && child.is("block");
@@ -144,17 +143,20 @@ void PythonModule::walk_if(PythonNode statement) {
         if (child.is("block")) note_present(condition);
         note_absent(condition, !child.is("block"));
         here().first_time += unset ? 1 : 0;
+        here().guards.push_back(sizes);
+        if (empty && empty->second == child.is("block")) here().guards.back().push_back(empty->first);
         here().paths.enter(names);
         walk(child);
         here().paths.leave();
+        here().guards.pop_back();
         here().first_time -= unset ? 1 : 0;
         here().present = present;
         here().absent = absent;
         if (child.is("block")) left = left || leaves(child);
     }
-    here().guards.pop_back();
     if (!left) return;
-    here().function_guards.insert(here().function_guards.end(), leaving.begin(), leaving.end());
+    here().function_guards.insert(here().function_guards.end(), sizes.begin(), sizes.end());
+    if (empty && !empty->second) here().function_guards.push_back(empty->first);
     note_allowed(condition);
     note_absent(condition, true);
 }

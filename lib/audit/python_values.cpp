@@ -134,11 +134,12 @@ std::optional<Access> PythonModule::access(PythonNode expression, int depth) {
     if (kind == "call") {
         const PythonNode function = expression.field("function");
         if (function.is("attribute")) {
-            static constexpr PythonWords elements = {"get", "setdefault", "values", "items", "pop", "popleft", "keys", "popitem"};
+            static constexpr PythonWords elements = {"get", "setdefault", "pop", "popleft", "popitem"};
+            static constexpr PythonWords views = {"values", "items", "keys"};  // as long as the container
             const std::string_view method = function.field("attribute").text();
-            if (elements.contains(method)) {
+            if (elements.contains(method) || views.contains(method)) {
                 auto of = access(function.field("object"), depth + 1);
-                if (of) ++of->depth;
+                if (of && elements.contains(method)) ++of->depth;
                 return of;
             }
         }
@@ -222,6 +223,12 @@ std::vector<Access> PythonModule::sizes_in(PythonNode condition, bool compared, 
         if ((method == "qsize" || method == "full" || method == "__len__") && function.is("attribute"))
             if (const auto of = access(function.field("object"))) found.push_back(*of);
         if (const std::string to = callee(function); !to.empty()) found.push_back({name_(to + "#size"), 0});
+        // What a method returns says nothing of its object's size: "if cache.get(key) is None". min() and int() pass sizes on.
+        if (function.is("attribute")) compared = false;
+    }
+    if (compared && condition.is("subscript")) {  // of an element
+        if (const auto of = access(condition)) found.push_back(*of);
+        compared = false;
     }
     if (compared && (condition.is("identifier") || (condition.is("attribute"))))
         if (const auto of = access(condition)) found.push_back(*of);

@@ -17,20 +17,19 @@ bool same_line_or_above(Place comment, Place place) {
     return comment.file == place.file && (comment.line == place.line || comment.line + 1 == place.line);
 }
 
-// Of a guard: the variables whose size or count it compares.
-std::vector<Name> compared(const Program& program, const Access& guard) {
-    std::vector<Name> names;
-    std::vector<Name> open = {guard.variable};
-    std::set<Name> seen;
+// Of a guard: the variables whose size or count it compares, or those of their elements (at a depth).
+std::vector<Access> compared(const Program& program, const Access& guard) {
+    std::vector<Access> found, open = {guard};
+    std::set<std::pair<Name, std::uint8_t>> seen;
     while (!open.empty()) {
-        const Name at = open.back();
+        const Access at = open.back();
         open.pop_back();
-        if (!seen.insert(at).second) continue;
-        for (const Access& access : program.reached({at, 0})) names.push_back(access.variable);
-        names.push_back(at);
-        for (const Access& size : program.sizes_behind(at)) open.push_back(size.variable);
+        if (!seen.insert({at.variable, at.depth}).second) continue;
+        for (const Access& access : program.reached(at)) found.push_back(access);
+        found.push_back(at);
+        for (const Access& size : program.sizes_behind(at.variable)) open.push_back(size);
     }
-    return names;
+    return found;
 }
 
 // "Job.__init__" -> "Job": each object has one.
@@ -127,11 +126,12 @@ std::string why_not_counted(const Program& program, const Operation& removal, co
     return program.is_service() ? fmt::format("{} runs at the start or the end only", name) : "";
 }
 
-bool is_guarded(const Program& program, const Operation& addition, Name variable) {
+bool is_guarded(const Program& program, const Operation& addition, const Additions& found) {
     const auto bounds = [&](const std::vector<Access>& guards) {
         for (const Access& guard : guards)
-            for (const Name name : compared(program, guard)) {
-                if (name == variable) return true;
+            for (const auto& [name, depth] : compared(program, guard)) {
+                // That an element is missing or empty ("x = cache.get(key)", "if not x") says nothing about the container.
+                if (name == found.variable->id && depth <= found.depth) return true;
                 // A count that goes up with the container.
                 const Variable* known = program.variable(name);
                 if (known != nullptr && !known->container && known->storage != Storage::local && known->storage != Storage::parameter &&
@@ -195,7 +195,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
         const Function* function = program.function(addition->function);
         const bool own_constructor = function != nullptr && function->kind == Function::Kind::constructor &&
                                      variable.storage == Storage::field && function->owner == variable.owner;
-        if (own_constructor || has_few_keys(program, *addition) || is_guarded(program, *addition, variable.id)) continue;
+        if (own_constructor || has_few_keys(program, *addition) || is_guarded(program, *addition, found)) continue;
         const Runs runs = program.runs(addition->function, addition->loop);
         if ((runs == Runs::once || runs == Runs::never) && (program.is_service() || function == nullptr || function->main)) continue;
         additions.push_back(addition);
@@ -221,12 +221,16 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
 
     finding.lifetime = program.lifetime(variable);
     // A handler or a thread's function that was defined in a function keeps what it captures.
+    bool may_end = false;  // the function that keeps it
     if (const Function* grower = program.function(additions.front()->function);
         finding.lifetime.empty() && variable.storage == Storage::local && additions.front()->function != variable.owner &&
         grower != nullptr &&
         (((grower->is_entry() || grower->wraps) && program.runs(variable.owner) != Runs::repeatedly) ||
-         (program.is_started(grower->id) && program.runs(variable.owner) == Runs::once)))
+         (program.is_started(grower->id) && program.runs(variable.owner) == Runs::once))) {
         finding.lifetime = fmt::format("kept by {}", program.text(grower->name));
+        const std::uint32_t loop = additions.front()->loop;
+        may_end = loop != 0 && !grower->is_entry() && !grower->wraps && !program.is_endless(loop);
+    }
     // What a function's own loop fills goes with the function, unless the loop never ends.
     if (variable.storage == Storage::local && additions.front()->function == variable.owner) {
         const Function* owner = program.function(variable.owner);
@@ -257,6 +261,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
     }
     if (!never_called.empty() && !program.facts().unread.empty())
         finding.doubts.push_back(fmt::format("code with errors may call {}", never_called));
+    if (may_end) finding.doubts.emplace_back("the loop that fills it may end, and with it the function that keeps it");
     if (found.escapes) finding.doubts.emplace_back("it is handed to code that is not seen, which may remove");
     finding.level = level_of(finding);
     return finding;

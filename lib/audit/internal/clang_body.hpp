@@ -36,6 +36,7 @@ class BodyReader {
         std::set<Name> fresh;                      // local pointers that were set from a call that allocates, in this function
         std::set<Name> loaded;                     // local pointers that were read out of a structure
         std::map<Name, Access> linked_to;          // node->next = G: node -> G
+        std::map<Name, std::uint32_t> indices;     // local integers that a loop counts up, and the loop
         CXType result{};
         std::vector<std::uint32_t> breaks;  // what a break leaves: a loop, 0 for a switch
     };
@@ -96,6 +97,7 @@ class BodyReader {
     std::optional<Access> access(CXCursor expression, int depth = 0);
     std::optional<Access> call_access(CXCursor call, int depth);
     std::vector<Access> sizes_in(CXCursor condition, bool compared = false, int depth = 0);
+    bool is_search_index(CXCursor expression);
     std::optional<std::pair<Access, bool>> emptiness_in(CXCursor condition, bool negated = false);
     bool exits(CXCursor branch, int depth = 0);
     void mentioned(CXCursor expression, std::set<Name>& variables, int depth = 0);

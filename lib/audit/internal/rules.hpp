@@ -41,6 +41,7 @@ std::optional<std::string> doubt_of_setup(const Program& program, Name function,
 struct Additions {
     const Variable* variable = nullptr;
     std::vector<const Operation*> additions, removals;
+    std::uint8_t depth = UINT8_MAX;  // of the additions within the variable; UINT8_MAX where the rule does not tell depths apart
     bool escapes = false;
 };
 // The finding for it, or nothing: nothing runs repeatedly, something removes, something bounds it.
@@ -48,7 +49,7 @@ std::optional<AuditFinding> judge_additions(const Program& program, const Additi
 // Why a removal does not count; empty where it does.
 std::string why_not_counted(const Program& program, const Operation& removal, const Variable& variable);
 // Whether conditions around an addition, or around every call that leads to it, compare the container's size or a count.
-bool is_guarded(const Program& program, const Operation& addition, Name variable);
+bool is_guarded(const Program& program, const Operation& addition, const Additions& found);
 // Whether the keys that an addition is given have few values, in every call.
 bool has_few_keys(const Program& program, const Operation& addition);
 // Whether every call gives a parameter (by its index) few values, through its callers' own parameters, too.

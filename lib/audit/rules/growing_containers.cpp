@@ -53,6 +53,7 @@ std::vector<AuditFinding> find_growing_containers(const Program& program) {
         for (const auto& [depth, additions] : depths.additions) {
             if (depth > 0 && variable->fixed_elements) continue;
             all.additions = additions;
+            all.depth = depth;
             // Keys of few values bound the outer level, not what is within it.
             for (const auto& [removed, removals] : depths.removals)
                 if (removed <= depth) all.removals.insert(all.removals.end(), removals.begin(), removals.end());
