@@ -217,6 +217,7 @@ void Program::join() {
         }
     join_attributes_of_bases();
     join_unknown_classes();
+    join_overriders();
     join_calls();
     join_destructors();
     find_loops();

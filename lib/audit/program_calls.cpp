@@ -154,6 +154,32 @@ void Program::pass_arguments(Name from, Name to) {
     }
 }
 
+// A call of a method of a base class may run each method that overrides it: that one is given the arguments, and its result comes back.
+void Program::join_overriders() {
+    constexpr std::size_t kMostFollowed = 4;  // of more classes it is not known which one has a container
+    const auto of = [&](Name function, const auto& part) {
+        const auto known = index_.find(fmt::format("{}#{}", text(function), part));
+        return known == index_.end() ? kNoName : known->second;
+    };
+    for (const auto& [base, overriders] : overriders_)
+        for (const Name overrider : overriders) {
+            const bool followed = overriders.size() <= kMostFollowed;
+            const Name result = of(base, "result"), own = of(overrider, "result");
+            if (result != kNoName && own != kNoName) {
+                flows_[own].push_back(result);
+                if (followed) aliases_[result].push_back({own, 0});
+            }
+            for (std::uint32_t i = 0; i < kMaxFollowedArguments; ++i) {
+                const Name given = of(base, i), taken = of(overrider, i);
+                if (given == kNoName || taken == kNoName) continue;
+                // Straight into the parameter: a call through the base class is as near as a direct one.
+                const std::vector<Name> parameters = found_or_empty(flows_, taken);
+                flows_[given].insert(flows_[given].end(), parameters.begin(), parameters.end());
+                if (followed) aliases_[taken].push_back({given, 0});
+            }
+        }
+}
+
 void Program::join_calls() {
     const auto add_edge = [&](Name from, Name to, const Call& call) {
         edges_[from].push_back({to, call.loop, call.guessed || call.first_time});

@@ -117,6 +117,19 @@ TEST_CASE("in C a search that finds nothing does not bound what it searched" NEE
     }
 }
 
+TEST_CASE("a method that overrides another is given the arguments of calls through the base class" NEEDS_CLANG) {
+    const auto found = [](const std::string& then) {
+        return warnings_of(audit_of(
+            "struct Store { virtual ~Store() = default; virtual void open(const std::string& id) = 0; virtual std::vector<std::string>& log() = 0; };\n"
+            "class Memory : public Store {\n    std::map<std::string, int> sessions_;\n    std::vector<std::string> log_;\n"
+            "    void open(const std::string& id) override { sessions_[id] = 1; " +
+                then + " }\n    std::vector<std::string>& log() override { return log_; }\n};\nstatic Memory memory;\n",
+            "Store& store = memory;\nstore.open(text.substr(1));\nstore.log().push_back(text);"));
+    };
+    CHECK(found("") == Subjects{"Memory::sessions_", "Memory::log_"});
+    CHECK(found("if (sessions_.size() > 9) { sessions_.clear(); log_.clear(); }").empty());
+}
+
 TEST_CASE("in Python a condition of elif bounds as one of if does" NEEDS_PYTHON) {
     CHECK(python_handler("    if user:\n        cache.get(user)\n    elif len(items) < 100:\n        items.append(user)\n").empty());
     CHECK(python_handler("    if user:\n        cache.get(user)\n    elif user:\n        items.append(user)\n") == Subjects{"items"});

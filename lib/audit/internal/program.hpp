@@ -106,6 +106,7 @@ class Program {
     void join_attributes_of_bases();
     void join_unknown_classes();
     std::vector<std::set<Name>> lines_of_bases() const;
+    void join_overriders();
     void join_calls();
     void join_destructors();
     void pass_arguments(Name from, Name to);
