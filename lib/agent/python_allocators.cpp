@@ -86,6 +86,13 @@ Allocator current(Domain domain) {
     return now;
 }
 
+// Whether it is what PYTHONMALLOC=debug puts before another allocator.
+bool is_checking(const Allocator& allocator, char letter) {
+    return allocator.context != nullptr && is_interpreter(allocator.context) &&
+           is_interpreter(reinterpret_cast<const void*>(allocator.malloc)) &&
+           at<std::uint64_t>(allocator.context, 0) == static_cast<unsigned char>(letter);
+}
+
 template <Domain D>
 void put_hooks_before(const Allocator& real) {
     real_allocators[D] = real;
@@ -98,7 +105,7 @@ void put_hooks_before(const Allocator& real) {
 bool put_hooks() {
     if (!look_up(get_allocator, "PyMem_GetAllocator") || !look_up(set_allocator, "PyMem_SetAllocator")) return false;
     if (in_place) return true;
-    largest_small = kLargestOfPymalloc;
+    largest_small = kLargestOfPymalloc - (is_checking(current(kObjects), 'o') ? kAddedForDebugging : 0);
     settled = false;
     put_hooks_before<kMemory>(current(kMemory));
     put_hooks_before<kObjects>(current(kObjects));

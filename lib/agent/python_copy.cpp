@@ -33,8 +33,8 @@ constexpr unsigned kMostWork_s = 30, kLongest_s = 120;
 // Written by the one search at a time, which the state of the segment allows.
 Search search;
 std::atomic<std::uint64_t> waits_since_ns;  // for the main thread
-std::atomic<unsigned> copies_in_call;       // of this search
-bool made_in_call;                          // the copy that is being made, or this one
+std::atomic<bool> may_copy_in_call;         // once for each search, when `search` and the time before are written
+std::atomic<bool> call_is_pending;          // the interpreter has queued a call that no thread has made yet
 void* threads[kMaxThreads];
 const void* sys_modules[kMaxInterpreters];
 std::atomic<int> copy_pid;  // of the copy until it has been waited for; 0: none
@@ -126,18 +126,26 @@ bool build_from(Interpreters which) {
     return graph.build(search.segment, roots, search.segment.header->search_since_ns.load(kRelaxed));
 }
 
+// When the process makes the copy. Within a call of the interpreter's allocator, the caller may be about to change an object.
+enum class Moment { between_instructions, in_call };
+Moment moment;  // of the copy; with `search.begin`
+
+// Ends the copy if the work meets an object that is half changed.
+template <class Work>
+void visit(const Work& work) {
+    if (moment == Moment::between_instructions)
+        work();
+    else if (!survives(work))
+        end_copy();
+}
+
 // Other interpreters may have locks of their own, and so objects that are half made.
 void build_graph() {
     bool built = false;
     const bool others = interpreter.next_interpreter(interpreter.first_interpreter()) != nullptr;
     if (others && survives([&] { built = build_from(Interpreters::all); }) && built) return;
     graph = {};
-    built = false;
-    // Within a call, the caller may have replaced memory that an object still leads to: another moment will do.
-    if (made_in_call && !survives([&] { built = build_from(Interpreters::main_only); }))
-        search.segment.header->search.store(SearchState::waiting);
-    else if (!made_in_call)
-        built = build_from(Interpreters::main_only);
+    visit([&] { built = build_from(Interpreters::main_only); });
     if (!built) end_copy();
 }
 
@@ -153,11 +161,13 @@ void build_graph() {
     begin_answers(search.segment);
     build_graph();
     survives([] { graph.join_native_memory(); });
-    graph.weigh();
-    if (!find_holders(search.segment, search.all_sampled)) end_copy();
-    // The last answer counts. What follows reads objects that may be half made; names of attributes may need memory of the program's
-    // allocator, which another thread may have left locked.
-    write_answer(false);
+    visit([] {
+        graph.weigh();
+        if (!find_holders(search.segment, search.all_sampled)) end_copy();
+        // The last answer counts. What follows reads objects that may be half made; names of attributes may need memory of the program's
+        // allocator, which another thread may have left locked.
+        write_answer(false);
+    });
     survives([] { graph.add_lost(); });
     write_answer(false);
     if (interpreter.disable_collector != nullptr || known_layout()->minor < 10) {
@@ -187,8 +197,8 @@ void make_copy() {
         search.segment.header->search.store(SearchState::impossible, std::memory_order_release);
 }
 
-// With the interpreter's lock held, and no instruction begun.
-void copy_now() {
+// With the interpreter's lock held.
+void copy_now(Moment now) {
     const int error = errno;
     const std::uint64_t begin = now_ns(CLOCK_MONOTONIC);
     sigset_t all, before;
@@ -201,6 +211,8 @@ void copy_now() {
         // A reader that no longer waits has withdrawn its request.
         SearchState expected = SearchState::waiting;
         const SearchState next = permission == Permission::sandboxed ? SearchState::impossible : SearchState::searching;
+        may_copy_in_call.store(false, kRelaxed);
+        moment = now;
         if (header.search.compare_exchange_strong(expected, next) && next == SearchState::searching) make_copy();
         header.search_ns.store(now_ns(CLOCK_MONOTONIC) - begin, kRelaxed);
         search.end();
@@ -210,10 +222,11 @@ void copy_now() {
 }
 
 int copy_between_instructions(void*) {
+    call_is_pending.store(false, kRelaxed);
     ThreadState& thread = thread_state;
     if (thread.busy) return 0;
     thread.busy = true;
-    copy_now();
+    copy_now(Moment::between_instructions);
     asm volatile("" : : : "memory");
     thread.busy = false;
     return 0;
@@ -222,7 +235,6 @@ int copy_between_instructions(void*) {
 bool may_search(const Search& asked, const InUse& here) {
     search = asked;
     waits_since_ns.store(now_ns(CLOCK_MONOTONIC), kRelaxed);
-    copies_in_call.store(0, kRelaxed);
     SegmentHeader& header = *search.segment.header;
     if (interpreter.add_pending_call == nullptr || known_layout() == nullptr) header.search.store(SearchState::impossible, kRelaxed);
     // Its lock exists while the interpreter does.
@@ -256,21 +268,27 @@ bool drop_copy(unsigned patience_ms) {
 
 void search_holders(const Search& asked) {
     const InUse here;
-    // The queue may be full: then it is tried again.
-    if (may_search(asked, here) && interpreter.add_pending_call(&copy_between_instructions, nullptr) != 0)
-        search.segment.header->search.store(SearchState::asked, kRelaxed);
+    if (!may_search(asked, here)) return;
+    // A main thread that waits makes no pending call, and the queue of the interpreter is short: at most one is ours.
+    if (!call_is_pending.exchange(true, kRelaxed) && interpreter.add_pending_call(&copy_between_instructions, nullptr) != 0) {
+        call_is_pending.store(false, kRelaxed);
+        search.segment.header->search.store(SearchState::asked, kRelaxed);  // the queue is full: it is tried again
+        return;
+    }
+    may_copy_in_call.store(true, std::memory_order_release);
 }
 
 void search_holders_in_call() {
     constexpr std::uint64_t kPatience_ns = 300'000'000;
-    constexpr unsigned kMostCopies = 3;
-    const InUse here;
-    if (now_ns(CLOCK_MONOTONIC) - waits_since_ns.load(kRelaxed) < kPatience_ns || !here || interpreter.has_lock == nullptr ||
-        interpreter.has_lock() == 0 || interpreter.is_finalizing() != 0 || copies_in_call.fetch_add(1, kRelaxed) >= kMostCopies)
-        return;
-    made_in_call = true;
-    copy_now();
-    made_in_call = false;
+    if (!may_copy_in_call.load(std::memory_order_acquire) || now_ns(CLOCK_MONOTONIC) - waits_since_ns.load(kRelaxed) < kPatience_ns) return;
+    {
+        const InUse here;
+        if (!here || interpreter.has_lock == nullptr || interpreter.has_lock() == 0 || interpreter.is_finalizing() != 0) return;
+        // With more than one interpreter, has_lock() does not tell which thread has the lock.
+        if (interpreter.next_interpreter(interpreter.first_interpreter()) != nullptr) return;
+    }
+    // The caller is in a function of the interpreter, which stays loaded therefore.
+    if (may_copy_in_call.exchange(false, std::memory_order_acq_rel)) copy_now(Moment::in_call);
 }
 
 void search_holders_here(const Search& asked) {
@@ -281,7 +299,7 @@ void search_holders_here(const Search& asked) {
     else
         return;
     const int state = now.take_lock();
-    copy_now();
+    copy_now(Moment::between_instructions);
     now.give_lock(state);
 }
 

@@ -98,7 +98,7 @@ bool choose(std::size_t size) {
     return chosen && (size != 0 || interval <= 1);
 }
 
-void record(void* block, std::size_t size, const void* frame) {
+void record(void* block, std::size_t size, const void* frame, BlockOrigin origin) {
     ThreadState& thread = thread_state;
     if (block == nullptr || thread.busy) return;
     const int error = errno;
@@ -106,8 +106,8 @@ void record(void* block, std::size_t size, const void* frame) {
         const Inside inside(thread);
         const OwnFloatingPoint floating_point;
         CapturedStack captured = capture(thread, frame);
-        const bool by_python =
-            captured.python_frame != nullptr && python::is_interpreter(reinterpret_cast<const void*>(thread.frames[0] - 1));
+        const bool by_python = origin == BlockOrigin::allocated && captured.python_frame != nullptr &&
+                               python::is_interpreter(reinterpret_cast<const void*>(thread.frames[0] - 1));
         const std::uint64_t address = reinterpret_cast<std::uint64_t>(block), at = now_ns(CLOCK_MONOTONIC_COARSE);
         if (const LockedTables locked; locked) {
             SegmentHeader& header = *process.segment.header;

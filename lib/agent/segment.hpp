@@ -75,7 +75,7 @@ constexpr std::uint64_t kMeasureObjects = ~std::uint64_t{0};
 enum class SearchState : std::uint32_t {
     none = 0,
     asked,
-    waiting,    // for the interpreter's main thread
+    waiting,    // for the interpreter's main thread, or after a while any thread of it
     searching,  // in a copy of the process; it stays so if that ends early
     done,
     impossible,  // no copy of the process could be made, or the interpreter lacks a function

@@ -23,7 +23,8 @@ std::uint64_t now_ns(clockid_t clock);
 // Called when the bytes to the next sample are used up. Returns whether to sample this block, and draws the next distance.
 bool choose(std::size_t size);
 // Records a chosen block. frame: the frame of the hook, with the caller's frame pointer in [0] and the return address in [1].
-void record(void* block, std::size_t size, const void* frame);
+enum class BlockOrigin { allocated, resized };
+void record(void* block, std::size_t size, const void* frame, BlockOrigin origin = BlockOrigin::allocated);
 // Removes the sample of a block that is about to be freed. True if it was sampled: `was` is then its sample.
 bool forget(void* block, SampledBlock& was);
 // Puts the sample back after a failed realloc.

@@ -23,8 +23,8 @@ struct Search {
 
 // Asks the interpreter's main thread to make the copy, which sets the segment's SearchState when it is done. Any thread; does not wait.
 void search_holders(const Search& search);
-// After search_holders, by a thread that is within a call of the interpreter's allocator: makes the copy if the main thread has not done so for a
-// while, and this thread has the interpreter's lock.
+// After search_holders, by a thread that has allocated a block for the interpreter (not resized one, which its object still leads to): makes the copy
+// if the main thread has not done so for a while, the process has one interpreter, and this thread has its lock. Once for each search.
 void search_holders_in_call();
 // The same, but makes the copy itself, in a thread of the agent's own: waits for the interpreter's lock, with which no thread is within an
 // instruction. The interpreter may do nothing meanwhile.

@@ -54,7 +54,7 @@ template <typename Call>
         if (sampled) remember(was);
         return block;
     }
-    if (chosen) record(block, size, frame);
+    if (chosen) record(block, size, frame, BlockOrigin::resized);
     return block;
 }
 
