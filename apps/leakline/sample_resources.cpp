@@ -43,7 +43,7 @@ void SampleResources::look() {
             if (reading.root || descendants_[i]) processes.push_back({reading.pid, reading.start_ticks, reading.name, reading.zombie});
     const Nanoseconds now = system_clock().monotonic();
     if (begin_ == Nanoseconds::zero()) begin_ = now;
-    marks_.add(to_seconds(now - begin_), 0, memory::probe_resources(processes));
+    marks_.add(to_seconds(now - begin_), 0, memory::probe_resources(processes, memory::IpcLook::left_out));
 }
 
 void SampleResources::tick(Nanoseconds now) {

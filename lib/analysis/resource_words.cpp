@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/quantities.hpp"
 #include "base/strings.hpp"
 
@@ -38,6 +41,20 @@ std::string too_few_marks_reason(const ResourceGrowth& growth, std::string_view 
 std::string of_others_reason(const ResourceGrowth& growth) {
     return fmt::format(
         "{} grew by {}, also without requests: {}; the service or another program of its user makes them: stop other programs and rerun",
+        resource_words(growth.resource), number_words(growth.growth), growing_kinds_words(growth));
+}
+
+std::string short_pause_reason(const ResourceGrowth& growth, double idle_s) {
+    return fmt::format(
+        "{} grew by {}: {}; at this rate, {:.1f} s without requests are too few to tell whether the service makes them or another program of "
+        "its user: stop other programs, or rerun with --quiet-time {:.0f}s",
+        resource_words(growth.resource), number_words(growth.growth), growing_kinds_words(growth), idle_s,
+        std::ceil(6 / std::max(growth.per_hour ? growth.per_hour->estimate / 3600 : 0, 0.01)));
+}
+
+std::string cache_of_files_reason(const ResourceGrowth& growth) {
+    return fmt::format(
+        "{} grew by {}: {}; a cache of files that is still filling, or that a timer cleans, would look the same: rerun longer",
         resource_words(growth.resource), number_words(growth.growth), growing_kinds_words(growth));
 }
 

@@ -128,7 +128,8 @@ bool MeasuredTarget::read_tree(Depth depth) {
 void MeasuredTarget::mark() {
     read_now();  // processes come and go
     const std::vector<memory::ProcessId> processes = log_.processes();
-    marks_.add(to_seconds(system_clock().monotonic() - origin_), progress_.completed, memory::probe_resources(processes));
+    marks_.add(to_seconds(system_clock().monotonic() - origin_), progress_.completed,
+               memory::probe_resources(processes, memory::IpcLook::taken));
     for (const Resource resource : {Resource::mappings, Resource::ipc_objects})
         if (!near_limit_.load().has_value() && marks_.near_limit(resource)) near_limit_ = resource;
 }
@@ -138,7 +139,7 @@ void MeasuredTarget::watch_idle(double seconds) {
     sleep_for(context_.stop(), Nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
     const double idle = to_seconds(system_clock().monotonic() - begin);
     read_tree(Depth::detailed);
-    marks_.add_idle(idle, memory::probe_resources(log_.processes()));
+    marks_.add_idle(idle, memory::probe_resources(log_.processes(), memory::IpcLook::taken));
 }
 
 Resources MeasuredTarget::resources() const {

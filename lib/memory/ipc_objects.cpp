@@ -1,6 +1,7 @@
 #include "memory/internal/ipc_objects.hpp"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,8 @@ namespace {
 
 // Folders of /dev/shm that are looked into, one in another.
 constexpr int kMostNested = 2;
+// Files of one pattern of which the owner is looked up.
+constexpr std::uint64_t kMostExamined = 4096;
 constexpr std::string_view kOwnFiles = "leakline-";
 
 std::optional<std::size_t> column_of(const std::vector<std::string_view>& header, std::string_view name) {
@@ -60,12 +63,15 @@ class Look {
         add(kind + std::string(", attached"), attached);
     }
 
-    // Files of one pattern belong to one program: one of them shows whose they are.
-    void at_files(const std::string& folder, const std::string& shown, const std::string& kind, int nested = 0) {
+    // False if the folder cannot be read.
+    bool at_files(const std::string& folder, const std::string& shown, const std::string& kind, int nested = 0) {
         const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(folder.c_str()), ::closedir);
-        if (directory == nullptr) return;
-        std::map<std::string, std::uint64_t> patterns;
-        std::map<std::string, std::string> examples;
+        if (directory == nullptr) return errno == ENOENT;
+        struct Pattern {
+            std::uint64_t number = 0, examined = 0, of_users = 0;
+        };
+        std::map<std::string, Pattern> patterns;
+        struct stat status {};
         while (const dirent* entry = ::readdir(directory.get())) {
             const std::string name = entry->d_name;
             if (name == "." || name == ".." || name.starts_with(kOwnFiles)) continue;
@@ -73,12 +79,16 @@ class Look {
                 if (nested < kMostNested) at_files(folder + "/" + name, shown + "/" + name, kind, nested + 1);
                 continue;
             }
-            const std::string pattern = folded_name(shown + "/" + name);
-            if (patterns[pattern]++ == 0) examples[pattern] = folder + "/" + name;
+            Pattern& pattern = patterns[folded_name(shown + "/" + name)];
+            ++pattern.number;
+            if (pattern.examined >= kMostExamined || ::lstat((folder + "/" + name).c_str(), &status) != 0) continue;
+            ++pattern.examined;
+            pattern.of_users += users_.contains(status.st_uid) ? 1 : 0;
         }
-        struct stat status {};
-        for (const auto& [pattern, number] : patterns)
-            if (::lstat(examples[pattern].c_str(), &status) == 0 && users_.contains(status.st_uid)) add(kind + pattern, number);
+        // Of a pattern with more files than are examined, the share of the users is taken for all.
+        for (const auto& [name, pattern] : patterns)
+            if (pattern.examined > 0) add(kind + name, pattern.of_users * pattern.number / pattern.examined);
+        return true;
     }
 
     IpcObjects take() { return std::move(found_); }
@@ -127,13 +137,12 @@ std::optional<IpcObjects> ipc_objects_of(const std::vector<int>& pids, const Sys
     Look look(pids, roots);
     if (!look.found_processes()) return std::nullopt;
     const std::string folder = roots.proc + "/" + std::to_string(pids.front());
-    // /proc/sysvipc shows the reader's own namespace. A container's objects are then not seen.
-    if (link_target(folder + "/ns/ipc") == link_target(roots.proc + "/self/ns/ipc")) {
-        look.at_sysv("shm", kSysvMemory);
-        look.at_sysv("sem", kSysvSemaphores);
-        look.at_sysv("msg", kSysvQueue);
-    }
-    look.at_files(folder + "/root/dev/shm", "/dev/shm", "file ");
+    // /proc/sysvipc shows the reader's own namespace, so a container's objects are not seen. A count of a part would be taken for the whole.
+    if (link_target(folder + "/ns/ipc") != link_target(roots.proc + "/self/ns/ipc")) return std::nullopt;
+    if (!look.at_files(folder + "/root/dev/shm", "/dev/shm", "file ")) return std::nullopt;
+    look.at_sysv("shm", kSysvMemory);
+    look.at_sysv("sem", kSysvSemaphores);
+    look.at_sysv("msg", kSysvQueue);
     look.at_files(folder + "/root/dev/mqueue", "/dev/mqueue", "POSIX message queue ");
     return look.take();
 }

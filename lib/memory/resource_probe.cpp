@@ -206,13 +206,13 @@ CountLimits read_count_limits(int pid, const SystemRoots& roots) {
     return limits;
 }
 
-ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const SystemRoots& roots) {
+ResourceSnapshot probe_resources(std::span<const ProcessId> processes, IpcLook ipc_objects, const SystemRoots& roots) {
     if (processes.empty()) return {};
     Probe probe{roots, sockets_of(roots.proc + "/" + std::to_string(processes.front().pid)), {}, kMaxLinks, {}};
     probe.not_counted = probe.sockets.peers_of(own_sockets());
     const auto alive = std::count_if(processes.begin(), processes.end(), [](const ProcessId& id) { return !id.zombie; });
     for (const ProcessId& id : processes) probe.read(id, static_cast<std::size_t>(std::max<std::ptrdiff_t>(alive, 1)));
-    probe.read_ipc_objects(processes);
+    if (ipc_objects == IpcLook::taken) probe.read_ipc_objects(processes);
     const CountLimits limits = read_count_limits(processes.front().pid, roots);
     probe.snapshot.most_mappings = limits.mappings;
     probe.snapshot.most_threads = limits.threads;

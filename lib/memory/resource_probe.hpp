@@ -57,8 +57,10 @@ struct ProcessId {
     bool zombie = false;
 };
 
+enum class IpcLook { taken, left_out };
+
 // processes: the root first. Sockets whose other end is held by this process, the connections of a replay, are not counted.
 // Never throws. Costs a readlink for each of at most 4,096 descriptors and reads the list of mappings, at most 16 MiB of it.
-ResourceSnapshot probe_resources(std::span<const ProcessId> processes, const SystemRoots& roots = {});
+ResourceSnapshot probe_resources(std::span<const ProcessId> processes, IpcLook ipc_objects, const SystemRoots& roots = {});
 
 }  // namespace leakline::memory

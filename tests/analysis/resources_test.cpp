@@ -89,6 +89,20 @@ TEST_CASE("IPC objects that grow with the requests leak; if they also grow witho
         of_others.counts[0].reasons[0] ==
         "IPC objects grew by 2,800, also without requests: System V shared memory segment (+2,800); the service or another program of its "
         "user makes them: stop other programs and rerun");
+
+    Resources slow = counted(
+        8, [](int round) { return 2.0 * round; }, Resource::ipc_objects);
+    slow.idle_s = 1;
+    CHECK(judged(slow, true).verdict == Trend::inconclusive);
+    CHECK(slow.counts[0].reasons[0].ends_with("stop other programs, or rerun with --quiet-time 3s"));
+
+    Resources files = after_idle(0);
+    files.counts[0].kinds[1].name = "file /dev/shm/cache-*";
+    CHECK(judged(files, true).verdict == Trend::inconclusive);
+    CHECK(
+        files.counts[0].reasons[0] ==
+        "IPC objects grew by 2,800: file /dev/shm/cache-* (+2,800); a cache of files that is still filling, or that a timer cleans, would "
+        "look the same: rerun longer");
 }
 
 TEST_CASE("mappings of threads are no leak as long as the threads may be a pool that is still filling") {

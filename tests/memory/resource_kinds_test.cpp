@@ -82,10 +82,10 @@ TEST_CASE("a probe of this process sees what it opens, by kind; what is gone is 
     memory::ProcessTree tree(::getpid(), {});
     const ProcessReading self = tree.read(Depth::detailed).front();
     const ProcessId ids[] = {{self.pid, self.start_ticks, self.name, false}, {1 << 30, 1, "gone", false}};
-    const ResourceSnapshot before = probe_resources(ids);
+    const ResourceSnapshot before = probe_resources(ids, IpcLook::taken);
     REQUIRE(before.processes.size() == 1);
     const int event = ::eventfd(0, EFD_CLOEXEC);
-    const ResourceSnapshot after = probe_resources(ids);
+    const ResourceSnapshot after = probe_resources(ids, IpcLook::taken);
     ::close(event);
     const auto count = [](const ResourceSnapshot& snapshot, const char* kind) {
         const auto& kinds = snapshot.processes[0].kinds[0];
@@ -226,9 +226,15 @@ TEST_CASE("a process's shared memory is counted after it was unmapped and closed
     for (const char* which : {"-1", "-2", "-3"}) ::shm_unlink((name + which).c_str());
     CHECK(number("file /dev/shm" + name + "-*") == before);
 
+    // Only this process makes segments and attaches to them.
+    const std::string attached = std::string(kSysvMemory) + ", attached";
+    const auto attached_before = number(attached);
     const int segment = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
     REQUIRE(segment >= 0);
-    CHECK(number(kSysvMemory) > 0);
+    void* const memory = ::shmat(segment, nullptr, 0);
+    CHECK(number(attached) == attached_before + 1);
+    ::shmdt(memory);
     ::shmctl(segment, IPC_RMID, nullptr);
+    CHECK(number(attached) == attached_before);
     CHECK_FALSE(ipc_objects_of({1 << 30}, {}).has_value());
 }

@@ -52,7 +52,7 @@ void judge(Diagnosis& diagnosis, const Policy& policy = {});
 // nothing where it did.
 std::optional<std::string> traffic_fault(const ReplayStats& replay);
 
-// The run was stopped because the service had used up its descriptors or mappings, which is why requests failed.
+// The run was stopped because the service had used up its descriptors, mappings or IPC objects, which is why requests failed.
 bool exhausted(const Evidence& evidence);
 
 // Why more traffic might change what memory shows, or nothing where it would not: the trend allows both answers, it could

@@ -35,7 +35,7 @@ std::vector<SysvObject> parse_sysv_objects(std::string_view table);
 
 // pids: the service's processes, the first of which says in which namespaces to look. The kernel does not keep who made an object:
 // counted are those of the processes' users, but none made by another program that still runs, and none of leakline's own.
-// Nothing if the processes have ended.
+// Nothing if the processes have ended, are in another IPC namespace (a container), or have a /dev/shm that cannot be read.
 std::optional<IpcObjects> ipc_objects_of(const std::vector<int>& pids, const SystemRoots& roots);
 
 }  // namespace leakline::memory
