@@ -56,8 +56,8 @@ struct LineGrowth {
     // Growth in blocks of the call path below the line that kept most of them: the entries that a container gained. (An entry
     // is often several blocks of one line with different paths: a node, a key, a value.)
     std::int64_t kept_entries = 0;
-    // The same at the window's start: live blocks of the path that had most of them then, with the standard error of a sampled
-    // recording. Not in reports.
+    // The same from the first request to the window's start, which is the log's first pass, with the standard error of a sampled recording.
+    // What the program allocates before it is ready does not count. Not in reports.
     std::int64_t first_entries = 0;
     double first_entries_error = 0;
     // Of live bytes, during the time without requests at the end of the recording. Not in reports.

@@ -104,6 +104,11 @@ TEST_CASE("a queue that is worked off as soon as no requests come is no leak, an
         "with --quiet-time 97s");
     CHECK(verdict_of(grew_and_freed(0)) == Verdict::leak);
     CHECK(verdict_of(grew_and_freed(-(256 << 10))) == Verdict::leak);  // the little that a leak frees by the way
+    // Another line leaks beside the queue.
+    Diagnosis both = grew_and_freed(-(2 << 20));
+    both.lines.lines.push_back(both.lines.lines[0]);
+    both.lines.lines.back().idle_growth_bytes = 0;
+    CHECK(verdict_of(both) == Verdict::leak);
     // By a clock that runs faster than ours, timers free much within a second.
     Diagnosis scaled = grew_and_freed(-(2 << 20));
     analysis::Policy policy;

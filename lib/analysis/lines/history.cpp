@@ -102,7 +102,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
     Histories all;
     all.sites.resize(attribution.sites.size());
     all.traces.resize(profile.traces.size());
-    std::vector<TraceCost> now(profile.traces.size());
+    std::vector<TraceCost> now(profile.traces.size()), ready(profile.traces.size());
     for (std::size_t m = 0; m <= window.last; ++m) {
         const bool in_window = m > window.first || window.from_empty;
         std::vector<std::uint32_t> touched;
@@ -134,7 +134,8 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
         if (in_window)
             for (std::uint32_t site : touched) all.sites[site].peak_bytes = std::max(all.sites[site].peak_bytes, all.sites[site].bytes);
         if (m == window.first && !window.from_empty) {
-            for (const TraceCost& cost : now) all.before.push_back({cost.live_bytes, cost.live_blocks, 0, 0});
+            for (std::size_t t = 0; t < now.size(); ++t)
+                all.before.push_back({now[t].live_bytes - ready[t].live_bytes, now[t].live_blocks - ready[t].live_blocks, 0, 0});
             all.variance.window_begins();
             for (SiteHistory& site : all.sites) {
                 site.first_bytes = site.peak_bytes = site.bytes;
@@ -142,6 +143,7 @@ Histories follow(const HeapProfile& profile, const Window& window, const TraceAt
                 site.variance.window_begins();
             }
         }
+        if (m < window.first && profile.marks[m].requests == std::uint64_t{0}) ready = now;
     }
     follow_idle(profile, window, attribution, now, all.sites);
     return all;

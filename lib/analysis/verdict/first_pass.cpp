@@ -16,7 +16,7 @@ namespace {
 constexpr double kLeastRequests = 400;
 // How near to the number of requests the entries have to be: a few keys may come twice. A sampled number is known to two standard
 // errors, and says nothing if these are large.
-constexpr double kSame = 0.03, kErrors = 2, kMostUncertain = 0.25;
+constexpr double kSame = 0.03, kErrors = 2, kMostUncertain = 0.15;
 // Of the bytes: what came or went later is no growth, nor what the errors of samples allow.
 constexpr double kStill = 0.02;
 
@@ -36,7 +36,7 @@ std::vector<Requests> requests_in_log(const ReplayStats& replay) {
 
 bool stood_still(const LineGrowth& line) {
     const double allowed = std::max(kStill * static_cast<double>(line.live_first_bytes), kErrors * line.growth_error_bytes.value_or(0));
-    return !line.leaking && std::abs(static_cast<double>(line.growth_bytes)) <= allowed;
+    return line.user_code && !line.leaking && std::abs(static_cast<double>(line.growth_bytes)) <= allowed;
 }
 
 bool one_for_each(const LineGrowth& line, const Requests& requests) {

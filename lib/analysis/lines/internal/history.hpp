@@ -51,7 +51,7 @@ struct SiteHistory {
 struct Histories {
     std::vector<SiteHistory> sites;   // as TraceAttribution::sites
     std::vector<TraceGrowth> traces;  // within the window; index trace - 1
-    std::vector<TraceGrowth> before;  // from the recording's start to the window's; index trace - 1
+    std::vector<TraceGrowth> before;  // from the first request to the window; index trace - 1
     std::int64_t live_delta = 0, unattributed = 0;
     SampledVariance variance;  // of the sum of all traces
 };
