@@ -91,7 +91,7 @@ TEST_CASE("IPC objects that grow with the requests leak; if they also grow witho
         "user makes them: stop other programs and rerun");
 
     Resources slow = counted(
-        8, [](int round) { return 2.0 * round; }, Resource::ipc_objects);
+        16, [](int round) { return 2.5 * round; }, Resource::ipc_objects);
     slow.idle_s = 1;
     CHECK(judged(slow, true).verdict == Trend::inconclusive);
     CHECK(slow.counts[0].reasons[0].ends_with("stop other programs, or rerun with --quiet-time 3s"));

@@ -131,7 +131,8 @@ TEST_CASE("a service with jemalloc linked in has its line, and without its names
         CHECK(run.report["verdict"] == "leak");
         const json& line = run.report["headline_line"];
         CHECK(line["file"].get<std::string>().ends_with("growth_modes.cpp"));
-        CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(256).epsilon(.02 + noise_of_samples(line)));
+        // A block of 256 bytes, and 16 bytes in the nodes of the deque that keeps it.
+        CHECK(line["bytes_per_request"].get<double>() == doctest::Approx(272).epsilon(.02 + noise_of_samples(line)));
     }
     const TemporaryDirectory folder;
     const std::string stripped = folder.path() + "/stripped";
