@@ -54,11 +54,12 @@ class Look {
     bool found_processes() const { return !users_.empty(); }
 
     void at_sysv(std::string_view table, const char* kind) {
-        std::uint64_t attached = 0, other = 0;
+        std::uint64_t attached = 0, other = 0, of_others = 0;
         for (const SysvObject& object : parse_sysv_objects(text_of(roots_.proc + "/sysvipc/" + std::string(table)))) {
-            if (!users_.contains(static_cast<uid_t>(object.owner)) || (object.maker && is_another_program(*object.maker))) continue;
-            ++(object.attached > 0 ? attached : other);
+            const bool others = !users_.contains(static_cast<uid_t>(object.owner)) || (object.maker && is_another_program(*object.maker));
+            ++(others ? of_others : object.attached > 0 ? attached : other);
         }
+        found_.of_others[kind] = of_others;
         add(kind, other);
         add(kind + std::string(", attached"), attached);
     }

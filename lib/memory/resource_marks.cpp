@@ -98,7 +98,7 @@ void ResourceMarks::add_ipc_limit(ResourceGrowth& growth, const ResourceSnapshot
     double most = 0;
     const double all = growth.at_marks.back() - growth.at_marks.front();
     for (const IpcLimit& limit : snapshot.ipc_limits) {
-        double grown = 0, used = 0;
+        double grown = 0, used = static_cast<double>(limit.of_others);
         for (const ResourceKind& kind : growth.kinds) {
             if (!kind.name.starts_with(limit.kind)) continue;
             grown += kind.at_marks.back() - kind.at_marks.front();
@@ -174,8 +174,10 @@ bool ResourceMarks::near_limit(Resource resource) const {
     return std::any_of(resources_.counts.begin(), resources_.counts.end(), [resource](const ResourceGrowth& growth) {
         if (growth.resource != resource || !growth.limit || growth.at_marks.size() < 2) return false;
         const auto limit = static_cast<double>(*growth.limit);
-        return growth.used >= kNearLimit * limit &&
-               (growth.at_marks.back() - growth.at_marks.front()) * growth.limited_share >= kMadeInRun * limit;
+        const double made = (growth.at_marks.back() - growth.at_marks.front()) * growth.limited_share;
+        // The limits of IPC objects are the machine's: other programs have a part.
+        const double room = growth.resource == Resource::ipc_objects ? limit - (growth.used - made) : limit;
+        return growth.used >= kNearLimit * limit && made > 0 && made >= kMadeInRun * room;
     });
 }
 

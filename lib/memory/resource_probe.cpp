@@ -170,13 +170,17 @@ struct Probe {
         ProcessResources& root = snapshot.processes.front();
         root.count[kIpc] = objects->count;
         for (const auto& [kind, number] : objects->kinds) count_of(root.kinds[kIpc], kind, number);
+        const auto add_limit = [&](const char* kind, std::string_view name, std::uint64_t most) {
+            const auto others = objects->of_others.find(kind);
+            snapshot.ipc_limits.push_back({kind, name, most, others == objects->of_others.end() ? 0 : others->second});
+        };
         const std::string kernel = roots.proc + "/sys/kernel/";
-        if (const auto most = number_in(kernel + "shmmni")) snapshot.ipc_limits.push_back({kSysvMemory, "kernel.shmmni", *most});
-        if (const auto most = number_in(kernel + "msgmni")) snapshot.ipc_limits.push_back({kSysvQueue, "kernel.msgmni", *most});
+        if (const auto most = number_in(kernel + "shmmni")) add_limit(kSysvMemory, "kernel.shmmni", *most);
+        if (const auto most = number_in(kernel + "msgmni")) add_limit(kSysvQueue, "kernel.msgmni", *most);
         const auto sem = read_small_file(kernel + "sem");  // "SEMMSL SEMMNS SEMOPM SEMMNI"
         const std::string_view last = sem ? trim(*sem) : std::string_view();
         if (const auto most = leakline::parse_number(last.substr(std::min(last.size(), last.find_last_of(" \t") + 1))))
-            snapshot.ipc_limits.push_back({kSysvSemaphores, "SEMMNI of kernel.sem", *most});
+            add_limit(kSysvSemaphores, "SEMMNI of kernel.sem", *most);
     }
 };
 

@@ -38,6 +38,7 @@ CountLimits read_count_limits(int pid, const SystemRoots& roots = {});
 struct IpcLimit {
     std::string_view kind, name;
     std::uint64_t most = 0;
+    std::uint64_t of_others = 0;  // what other programs have of it
 };
 
 struct ResourceSnapshot {

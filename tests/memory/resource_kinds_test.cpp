@@ -15,6 +15,7 @@
 #include "memory/count_series.hpp"
 #include "memory/internal/ipc_objects.hpp"
 #include "memory/process_tree.hpp"
+#include "memory/resource_marks.hpp"
 #include "memory/resource_probe.hpp"
 
 using namespace leakline;
@@ -237,4 +238,25 @@ TEST_CASE("a process's shared memory is counted after it was unmapped and closed
     ::shmctl(segment, IPC_RMID, nullptr);
     CHECK(number(attached) == attached_before);
     CHECK_FALSE(ipc_objects_of({1 << 30}, {}).has_value());
+}
+
+TEST_CASE("a limit of the whole machine is near when other programs have taken most of it") {
+    const auto near_limit = [](std::uint64_t of_others) {
+        ResourceMarks marks;
+        for (const std::uint64_t made : {0, 500, 1000}) {
+            ResourceSnapshot snapshot;
+            ProcessResources& process = snapshot.processes.emplace_back();
+            process.pid = 1;
+            process.start_ticks = 1;
+            constexpr auto kIpc = static_cast<std::size_t>(Resource::ipc_objects);
+            process.count[kIpc] = made;
+            process.kinds[kIpc][kSysvMemory] = made;
+            snapshot.ipc_limits = {{kSysvMemory, "kernel.shmmni", 4096, of_others}};
+            marks.add(static_cast<double>(made), made, snapshot);
+        }
+        return marks.near_limit(Resource::ipc_objects);
+    };
+    CHECK_FALSE(near_limit(0));
+    CHECK(near_limit(2500));
+    CHECK(near_limit(3090));
 }

@@ -18,7 +18,8 @@ namespace leakline::memory {
 
 struct IpcObjects {
     std::uint64_t count = 0;
-    std::map<std::string, std::uint64_t> kinds;  // "System V shared memory segment", "file /dev/shm/session-*"
+    std::map<std::string, std::uint64_t> kinds;      // "System V shared memory segment", "file /dev/shm/session-*"
+    std::map<std::string, std::uint64_t> of_others;  // System V objects that are not counted, but take from the same limits
 };
 
 // One row of /proc/sysvipc/shm, sem or msg.
