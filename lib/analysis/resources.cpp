@@ -171,7 +171,8 @@ void judge(ResourceGrowth& growth, const Resources& resources, const ResourceOpt
     bool few = false;
     if (growth.exhausted) {
         growth.verdict = Trend::growing;
-        growth.growth = std::max(growth.growth, growth.used - growth.at_marks.front());
+        // Those of other programs are in `used`, too.
+        if (growth.resource != Resource::ipc_objects) growth.growth = std::max(growth.growth, growth.used - growth.at_marks.front());
     } else if (!testable(counts.size(), level)) {
         growth.verdict = verdict_of_few_marks(growth, least);
         few = true;

@@ -100,11 +100,13 @@ TEST_CASE("shared memory that no process has attached is a leak, with the kernel
     const Run run = diagnose("sysv_memory");
     INFO(run.outcome.out << run.outcome.err);
     CHECK(run.outcome.code == 1);
-    CHECK(run.outcome.out.starts_with("LEAK: IPC objects leak, 10 per 1,000 requests"));
+    // They run out if another copy of this test takes from the same limit.
+    CHECK(run.outcome.out.starts_with("LEAK: IPC objects "));
     const json objects = resource(run, "ipc_objects");
     CHECK(objects["verdict"] == "growing");
     CHECK(objects["kinds"][0]["name"] == "System V shared memory segment");
     CHECK(objects["limit_name"] == "kernel.shmmni");
+    CHECK(objects["per_request"]["estimate"].get<double>() == doctest::Approx(0.01).epsilon(0.02));
     CHECK(objects["time_to_limit_h"].get<double>() > 0);
 }
 
