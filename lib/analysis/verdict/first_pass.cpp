@@ -16,7 +16,7 @@ namespace {
 constexpr double kLeastRequests = 400;
 // How near to the number of requests the entries have to be: a few keys may come twice. A sampled number is known to two standard
 // errors, and says nothing if these are large.
-constexpr double kSame = 0.03, kErrors = 2, kMostUncertain = 0.15;
+constexpr double kSame = 0.03, kErrors = 2, kMostUncertain = 0.25;
 // Of the bytes: what came or went later is no growth, nor what the errors of samples allow.
 constexpr double kStill = 0.02;
 
